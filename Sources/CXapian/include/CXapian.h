@@ -1,0 +1,183 @@
+#ifndef CXAPIAN_H
+#define CXAPIAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A plain C face of one generation of a search index: a directory with a Xapian glass database and the file
+// `sidecar`. No function throws; each returns a status, and a failure leaves an owned message in `error`.
+// No handle may be used by two threads at once. Integers in byte forms are little-endian.
+//
+// Document ids: CX_DOCUMENT_BASE - sequence, so that ascending ids are newest first. Sequences: 1 to 2^31 - 1.
+
+#ifdef __cplusplus
+#define CX_NOEXCEPT noexcept
+extern "C" {
+#else
+#define CX_NOEXCEPT
+#endif
+
+#define CX_DOCUMENT_BASE 0x80000000u
+#define CX_TERM_BYTES_MAX 200
+/// As the B-tree stores it: every zero byte counts twice. More and Xapian fails at commit, dropping the batch.
+#define CX_TERM_KEY_BYTES_MAX 245
+#define CX_PREFIX_EXPANSIONS_MAX 1000
+#define CX_TREE_DEPTH_MAX 64
+/// Of the first word of a text. Glass takes an empty position list for one with a word at 0 when asked to skip
+/// there (GlassPositionList::skip_to, 1.4.22), so a phrase would match words without positions next to ones at 1, 2,
+/// …. Text that starts beyond the longest phrase or window is out of that phantom's reach.
+#define CX_FIRST_POSITION 4096
+#define CX_WINDOW_MAX 2048
+
+enum cx_status {
+  CX_OK,
+  CX_LOCKED,     // another writer has the database
+  CX_MODIFIED,   // the revision being read is gone: reopen and run the whole request again
+  CX_NOT_FOUND,  // there is no database at the path
+  CX_DAMAGED,    // the database or its sidecar is not what was written
+  CX_BAD_BATCH,  // refused before Xapian saw any of it
+  CX_BAD_QUERY,
+  CX_TOO_BROAD,  // a prefix stands for more than CX_PREFIX_EXPANSIONS_MAX terms
+  CX_DEADLINE,
+  CX_IO,         // disk full, too many files, read or write failed
+  CX_NO_MEMORY,
+  CX_FAILED,     // anything else, a bug among them
+};
+
+/// Zero it before the first use. `message` may hold parts of terms: for debugging, not for logs.
+typedef struct cx_error {
+  char *message;
+} cx_error;
+void cx_error_clear(cx_error *error) CX_NOEXCEPT;
+
+/// Bytes owned by the caller, freed by cx_bytes_free.
+typedef struct cx_bytes {
+  uint8_t *bytes;
+  size_t count;
+} cx_bytes;
+void cx_bytes_free(cx_bytes *bytes) CX_NOEXCEPT;
+
+// Writing
+
+typedef struct cx_writer cx_writer;
+
+/// Makes an empty database and sidecar in the existing directory `path`, holding `metadata` under "epoch".
+int cx_create(const char *path, const char *epoch, cx_error *error) CX_NOEXCEPT;
+int cx_writer_open(const char *path, cx_writer **out, cx_error *error) CX_NOEXCEPT;
+/// Commits nothing.
+void cx_writer_free(cx_writer *writer) CX_NOEXCEPT;
+
+int cx_writer_position(const cx_writer *writer, int64_t *out, cx_error *error) CX_NOEXCEPT;
+
+/// Applies a batch and the new position in one transaction; on any failure nothing of it, and the writer must be
+/// freed. Sidecar records are on disk before the commit. The batch is a run of operations:
+///   put    0x01, u32 document, i64 conversation, i64 sender, i64 created_at,
+///          u32 n, n × (u8 length, term), u32 m, m × (u8 length, term at position CX_FIRST_POSITION + i)
+///   delete 0x02, u32 document
+int cx_writer_apply(
+    cx_writer *writer, const uint8_t *batch, size_t count, int64_t position, cx_error *error) CX_NOEXCEPT;
+
+/// Deletes documents by id and by term: `terms` is a run of (u8 length, term). Records are emptied first.
+int cx_writer_delete(
+    cx_writer *writer, const uint32_t *documents, size_t document_count, const uint8_t *terms,
+    size_t terms_count, uint64_t *deleted, cx_error *error) CX_NOEXCEPT;
+
+/// Writes what is live, database and sidecar, to the existing empty directory `target`, with none of the bytes
+/// that deletions leave behind, and syncs it.
+int cx_compact(const char *source, const char *target, cx_error *error) CX_NOEXCEPT;
+
+// Reading
+
+typedef struct cx_reader cx_reader;
+
+int cx_reader_open(const char *path, cx_reader **out, cx_error *error) CX_NOEXCEPT;
+void cx_reader_free(cx_reader *reader) CX_NOEXCEPT;
+/// Moves on to the newest revision.
+int cx_reader_refresh(cx_reader *reader, cx_error *error) CX_NOEXCEPT;
+
+typedef struct cx_state {
+  int64_t position;
+  uint64_t documents;
+  uint64_t revision;
+} cx_state;
+int cx_reader_state(cx_reader *reader, cx_state *out, cx_error *error) CX_NOEXCEPT;
+
+/// Half open, microseconds since 1970. Handed over sorted by conversation.
+typedef struct cx_window {
+  int64_t conversation, from, until;
+} cx_window;
+
+typedef struct cx_search {
+  /// In pre-order: 1 term (u8 length, bytes) · 2 phrase (u16 n, n terms) · 3 near (u32 window, u16 n, n terms) ·
+  /// 4 prefix (u8 length, bytes) · 5 all (u16 n, n trees) · 6 any (u16 n, n trees) · 7 not (tree) · 8 everything
+  const uint8_t *tree;
+  size_t tree_count;
+  /// Without `scoped`, every conversation at any time.
+  bool scoped;
+  const cx_window *windows;
+  size_t window_count;
+  /// None: every sender.
+  const int64_t *senders;
+  size_t sender_count;
+  int64_t from, until;
+  /// Only documents before this place (exclusive) are returned; all are counted.
+  bool has_before;
+  int64_t before_time, before_sequence;
+  uint32_t limit;
+  /// Without it the search may stop once no better hit can come.
+  bool needs_count;
+  /// On cx_clock's scale.
+  int64_t deadline;
+} cx_search;
+
+typedef struct cx_hit {
+  int64_t conversation, sender, created_at, sequence;
+} cx_hit;
+
+/// `hits` are the newest first; freed by cx_page_free.
+typedef struct cx_page {
+  cx_hit *hits;
+  size_t count;
+  uint64_t matches;
+  bool exact;
+} cx_page;
+
+int cx_reader_search(cx_reader *reader, const cx_search *search, cx_page *out, cx_error *error) CX_NOEXCEPT;
+void cx_page_free(cx_page *page) CX_NOEXCEPT;
+
+/// Serialises documents from id `from` on, about 1 MiB of them, in ascending order: u32 document, its record
+/// (i64 conversation, i64 sender, i64 created_at), u32 n, n × (u8 length, term, u32 m, m × u32 position).
+/// `next` is where to go on, 0 at the end.
+int cx_reader_dump(
+    cx_reader *reader, uint32_t from, cx_bytes *out, uint32_t *next, cx_error *error) CX_NOEXCEPT;
+
+enum cx_problem_kind {
+  CX_STRUCTURE = 1,        // terms of documents and documents of terms do not agree
+  CX_RECORD_BROKEN,        // a sidecar record fails its checksum
+  CX_RECORD_MISSING,       // a document without a live record
+  CX_RECORD_OF_ANOTHER,    // a record that names another conversation or sender than its document
+  CX_DOCUMENT_MISSING,     // a live record without its document
+  CX_POSITION_MISSING,     // no readable position inside the database
+};
+typedef struct cx_problem {
+  uint32_t kind;
+  uint64_t count;
+  /// The sequence of the first one, 0 if it has none.
+  int64_t first;
+} cx_problem;
+#define CX_PROBLEM_KINDS_MAX 8
+
+/// Reads everything. `problems` has room for CX_PROBLEM_KINDS_MAX.
+int cx_check(const char *path, cx_problem *problems, size_t *count, cx_error *error) CX_NOEXCEPT;
+
+/// Whether any file of the directory holds the bytes, as they are or as the B-tree escapes them. Reads everything.
+int cx_contains(const char *path, const uint8_t *bytes, size_t count, bool *out, cx_error *error) CX_NOEXCEPT;
+
+/// A monotonic clock, microseconds.
+int64_t cx_clock(void) CX_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

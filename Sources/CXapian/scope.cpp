@@ -1,0 +1,83 @@
+#include "scope.hpp"
+
+#include <algorithm>
+
+static uint64_t spread(int64_t conversation) { return uint64_t(conversation) * 0x9e3779b97f4a7c15u >> 20; }
+
+Scope::Scope(const cx_search &search, const SidecarMap &sidecar) : search(search), sidecar(sidecar) {
+  size_t places = 16;
+  while (places < search.window_count * 2) places *= 2;
+  slots.assign(places, Slot{0, 0, 0});
+  for (size_t i = 0; i < search.window_count;) {
+    size_t first = i;
+    int64_t conversation = search.windows[i].conversation;
+    while (i < search.window_count && search.windows[i].conversation == conversation) i++;
+    size_t place = spread(conversation) & (places - 1);
+    while (slots[place].count > 0) place = (place + 1) & (places - 1);
+    slots[place] = Slot{conversation, uint32_t(first), uint32_t(i - first)};
+  }
+  senders.assign(search.senders, search.senders + search.sender_count);
+  std::sort(senders.begin(), senders.end());
+}
+
+const Scope::Slot *Scope::find(int64_t conversation) const {
+  for (size_t place = spread(conversation);; place++) {
+    const Slot &slot = slots[place & (slots.size() - 1)];
+    if (slot.count == 0) return nullptr;
+    if (slot.conversation == conversation) return &slot;
+  }
+}
+
+bool Scope::is_open(const Record &record) const {
+  const Slot *slot = find(record.conversation);
+  if (!slot) return false;
+  const cx_window *windows = search.windows + slot->first;
+  return std::any_of(windows, windows + slot->count, [&](const cx_window &window) {
+    return window.from <= record.created_at && record.created_at < window.until;
+  });
+}
+
+bool Scope::accepts(Xapian::docid document, Deadline &deadline) const {
+  deadline.tick();
+  Record record = sidecar.at(int64_t(CX_DOCUMENT_BASE) - int64_t(document));
+  if (record.state() != Record::live) return false;
+  if (record.created_at < search.from || record.created_at >= search.until) return false;
+  if (!senders.empty() && !std::binary_search(senders.begin(), senders.end(), record.sender)) return false;
+  return !search.scoped || is_open(record);
+}
+
+void ScopeSource::init(const Xapian::Database &database) {
+  documents = database.get_doccount();
+  last = database.get_lastdocid();
+  everything = database.postlist_begin(std::string());
+  everything_end = database.postlist_end(std::string());
+  current = 0;
+  is_current_in = false;
+  is_at_end = documents == 0;
+}
+
+/// Stands on the first document from `from` on that is in scope. Walks Xapian's list of documents rather than the
+/// sidecar: pending records have no document yet.
+void ScopeSource::seek(Xapian::docid from) {
+  if (from <= last) {
+    everything.skip_to(from);
+    while (everything != everything_end && !scope.accepts(*everything, deadline)) ++everything;
+  }
+  is_at_end = from > last || everything == everything_end;
+  is_current_in = !is_at_end;
+  if (!is_at_end) current = *everything;
+}
+
+void ScopeSource::next(double) { seek(current + 1); }
+
+void ScopeSource::skip_to(Xapian::docid document, double) {
+  if (document > current || !is_current_in) seek(std::max(document, is_current_in ? current : current + 1));
+}
+
+bool ScopeSource::check(Xapian::docid document, double) {
+  if (document > current) {
+    current = document;
+    is_current_in = scope.accepts(document, deadline);
+  }
+  return is_current_in;
+}

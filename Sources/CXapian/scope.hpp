@@ -1,0 +1,76 @@
+#pragma once
+
+#include "sidecar.hpp"
+
+#include <xapian.h>
+
+/// Throws when the search's time is up. Cheap: it looks at the clock every 4096th time.
+class Deadline {
+public:
+  explicit Deadline(int64_t deadline) : deadline(deadline) { check(); }
+
+  void tick() {
+    if ((++ticks & 4095) == 0) check();
+  }
+
+private:
+  void check() const {
+    if (cx_clock() >= deadline) throw Failure{CX_DEADLINE, "out of time"};
+  }
+
+  int64_t deadline;
+  uint32_t ticks = 0;
+};
+
+/// What a search may see: conversations in their windows, senders, times. Decided on the sidecar's records alone.
+class Scope {
+public:
+  Scope(const cx_search &search, const SidecarMap &sidecar);
+
+  bool accepts(Xapian::docid document, Deadline &deadline) const;
+
+private:
+  struct Slot {
+    int64_t conversation;
+    /// Count 0: free.
+    uint32_t first, count;
+  };
+
+  const Slot *find(int64_t conversation) const;
+  bool is_open(const Record &record) const;
+
+  const cx_search &search;
+  const SidecarMap &sidecar;
+  /// Open addressing, at most half full, as a member may have thousands of conversations.
+  std::vector<Slot> slots;
+  std::vector<int64_t> senders;
+};
+
+/// The scope as a list to be ANDed in, so that Xapian consults it before it reads any positions.
+class ScopeSource : public Xapian::PostingSource {
+public:
+  ScopeSource(const Scope &scope, Deadline &deadline) : scope(scope), deadline(deadline) {}
+
+  void init(const Xapian::Database &database) override;
+  Xapian::doccount get_termfreq_min() const override { return 0; }
+  Xapian::doccount get_termfreq_est() const override { return documents; }
+  Xapian::doccount get_termfreq_max() const override { return documents; }
+  void next(double) override;
+  void skip_to(Xapian::docid document, double) override;
+  bool check(Xapian::docid document, double) override;
+  bool at_end() const override { return is_at_end; }
+  Xapian::docid get_docid() const override { return current; }
+  std::string get_description() const override { return "Scope"; }
+
+private:
+  void seek(Xapian::docid from);
+
+  const Scope &scope;
+  Deadline &deadline;
+  Xapian::doccount documents = 0;
+  Xapian::docid current = 0, last = 0;
+  /// Whether `current` is in scope: after a check that failed it is only how far the list has come.
+  bool is_current_in = false;
+  bool is_at_end = false;
+  Xapian::PostingIterator everything, everything_end;
+};

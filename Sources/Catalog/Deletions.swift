@@ -1,0 +1,90 @@
+package import Model
+package import Postgres
+
+/// Why messages go. Each path of deletion has its own case; all of them pass through ``Deletions/delete(_:for:tenant:in:)``.
+package enum DeletionReason: Sendable, CaseIterable {
+  case deletedByMember, retention, erasure
+
+  /// The state a message is left in.
+  package var state: Locator.State {
+    switch self {
+    case .deletedByMember: .deleted
+    case .retention: .expired
+    case .erasure: .erased
+    }
+  }
+}
+
+/// What a deletion did.
+package struct DeletionOutcome: Sendable {
+  package var deleted: [Locator] = []
+  /// Messages a hold keeps, with the ids of all holds that do.
+  package var held: [(key: MessageKey, holds: [Int64])] = []
+}
+
+/// The one guard that every deletion of messages passes.
+package enum Deletions {
+  /// Deletes messages unless a hold covers them: the hold check, the removal of hot rows and amendments and the
+  /// change of state happen in the caller's transaction, under the tenant's governance lock. A message that a
+  /// member deletes while it is held becomes restricted: hidden from members, kept for the matter. Anything that
+  /// fails here fails the transaction, so nothing is deleted unchecked.
+  package static func delete(
+    _ keys: [MessageKey], for reason: DeletionReason, tenant: TenantID, in tx: borrowing Transaction
+  ) throws -> DeletionOutcome {
+    var outcome = DeletionOutcome()
+    guard !keys.isEmpty else { return outcome }
+    try Tenants.lockGovernance(tenant, exclusive: false, in: tx)
+    let locators = try Locators.find(keys, in: tx).values
+      .filter { $0.tenant == tenant && ($0.state == .live || $0.state == .restricted) }.sorted { $0.key < $1.key }
+    let held = try heldBy(locators.map(\.key), in: tx)
+    outcome.held = held.map { ($0.key, $0.value) }.sorted { $0.key < $1.key }
+    outcome.deleted = locators.filter { held[$0.key] == nil }
+    try setState(reason.state, outcome.deleted.map(\.key), in: tx)
+    try removeHot(outcome.deleted, in: tx)
+    if reason == .deletedByMember { try setState(.restricted, outcome.held.map(\.key), in: tx) }
+    return outcome
+  }
+
+  /// Which of the messages are under which active holds.
+  package static func heldBy(_ keys: [MessageKey], in tx: borrowing Transaction) throws -> [MessageKey: [Int64]] {
+    guard !keys.isEmpty else { return [:] }
+    let rows = try tx.execute(heldBy, [.int8Array(keys.map(\.high)), .int8Array(keys.map(\.low))])
+    var held: [MessageKey: [Int64]] = [:]
+    for row in 0..<rows.count {
+      held[MessageKey(high: rows.int64(row, 0), low: rows.int64(row, 1)), default: []].append(rows.int64(row, 2))
+    }
+    return held
+  }
+
+  private static func setState(_ state: Locator.State, _ keys: [MessageKey], in tx: borrowing Transaction) throws {
+    guard !keys.isEmpty else { return }
+    try tx.execute(
+      setState, [.int2(state.rawValue), .int8Array(keys.map(\.high)), .int8Array(keys.map(\.low))])
+  }
+
+  private static func removeHot(_ locators: [Locator], in tx: borrowing Transaction) throws {
+    guard !locators.isEmpty else { return }
+    _ = try Messages.removeHot(locators.map { ($0.route, $0.conversation, $0.position) }, in: tx)
+    try tx.execute(
+      removeAmendments,
+      [
+        .int8Array(locators.map(\.route.rawValue)), .int8Array(locators.map(\.conversation.rawValue)),
+        .int8Array(locators.map(\.key.high)), .int8Array(locators.map(\.key.low)),
+      ])
+  }
+
+  private static let heldBy = """
+    SELECT l.route_key, l.message_low, h.hold_id FROM message_locator l JOIN hold h ON \(Holds.covers)
+    WHERE (l.route_key, l.message_low) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
+      AND h.released_at IS NULL ORDER BY h.hold_id
+    """
+  private static let setState = """
+    UPDATE message_locator SET state = $1
+    WHERE (route_key, message_low) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))
+    """
+  // A deletion's own record (kind 2) stays: it is the evidence that and when somebody deleted.
+  private static let removeAmendments = """
+    DELETE FROM amendment WHERE kind <> 2 AND (route_key, conversation_id, message_high, message_low) IN
+      (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]))
+    """
+}

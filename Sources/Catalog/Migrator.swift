@@ -1,0 +1,81 @@
+package import Postgres
+
+/// A change of the schema that is applied once, in order, and never edited afterwards.
+package struct Migration: Sendable {
+  package let number: Int64
+  package let name: String
+  package let script: String
+
+  /// From the file names `NNNN_verb_noun.sql` of `Schemas/sql`, built into the program.
+  package static let all: [Migration] = [
+    Migration(1, "create_catalogue", PackageResources._001_create_catalogue_sql),
+    Migration(2, "create_keys", PackageResources._002_create_keys_sql),
+    Migration(3, "create_audit", PackageResources._003_create_audit_sql),
+    Migration(4, "create_archive", PackageResources._004_create_archive_sql),
+    Migration(5, "create_governance", PackageResources._005_create_governance_sql),
+    Migration(6, "create_jobs", PackageResources._006_create_jobs_sql),
+    Migration(7, "create_idempotency", PackageResources._007_create_idempotency_sql),
+  ]
+
+  package init(_ number: Int64, _ name: String, _ script: [UInt8]) {
+    self.number = number
+    self.name = name
+    self.script = String(decoding: script, as: UTF8.self)
+  }
+}
+
+/// Brings a database to the newest schema. Safe to run at once from several processes.
+package struct Migrator: Sendable {
+  private let migrations: [Migration]
+
+  package init(_ migrations: [Migration] = Migration.all) { self.migrations = migrations }
+
+  /// Applies what is missing and returns how many that were. Throws `CatalogError.schemaMismatch` if an applied
+  /// file was edited or the database is newer than this program.
+  @discardableResult
+  package func run(on database: PostgresPool) async throws -> Int {
+    let migrations = migrations
+    return try await database.transaction { tx in
+      // Serialises concurrent starters; released at the end of the transaction.
+      try tx.execute("SELECT pg_advisory_xact_lock(7203014415)")
+      try tx.execute(Statement.createMigrations)
+      let rows = try tx.execute(Statement.appliedMigrations)
+      let applied = Dictionary(
+        uniqueKeysWithValues: (0..<rows.count).map { (rows.int64($0, 0), rows.text($0, 1)) })
+      guard applied.keys.max() ?? 0 <= migrations.last?.number ?? 0 else {
+        throw CatalogError(.schemaMismatch, "the database was written by a newer version of muniment")
+      }
+      var count = 0
+      for migration in migrations {
+        let checksum = Self.checksum(migration.script)
+        if let known = applied[migration.number] {
+          guard known == checksum else {
+            throw CatalogError(
+              .schemaMismatch, "migration \(migration.number) was changed after it was applied")
+          }
+          continue
+        }
+        try tx.executeScript(migration.script)
+        try tx.execute(
+          Statement.recordMigration, [.int8(migration.number), .text(migration.name), .text(checksum)])
+        count += 1
+      }
+      return count
+    }
+  }
+
+  /// FNV-1a over the script: guards against mistakes, not against an attacker.
+  private static func checksum(_ script: String) -> String {
+    String(script.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
+  }
+
+  private enum Statement {
+    static let createMigrations = """
+      CREATE TABLE IF NOT EXISTS schema_migration (
+        number bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL)
+      """
+    static let appliedMigrations = "SELECT number, checksum FROM schema_migration"
+    static let recordMigration =
+      "INSERT INTO schema_migration (number, name, checksum, applied_at) VALUES ($1, $2, $3, now())"
+  }
+}

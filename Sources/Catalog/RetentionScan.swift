@@ -1,0 +1,128 @@
+package import Model
+package import Postgres
+
+/// A message with the facts that retention policies ask for.
+package struct RetainedMessage: Sendable, Hashable {
+  package let locator: Locator
+  /// The conversation's.
+  package let kind: Int16
+  package let retentionDays: Int32?
+  package let closedAt: Timestamp?
+  /// Of the last edit; `nil` also where the scan was not asked for edits.
+  package let editedAt: Timestamp?
+}
+
+/// Which messages some rule could ever delete; the others are not even read.
+package struct RetentionReach: Sendable, Hashable {
+  /// A rule for the whole tenant.
+  package var everything = false
+  package var kinds: Set<Int16> = []
+  package var conversations: Set<ConversationID> = []
+  package var senders: Set<SubjectID> = []
+  /// Messages created later are due by no policy, except where their conversation has days of its own.
+  package var createdUpTo: Timestamp?
+  /// Whether a rule counts from the last edit.
+  package var countsEdits = false
+
+  package init() {}
+
+  package var isEmpty: Bool { !everything && kinds.isEmpty && conversations.isEmpty && senders.isEmpty }
+}
+
+/// Walks over messages in the order of their keys, hot and cold alike, as locators know both.
+package enum RetentionScan {
+  /// The next messages within reach; conversations with retention days of their own always are.
+  package static func page(
+    _ reach: RetentionReach, tenant: TenantID, states: [Locator.State], after cursor: MessageKey?, limit: Int,
+    in tx: borrowing Transaction
+  ) throws -> [RetainedMessage] {
+    messages(
+      try tx.execute(
+        page,
+        [
+          .int8(tenant.rawValue), .int2Array(states.map(\.rawValue)), .int8(cursor?.high ?? Int64.min),
+          .int8(cursor?.low ?? Int64.min), .bool(reach.countsEdits), .bool(reach.everything),
+          .int2Array(reach.kinds.sorted()), .int8Array(reach.conversations.map(\.rawValue).sorted()),
+          .int8Array(reach.senders.map(\.rawValue).sorted()),
+          reach.createdUpTo.map { .timestamp(microseconds: $0.microseconds) } ?? .null, .int8(Int64(limit)),
+        ]))
+  }
+
+  /// The same facts of given messages, whatever their state, with their edits.
+  package static func find(_ keys: [MessageKey], tenant: TenantID, in tx: borrowing Transaction) throws
+    -> [RetainedMessage]
+  {
+    guard !keys.isEmpty else { return [] }
+    return messages(
+      try tx.execute(
+        find,
+        [.int8(tenant.rawValue), .int8Array(keys.map(\.high)), .int8Array(keys.map(\.low)), .bool(true)]))
+  }
+
+  /// Whether any conversation of the tenant has retention days of its own.
+  package static func hasOwnDays(tenant: TenantID, in tx: borrowing Transaction) throws -> Bool {
+    try tx.execute(hasOwnDays, [.int8(tenant.rawValue)]).count > 0
+  }
+
+  /// Messages their members deleted under a hold, where no hold covers them any more and the last one that did
+  /// was released before `releasedBefore`.
+  package static func released(
+    tenant: TenantID, releasedBefore: Timestamp, after cursor: MessageKey?, limit: Int,
+    in tx: borrowing Transaction
+  ) throws -> [Locator] {
+    let rows = try tx.execute(
+      released,
+      [
+        .int8(tenant.rawValue), .int8(cursor?.high ?? Int64.min), .int8(cursor?.low ?? Int64.min),
+        .timestamp(microseconds: releasedBefore.microseconds), .int8(Int64(limit)),
+      ])
+    return (0..<rows.count).map { Locators.locator(rows, $0, from: 0) }
+  }
+
+  private static func messages(_ rows: PostgresRows) -> [RetainedMessage] {
+    (0..<rows.count).map { row in
+      RetainedMessage(
+        locator: Locators.locator(rows, row, from: 0), kind: Int16(rows.int64(row, 9)),
+        retentionDays: rows.int64OrNil(row, 10).map { Int32($0) },
+        closedAt: rows.timestampOrNil(row, 11).map { Timestamp(microseconds: $0) },
+        editedAt: rows.timestampOrNil(row, 12).map { Timestamp(microseconds: $0) })
+    }
+  }
+
+  // A message whose conversation's row is missing must not slip through: it counts as a group's.
+  private static func columns(editsIf parameter: String) -> String {
+    """
+    SELECT \(Locators.prefixed("l")), coalesce(c.kind, 2::smallint), c.retention_days, c.closed_at,
+      CASE WHEN \(parameter) THEN (SELECT max(a.at) FROM amendment a WHERE a.route_key = l.conversation_route
+        AND a.conversation_id = l.conversation_id AND a.message_high = l.route_key
+        AND a.message_low = l.message_low AND a.kind = 1) END
+    FROM message_locator l
+    LEFT JOIN conversation c ON c.route_key = l.conversation_route AND c.conversation_id = l.conversation_id
+    """
+  }
+  private static let page = """
+    \(columns(editsIf: "$5"))
+    WHERE l.tenant_id = $1 AND l.state = ANY($2) AND (l.route_key, l.message_low) > ($3, $4)
+      AND (c.retention_days IS NOT NULL OR (($10::timestamptz IS NULL OR l.created_at <= $10)
+        AND ($6 OR c.kind = ANY($7) OR l.conversation_id = ANY($8) OR l.sender_id = ANY($9))))
+    ORDER BY l.route_key, l.message_low LIMIT $11
+    """
+  private static let find = """
+    \(columns(editsIf: "$4"))
+    WHERE l.tenant_id = $1
+      AND (l.route_key, l.message_low) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))
+    ORDER BY l.route_key, l.message_low
+    """
+  private static let hasOwnDays =
+    "SELECT 1 FROM conversation WHERE tenant_id = $1 AND retention_days IS NOT NULL LIMIT 1"
+  private static let released = """
+    SELECT \(Locators.prefixed("l")) FROM message_locator l
+    WHERE l.tenant_id = $1 AND l.state = 5 AND (l.route_key, l.message_low) > ($2, $3)
+      AND EXISTS (SELECT 1 FROM amendment a WHERE a.route_key = l.conversation_route
+        AND a.conversation_id = l.conversation_id AND a.message_high = l.route_key
+        AND a.message_low = l.message_low AND a.kind = 2)
+      AND NOT EXISTS (SELECT 1 FROM hold h WHERE (h.released_at IS NULL OR h.released_at >= $4)
+        AND \(Holds.covers))
+    ORDER BY l.route_key, l.message_low LIMIT $5
+    """
+}

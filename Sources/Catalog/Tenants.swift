@@ -1,0 +1,78 @@
+package import Model
+package import Postgres
+
+/// A tenant and the switches that are its own.
+package struct Tenant: Sendable, Hashable {
+  package let id: TenantID
+  package let name: String
+  /// `approvals.second_person`: whether approver and requester must differ.
+  package var secondPerson: Bool
+  /// Whether members may read the tenant's public channels without joining.
+  package var publicChannels: Bool
+  /// Whether a blinded `sequence` of tokens is accepted.
+  package var revealsOrder: Bool
+
+  package init(
+    id: TenantID, name: String, secondPerson: Bool = true, publicChannels: Bool = false, revealsOrder: Bool = false
+  ) {
+    self.id = id
+    self.name = name
+    self.secondPerson = secondPerson
+    self.publicChannels = publicChannels
+    self.revealsOrder = revealsOrder
+  }
+}
+
+package enum Tenants {
+  /// Creates the tenant unless it exists; returns it either way.
+  package static func ensure(_ name: String, at now: Timestamp, in tx: borrowing Transaction) throws -> Tenant {
+    if let tenant = try find(name, in: tx) { return tenant }
+    try tx.execute("SELECT pg_advisory_xact_lock(7203014416)")
+    try tx.execute(insert, [.text(name), .timestamp(microseconds: now.microseconds)])
+    guard let tenant = try find(name, in: tx) else {
+      throw CatalogError(.unknownTenant, "tenant \(name) could not be created")
+    }
+    return tenant
+  }
+
+  package static func find(_ name: String, in tx: borrowing Transaction) throws -> Tenant? {
+    let rows = try tx.execute(select + " WHERE name = $1", [.text(name)])
+    return rows.count == 0 ? nil : tenant(rows, 0)
+  }
+
+  package static func all(in tx: borrowing Transaction) throws -> [Tenant] {
+    let rows = try tx.execute(select + " ORDER BY tenant_id")
+    return (0..<rows.count).map { tenant(rows, $0) }
+  }
+
+  package static func set(_ key: String, _ value: Bool, tenant: TenantID, in tx: borrowing Transaction) throws {
+    try tx.execute(update, [.int8(tenant.rawValue), .text(key), .bool(value)])
+  }
+
+  /// Taken in share mode by whoever deletes, exclusively by whoever places a hold: a hold that is placed while a
+  /// deletion is under way waits for it, and every later deletion sees the hold.
+  package static func lockGovernance(_ tenant: TenantID, exclusive: Bool, in tx: borrowing Transaction) throws {
+    try tx.execute(exclusive ? lockExclusive : lockShared, [.int8(tenant.rawValue)])
+  }
+
+  private static func tenant(_ rows: PostgresRows, _ row: Int) -> Tenant {
+    Tenant(
+      id: TenantID(rawValue: rows.int64(row, 0)), name: rows.text(row, 1), secondPerson: rows.bool(row, 2),
+      publicChannels: rows.bool(row, 3), revealsOrder: rows.bool(row, 4))
+  }
+
+  private static let select = """
+    SELECT tenant_id, name, coalesce((settings->>'approvals.second_person')::boolean, true),
+      coalesce((settings->>'search.public_channels')::boolean, false),
+      coalesce((settings->>'tokens.reveal_order')::boolean, false)
+    FROM tenant
+    """
+  private static let insert = """
+    INSERT INTO tenant (tenant_id, name, created_at)
+    SELECT coalesce(max(tenant_id), 0) + 1, $1, $2 FROM tenant ON CONFLICT (name) DO NOTHING
+    """
+  private static let update =
+    "UPDATE tenant SET settings = jsonb_set(settings, ARRAY[$2::text], to_jsonb($3::boolean)) WHERE tenant_id = $1"
+  private static let lockShared = "SELECT 1 FROM tenant WHERE tenant_id = $1 FOR SHARE"
+  private static let lockExclusive = "SELECT 1 FROM tenant WHERE tenant_id = $1 FOR UPDATE"
+}

@@ -1,0 +1,61 @@
+import History
+import AuditLog
+import Catalog
+import KeyVault
+import Model
+import Postgres
+import Sodium
+
+extension ErasureService {
+  /// Closes the request: audit entry, checkpoint, proof, certificate, and the end of the request's own key.
+  func certify(
+    _ row: ErasureRow, subject: SubjectID?, steps: ErasureSteps, findings: [String], actor: String
+  ) async throws -> Certificate {
+    precondition(findings.isEmpty, "a certificate is made only when verification found nothing")
+    let (tenant, name, now, audit, vault) = (tenant, directory.tenant.name, now(), audit, vault)
+    let request = KeyOwner.request(tenant, row.id)
+    let window = settings.backupWindowSeconds
+    let certificate = try await database.transaction { tx in
+      let index = try audit.append(
+        [
+          Self.entry(
+            "erasure.completed", row.id, actor, tenant,
+            ["messages": String(steps.messages), "packages": String(steps.packages)])
+        ], at: now, in: tx)
+      let checkpoint = try audit.checkpoint(in: tx, at: now)
+      let size = try audit.head(in: tx).size
+      let proof = try audit.inclusionProof(of: index, size: size, in: tx)
+      let statement = Certificate.Statement(
+        id: Handle.text("erasure", row.id), tenant: name, subjectHash: row.subjectHash.hex,
+        requestedAt: row.requestedAt.rfc3339, completedAt: now.rfc3339, stores: steps,
+        verification: "database, keys, index, archive, packages and every file of the home were looked through: no residue",
+        remains: Self.remains(now: now, window: window), notCovered: ErasurePlan.limits, auditIndex: index,
+        auditCheckpoint: checkpoint, auditProof: proof.map { $0.base64() })
+      let certificate = try Certificate(statement, signer: vault.signingKey("certificate"))
+      try Erasures.complete(
+        row.id, certificate: try Self.json(certificate), steps: try Self.json(steps), at: now, in: tx)
+      try KeyVault.destroy([request], reason: Handle.text("erasure", row.id), at: now, in: tx)
+      return certificate
+    }
+    vault.forget([request])
+    return certificate
+  }
+
+  private static func remains(now: Timestamp, window: Int64) -> [Certificate.Statement.Remains] {
+    [
+      .init(
+        what: "ciphertext in the archive, dead tuples, write-ahead log and backups; the wrapped key in those",
+        until: now.adding(seconds: window).rfc3339,
+        ground: "backup window: the key-encryption key that could open the wrapped key is destroyed then"),
+      .init(
+        what: "random numbers for the subject with time and conversation of each message, without content",
+        until: "unlimited", ground: "integrity of the record; the row that led from the person to the number is gone"),
+      .init(
+        what: "keyed hash of the subject's id in the erasure ledger", until: "unlimited",
+        ground: "GDPR Art. 5(2), 17: late deliveries and restored backups must not bring the person back"),
+      .init(
+        what: "audit entries with salted commitments, their readable parts erased", until: "unlimited",
+        ground: "GDPR Art. 5(2): accountability"),
+    ]
+  }
+}

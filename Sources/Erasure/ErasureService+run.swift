@@ -1,0 +1,149 @@
+import AuditLog
+import Catalog
+import Foundation
+import History
+import KeyVault
+import Model
+import Postgres
+import SearchIndex
+
+extension ErasureService {
+  /// Messages deleted in one transaction.
+  private static let batchMessages = 1_000
+
+  /// Carries an approved erasure out, or goes on with one that was interrupted: record in the ledger → remove
+  /// what is in the database → destroy the key → purge index and packages → verify by looking → certificate.
+  /// Every step may be repeated. Refused while a hold covers any of the subject's messages.
+  package func run(_ id: Int64, actor: String) async throws -> Certificate {
+    let row = try await find(id)
+    if row.state == .completed, let text = row.certificate { return try Certificate(json: text) }
+    guard [.approved, .running, .partial].contains(row.state) else {
+      throw ErasureError(.wrongState, "only an approved erasure can run; this one is \(row.state.rawValue)")
+    }
+    try await refuseIfHeld(row)
+    guard let subject = try await currentSubject(row) ?? row.subject else {
+      return try await certify(row, subject: nil, steps: ErasureSteps(), findings: [], actor: actor)
+    }
+    let markers = try await Markers.gather(self, row, subject)
+    var steps = try Self.steps(row)
+    try await begin(row, subject, actor: actor)
+    do {
+      try await removeMessages(row, subject, &steps)
+      try await removeRecords(row, subject, &steps)
+      try await destroyKey(row, subject, &steps, actor: actor)
+      try await purgeIndex(row, subject, &steps)
+      try await removePackages(row, subject, &steps)
+    } catch {
+      try await keep(steps, .partial, row)
+      throw error
+    }
+    let findings = try await residue(row, subject: subject, markers: markers)
+    guard findings.isEmpty else {
+      try await keep(steps, .partial, row)
+      throw ErasureError(
+        .residue, "not certified, residue found: " + findings.joined(separator: "; ") + "; run the erasure again")
+    }
+    return try await certify(row, subject: subject, steps: steps, findings: findings, actor: actor)
+  }
+
+  private static func steps(_ row: ErasureRow) throws -> ErasureSteps {
+    (try? JSONDecoder().decode(ErasureSteps.self, from: Data(row.steps.utf8))) ?? ErasureSteps()
+  }
+
+  private func keep(_ steps: ErasureSteps, _ state: ErasureRow.State, _ row: ErasureRow) async throws {
+    let text = try Self.json(steps)
+    try await database.transaction { tx in try Erasures.set(row.id, state: state, steps: text, in: tx) }
+  }
+
+  /// From here on the subject takes no new messages, and the ledger, inside and outside the database, knows.
+  private func begin(_ row: ErasureRow, _ subject: SubjectID, actor: String) async throws {
+    let (tenant, now, audit) = (tenant, now(), audit)
+    try LedgerFile(home: settings.home).record(tenant: tenant, hash: row.subjectHash, erasure: row.id)
+    try await database.transaction { tx in
+      try Tenants.lockGovernance(tenant, exclusive: false, in: tx)
+      let holds = try Holds.blocking(sender: subject, in: tx)
+      guard holds.isEmpty else { throw Self.held(holds.map(\.hold)) }
+      try Subjects.set(.erasing, subject, tenant: tenant, in: tx)
+      try ErasureLedger.record(row.subjectHash, erasure: row.id, tenant: tenant, at: now, in: tx)
+      try Erasures.set(row.id, state: .running, steps: row.steps, in: tx)
+      _ = try audit.append([Self.entry("erasure.started", row.id, actor, tenant)], at: now, in: tx)
+    }
+    directory.invalidate()
+  }
+
+  private func removeMessages(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {
+    let (tenant, groups) = (tenant, settings.groups)
+    while true {
+      let outcome = try await database.transaction { tx -> DeletionOutcome? in
+        let batch = try Locators.bySender(
+          subject, states: [.live, .restricted], after: nil, limit: Self.batchMessages, in: tx)
+        guard !batch.isEmpty else { return nil }
+        let outcome = try Deletions.delete(batch.map(\.key), for: .erasure, tenant: tenant, in: tx)
+        guard outcome.held.isEmpty else { throw Self.held(Array(Set(outcome.held.flatMap(\.holds))).sorted()) }
+        for (group, gone) in Dictionary(grouping: outcome.deleted, by: { $0.route.group(of: groups) }).sorted(by: { $0.key < $1.key }) {
+          try Feed.append(.removed, gone.map(\.key), group: Int16(group), in: tx)
+        }
+        return outcome
+      }
+      guard let outcome else { return }
+      steps.messages += outcome.deleted.count
+      try await keep(steps, .running, row)
+    }
+  }
+
+  private func removeRecords(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {
+    let audit = audit
+    let removed = try await database.transaction { tx in
+      _ = try audit.eraseParts(about: subject, in: tx)
+      return (
+        changes: try Amendments.removeAll(by: subject, in: tx), members: try Memberships.removeAll(of: subject, in: tx),
+        setAside: try SetAside.removeAll(about: subject, in: tx)
+      )
+    }
+    steps.changes += removed.changes
+    steps.memberships += removed.members
+    steps.setAside += removed.setAside
+    try await keep(steps, .running, row)
+  }
+
+  /// The key and the row that leads to it go together. After that no copy of the person's messages, wherever it
+  /// lies, can be opened; the key shard's own key follows when the backup window has passed.
+  private func destroyKey(
+    _ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps, actor: String
+  ) async throws {
+    let (tenant, now, audit) = (tenant, now(), audit)
+    let owner = KeyOwner.subject(tenant, subject)
+    try await database.transaction { tx in
+      try KeyVault.destroy([owner], reason: Handle.text("erasure", row.id), at: now, in: tx)
+      try Subjects.remove(subject, tenant: tenant, in: tx)
+      _ = try audit.append(
+        [Self.entry("key.destroyed", row.id, actor, tenant, ["kind": "subject"])], at: now, in: tx)
+    }
+    vault.forget([owner])
+    steps.keysDestroyed = ["subject"]
+    try await keep(steps, .running, row)
+    _ = try await vault.rotate(now: now, backupWindowSeconds: settings.backupWindowSeconds)
+    steps.keyShardRotated = true
+    try await keep(steps, .running, row)
+  }
+
+  private func purgeIndex(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {
+    steps.indexGroups = 0
+    for group in 0..<settings.groups {
+      _ = try await index.purge(sender: subject, group: group)
+      steps.indexGroups += 1
+    }
+    try await keep(steps, .running, row)
+  }
+
+  /// Packages inside the home that hold the subject's messages are withdrawn whole.
+  private func removePackages(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {
+    let now = now()
+    let withdrawn = try await database.transaction { tx in
+      try Exports.withdraw(containing: subject, at: now, in: tx)
+    }
+    try await deletePackages()
+    steps.packages += withdrawn.count
+    try await keep(steps, .running, row)
+  }
+}

@@ -1,0 +1,196 @@
+package import AuditLog
+package import Catalog
+import Foundation
+package import History
+package import KeyVault
+package import Model
+package import Postgres
+package import SearchIndex
+import Sodium
+
+/// Erases people: request → plan → approve → run → verify by looking → certificate.
+package struct ErasureService: Sendable {
+  package struct Settings: Sendable {
+    package var home: String
+    package var groups: Int
+    /// How long backups of the database are kept, in seconds.
+    package var backupWindowSeconds: Int64
+
+    package init(home: String, groups: Int, backupWindowSeconds: Int64) {
+      self.home = home
+      self.groups = groups
+      self.backupWindowSeconds = backupWindowSeconds
+    }
+  }
+
+  let directory: Directory
+  let database: PostgresPool
+  let vault: KeyVault
+  let history: HistoryReader
+  let index: SearchIndex
+  let audit: AuditLog
+  let settings: Settings
+  /// Deletes the files of withdrawn packages; the exporting flow's, as flows do not know each other.
+  let deletePackages: @Sendable () async throws -> Void
+  let now: @Sendable () -> Timestamp
+
+  package init(
+    directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, index: SearchIndex,
+    audit: AuditLog, settings: Settings, deletePackages: @escaping @Sendable () async throws -> Void,
+    now: @escaping @Sendable () -> Timestamp
+  ) {
+    self.directory = directory
+    self.database = database
+    self.vault = vault
+    self.history = history
+    self.index = index
+    self.audit = audit
+    self.settings = settings
+    self.deletePackages = deletePackages
+    self.now = now
+  }
+
+  var tenant: TenantID { directory.tenant.id }
+
+  /// One month, as GDPR Art. 12(3) gives.
+  private static let dueSeconds: Int64 = 30 * 86_400
+
+  /// Records the wish. Nothing is touched yet.
+  package func request(subject id: String, reason: String, actor: String) async throws -> ErasureRow {
+    let erasure = Randomness.identifier()
+    let owner = KeyOwner.request(tenant, erasure)
+    let key = try await vault.keys([owner], creating: true)[owner]
+    guard let key else { throw ErasureError(.wrongState, "the key of the request could not be made") }
+    let sealed = RequestSeal.seal(subject: id, reason: reason, erasure: erasure, key: key)
+    let hash = directory.hasher.hash("subject", id)
+    let subject = try await directory.subject(id)
+    let (tenant, now, requester, audit) = (tenant, now(), actorHash(actor), audit)
+    return try await database.transaction { tx in
+      try Erasures.insert(
+        id: erasure, tenant: tenant, subjectHash: hash, subject: subject, requesterHash: requester, sealed: sealed,
+        at: now, due: now.adding(seconds: Self.dueSeconds), in: tx)
+      _ = try audit.append(
+        [Self.entry("erasure.requested", erasure, actor, tenant)], at: now, in: tx)
+      guard let row = try Erasures.find(erasure, in: tx) else { throw Self.unknown }
+      return row
+    }
+  }
+
+  package func find(_ id: Int64) async throws -> ErasureRow {
+    let tenant = tenant
+    let row = try await database.transaction { tx in try Erasures.find(id, in: tx) }
+    guard let row, row.tenant == tenant else { throw Self.unknown }
+    return row
+  }
+
+  package func list() async throws -> [ErasureRow] {
+    let tenant = tenant
+    return try await database.transaction { tx in try Erasures.list(tenant: tenant, in: tx) }
+  }
+
+  /// Looks in every store and says what would go and what blocks it.
+  package func plan(_ id: Int64) async throws -> ErasurePlan {
+    let row = try await find(id)
+    guard row.state != .completed else { throw ErasureError(.wrongState, "this erasure is completed") }
+    let (tenant, hash) = (tenant, row.subjectHash)
+    let subject = try await currentSubject(row)
+    let plan = try await database.transaction { tx in
+      var plan = ErasurePlan(
+        id: Handle.text("erasure", id), subjectKnown: subject != nil, hotMessages: 0, coldMessages: 0, changes: 0,
+        conversations: 0, setAside: 0, packages: 0, blockedBy: [], notCovered: ErasurePlan.limits,
+        dueAt: row.dueAt.rfc3339)
+      if let subject {
+        let found = Dictionary(
+          uniqueKeysWithValues: try Erasures.residue(subject: subject, hash: hash, tenant: tenant, in: tx)
+            .map { ($0.what, $0.count) })
+        plan.hotMessages = found["hot_rows"] ?? 0
+        plan.coldMessages = (found["messages"] ?? 0) - plan.hotMessages
+        plan.changes = found["changes"] ?? 0
+        plan.conversations = found["memberships"] ?? 0
+        plan.setAside = found["set_aside"] ?? 0
+        plan.packages = try Exports.count(containing: subject, in: tx)
+        plan.blockedBy = try Holds.blocking(sender: subject, in: tx)
+          .map { ErasurePlan.Blocker(hold: Handle.text("hold", $0.hold), messages: $0.messages) }
+      }
+      try Erasures.setPlan(id, plan: try Self.json(plan), in: tx)
+      return plan
+    }
+    return plan
+  }
+
+  /// A second person agrees, unless the tenant does without.
+  package func approve(_ id: Int64, actor: String) async throws {
+    let row = try await find(id)
+    guard row.state == .planned else {
+      throw ErasureError(.wrongState, "only a planned erasure can be approved; this one is \(row.state.rawValue)")
+    }
+    let hash = actorHash(actor)
+    guard !directory.tenant.secondPerson || hash != row.requesterHash else {
+      throw ErasureError(.samePerson, "the approver must be another person than the requester")
+    }
+    try await refuseIfHeld(row)
+    let (tenant, now, audit) = (tenant, now(), audit)
+    try await database.transaction { tx in
+      try Erasures.approve(id, approverHash: hash, at: now, in: tx)
+      _ = try audit.append([Self.entry("erasure.approved", id, actor, tenant)], at: now, in: tx)
+    }
+  }
+
+  func refuseIfHeld(_ row: ErasureRow) async throws {
+    guard let subject = row.subject else { return }
+    let holds = try await database.transaction { tx in try Holds.blocking(sender: subject, in: tx) }
+    guard holds.isEmpty else { throw Self.held(holds.map(\.hold)) }
+  }
+
+  static func held(_ holds: [Int64]) -> ErasureError {
+    let ids = holds.map { Handle.text("hold", $0) }
+    return ErasureError(
+      .held, "held by \(ids.joined(separator: ", ")); release the hold or wait for its end", holds: ids)
+  }
+
+  static let unknown = ErasureError(.unknownErasure, "there is no erasure of that id in this tenant")
+
+  /// The request's subject, or one of the same id that arrived after the request.
+  func currentSubject(_ row: ErasureRow) async throws -> SubjectID? {
+    if let subject = row.subject { return subject }
+    let (tenant, hash) = (tenant, row.subjectHash)
+    return try await database.transaction { tx in try Subjects.find(hashes: [hash], tenant: tenant, in: tx).first?.id }
+  }
+
+  func actorHash(_ actor: String) -> [UInt8] { directory.hasher.hash("actor", actor) }
+
+  static func entry(
+    _ action: String, _ erasure: Int64, _ actor: String, _ tenant: TenantID, _ details: [String: String] = [:]
+  ) -> AuditEntry {
+    AuditEntry(
+      tenant: tenant, actor: actor, action: action, object: Handle.text("erasure", erasure), details: details)
+  }
+
+  static func json(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+}
+
+/// Keeps whom a request is about, until it is completed, under a key of the request's own.
+enum RequestSeal {
+  static func seal(subject: String, reason: String, erasure: Int64, key: SecretBytes) -> [UInt8] {
+    var writer = ByteWriter()
+    writer.text(subject)
+    writer.text(reason)
+    return AEAD.seal(writer.bytes, key: key, additional: additional(erasure))
+  }
+
+  static func open(_ sealed: [UInt8], erasure: Int64, key: SecretBytes) throws -> (subject: String, reason: String) {
+    var reader = ByteReader(try AEAD.open(sealed, key: key, additional: additional(erasure)))
+    return (try reader.text(), try reader.text())
+  }
+
+  private static func additional(_ erasure: Int64) -> [UInt8] {
+    var writer = ByteWriter()
+    writer.raw("erasure".utf8)
+    writer.fixed(erasure)
+    return writer.bytes
+  }
+}

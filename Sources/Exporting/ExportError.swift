@@ -1,0 +1,33 @@
+import Glibc
+
+/// An export stopped, or what was asked for is not there. What lies at the destination is nothing, or whole.
+package struct ExportError: Error, CustomStringConvertible {
+  package enum Code: String, Sendable {
+    /// Something lies at the destination already.
+    case pathExists = "path_exists"
+    case unknownSubject = "unknown_subject"
+    case unknownConversation = "unknown_conversation"
+    case unknownHold = "unknown_hold"
+    case unknownExport = "unknown_export"
+    /// Somebody inside is being erased; make the export again.
+    case withdrawn
+    /// The destination cannot be written or read.
+    case destination
+    /// Not a package, or not a whole one.
+    case notAPackage = "not_a_package"
+  }
+  package let code: Code
+  package let description: String
+  package let isRetryable: Bool
+
+  package init(_ code: Code, _ description: String, isRetryable: Bool = false) {
+    self.code = code
+    self.description = description
+    self.isRetryable = isRetryable
+  }
+
+  /// From `errno`, which must not have been touched since the call.
+  static func system(_ doing: String, _ path: String) -> ExportError {
+    ExportError(.destination, "cannot \(doing) \(path): \(String(cString: strerror(errno)))")
+  }
+}

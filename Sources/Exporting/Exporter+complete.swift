@@ -1,0 +1,132 @@
+import AuditLog
+import Catalog
+import History
+import KeyVault
+import Model
+import Postgres
+import Sodium
+
+extension Exporter {
+  /// An export that runs.
+  struct Job: Sendable {
+    let row: ExportRow
+    let account: ExportAccount
+    let formats: Set<ExportFormat>
+    var destination: String { account.path }
+  }
+
+  /// A package that is whole but for its custody and its name.
+  struct SealedPackage: Sendable {
+    let id: Int64
+    let manifestHash: [UInt8]
+    var account: ExportAccount
+  }
+
+  func begin(
+    _ selection: ExportSelection, _ formats: Set<ExportFormat>, output path: String, actor: String
+  ) async throws -> Job {
+    guard !Paths.exists(path) else {
+      throw ExportError(.pathExists, "\(path) exists already; choose a path where nothing is")
+    }
+    let id = Randomness.identifier()
+    let account = ExportAccount(path: path, actor: actor, host: ExportAccount.thisHost)
+    let row = ExportRow(
+      id: id, tenant: tenant.id, formats: formats.map(\.rawValue).sorted(), insideHome: isInsideHome(path),
+      sealed: try accountSeal.seal(account, id: id), createdAt: now())
+    try await database.transaction { tx in try Exports.insert(row, in: tx) }
+    return Job(row: row, account: account, formats: formats)
+  }
+
+  private func isInsideHome(_ path: String) -> Bool { home.map { path.hasPrefix($0 + "/") } ?? false }
+
+  var accountSeal: ExportSeal { ExportSeal(vault: vault, tenant: tenant.id) }
+
+  /// Manifest and signature; afterwards everything is on the disk.
+  func seal(_ selection: ExportSelection, _ job: Job, _ draft: PackageDraft, _ counts: ExportCounts)
+    async throws
+    -> SealedPackage
+  {
+    let id = ExportID.text(job.row.id)
+    let manifest = Manifest(
+      exportID: id, tenant: tenant.name, selection: try await named(selection),
+      madeAt: job.row.createdAt.rfc3339,
+      complete: counts.gaps == 0 && counts.unreadable == 0, counts: counts,
+      files: draft.files.sorted { $0.path < $1.path })
+    var account = job.account
+    account.counts = counts
+    let hash = try await draft.seal(manifest, by: vault.signingKey("export"))
+    return SealedPackage(id: job.row.id, manifestHash: hash, account: account)
+  }
+
+  /// The selection by the platform's ids, as the package states it.
+  private func named(_ selection: ExportSelection) async throws -> Manifest.Selection {
+    var named = Manifest.Selection()
+    if let subject = selection.subject {
+      named.subject = try await directory.profiles([subject])[subject]?.id
+    }
+    if let places = selection.conversations {
+      named.conversations = try await directory.cards(Set(places)).values.map(\.profile.id).sorted()
+    }
+    named.hold = selection.hold.map { ExportID.named("hold", $0) }
+    named.messages = selection.messages?.count
+    named.from = selection.from?.rfc3339
+    named.to = selection.to?.rfc3339
+    return named
+  }
+
+  /// Completion and audit entry in one transaction. Refused when the export was withdrawn, or somebody inside is
+  /// being erased.
+  func complete(_ job: Job, _ package: SealedPackage) async throws {
+    let (audit, tenant, seal, now) = (audit, tenant.id, accountSeal, now())
+    let entry = auditEntry(job, package)
+    try await database.transaction { tx in
+      guard try !Exports.namesErased(package.id, tenant: tenant, in: tx) else { throw Self.withdrawn }
+      let index = try audit.append([entry], at: now, in: tx)
+      var account = package.account
+      account.completedAt = now
+      account.auditIndex = index
+      let completed = try Exports.complete(
+        package.id, messages: Int64(account.counts.messages), manifestHash: package.manifestHash,
+        sealed: try seal.seal(account, id: package.id), at: now, in: tx)
+      guard completed else { throw Self.withdrawn }
+    }
+  }
+
+  private static let withdrawn = ExportError(
+    .withdrawn, "somebody inside is being erased, or the run was given up for dead; make the export again",
+    isRetryable: true)
+
+  private func auditEntry(_ job: Job, _ package: SealedPackage) -> AuditEntry {
+    let counts = package.account.counts
+    return AuditEntry(
+      tenant: tenant.id, actor: job.account.actor, action: "export.created",
+      object: ExportID.text(package.id),
+      details: [
+        "conversations": String(counts.conversations), "messages": String(counts.messages),
+        "restricted": String(counts.restricted), "formats": job.row.formats.joined(separator: ","),
+        "manifest_sha256": package.manifestHash.hex,
+      ], personal: ["path": job.account.path])
+  }
+
+  /// Adds the chain of custody and gives the package its name. Repeats without harm.
+  func deliver(_ package: SealedPackage, to temporary: String, _ destination: String) async throws {
+    let row = try await database.transaction { tx in try Exports.find(package.id, in: tx) }
+    guard let row, row.state == .completed else { throw Self.withdrawn }
+    let custody = try custody(row, try accountSeal.open(row.sealed, id: row.id))
+    let bytes = try custody.bytes
+    try await blocking { try PackageDraft.deliver(temporary, custody: bytes, to: destination) }
+  }
+
+  private func custody(_ row: ExportRow, _ account: ExportAccount) throws -> Custody {
+    let completed = (account.completedAt ?? row.createdAt).rfc3339
+    return try Custody(
+      exportID: ExportID.text(row.id), manifestSHA256: (row.manifestHash ?? []).hex, auditLog: audit.origin,
+      events: [
+        Custody.Event(
+          action: "export.requested", by: account.actor, at: row.createdAt.rfc3339, auditIndex: nil),
+        Custody.Event(
+          action: "export.created", by: account.actor, at: completed, auditIndex: account.auditIndex),
+      ]
+    ).signed(by: vault.signingKey("export"))
+  }
+}

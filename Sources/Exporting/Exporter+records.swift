@@ -1,0 +1,37 @@
+import Catalog
+import History
+import Model
+import Postgres
+
+extension Exporter {
+  /// All exports of the tenant, oldest first.
+  package func list() async throws -> [ExportRecord] {
+    let tenant = tenant.id
+    let rows = try await database.transaction { tx in try Exports.list(tenant: tenant, in: tx) }
+    return try rows.map(record)
+  }
+
+  /// - Parameter id: as in ``ExportRecord/id``.
+  package func show(_ id: String) async throws -> ExportRecord {
+    let found: ExportRow?
+    if let number = ExportID.number(id) {
+      found = try await database.transaction { tx in try Exports.find(number, in: tx) }
+    } else {
+      found = nil
+    }
+    guard let row = found, row.tenant == tenant.id else {
+      throw ExportError(.unknownExport, "there is no export of that id")
+    }
+    return try record(row)
+  }
+
+  func record(_ row: ExportRow) throws -> ExportRecord {
+    let account = row.sealed.isEmpty ? nil : try accountSeal.open(row.sealed, id: row.id)
+    return ExportRecord(
+      id: ExportID.text(row.id), tenant: row.tenant, state: row.state, formats: row.formats,
+      path: account?.path,
+      actor: account?.actor, counts: account?.counts ?? ExportCounts(), manifestHash: row.manifestHash,
+      auditIndex: account?.auditIndex, insideHome: row.insideHome, createdAt: row.createdAt,
+      finishedAt: row.finishedAt)
+  }
+}

@@ -1,0 +1,187 @@
+import Catalog
+import History
+import Model
+import Postgres
+import SegmentFormat
+import Segments
+import Sodium
+
+extension Exporter {
+  /// Bounds of what is in memory at once.
+  static let pageMessages = 1_024
+  private static let pageConversations = 200
+  private static let pageMembers = 1_000
+
+  /// Reads conversation after conversation and hands each message to every format.
+  func write(
+    _ selection: ExportSelection, _ job: Job, into draft: PackageDraft, states: [Locator.State: Int],
+    _ progress: @Sendable (ExportProgress) -> Void
+  ) async throws -> ExportCounts {
+    let expected = selection.states.reduce(0) { $0 + (states[$1] ?? 0) }
+    let writing = ExportWriting(
+      selection: selection, export: job.row.id, draft: draft, formats: try await formats(job.formats, draft),
+      progress: ExportProgress(expected: expected))
+    var picked: [ConversationID: [Locator]]?
+    if let messages = selection.messages {
+      picked = Dictionary(grouping: try await chosen(messages, selection), by: \.conversation)
+    }
+    var cursor: ConversationID?
+    while let page = try await nextConversations(selection, after: cursor), let last = page.last {
+      cursor = last
+      let cards = try await directory.cards(Set(page))
+      for id in page {
+        try Task.checkCancellation()
+        if let card = cards[id] {
+          try await write(card, picked: picked.map { $0[id] ?? [] }, writing)
+        } else {
+          writing.nameless += 1
+        }
+        writing.progress.conversations += 1
+        progress(writing.progress)
+      }
+    }
+    for format in writing.formats { try await format.finish() }
+    return try await finish(writing, states: states)
+  }
+
+  private func formats(_ formats: Set<ExportFormat>, _ draft: PackageDraft) async throws
+    -> [any PackageFormat]
+  {
+    var writers: [any PackageFormat] = []
+    if formats.contains(.jsonl) { writers.append(try JSONLinesFormat(draft)) }
+    if formats.contains(.html) { writers.append(try await HTMLFormat(draft)) }
+    return writers
+  }
+
+  private func nextConversations(_ selection: ExportSelection, after cursor: ConversationID?) async throws
+    -> [ConversationID]?
+  {
+    let filter = selection.filter(tenant.id)
+    let page = try await database.transaction { tx in
+      try Exports.conversations(filter, after: cursor, limit: Self.pageConversations, in: tx)
+    }
+    return page.isEmpty ? nil : page
+  }
+
+  /// One conversation: its head with the first message, so that a conversation without any leaves no trace, unless
+  /// it was asked for as a whole.
+  private func write(_ card: ConversationCard, picked: [Locator]?, _ writing: ExportWriting) async throws {
+    var source = MessageSource(card: card, picked: picked)
+    var begun = false
+    if writing.selection.takesWholeConversations {
+      try await begin(card, writing)
+      begun = true
+    }
+    do {
+      while let page = try await next(&source, writing.selection) {
+        try Task.checkCancellation()
+        let messages = try await held(page, by: writing.selection.hold) { $0.locator.key }
+        guard !messages.isEmpty else { continue }
+        if !begun { try await begin(card, writing) }
+        begun = true
+        try await write(messages, writing)
+      }
+    } catch let error where Self.isDamage(error) {
+      writing.counts.gaps += 1
+      writing.draft.warnings.add(
+        .gap(conversation: card.profile.id, after: source.after.createdAt.rfc3339, reason: "\(error)"))
+    }
+    if begun { for format in writing.formats { try await format.end() } }
+  }
+
+  /// The stored bytes are wrong, and would be again: a gap that is stated, instead of no package at all.
+  static func isDamage(_ error: any Error) -> Bool {
+    switch error {
+    case is SegmentError, is MalformedBytes, is CryptographyError: true
+    case let error as SegmentStoreError: error.code == .missing || error.code == .shortRead
+    default: false
+    }
+  }
+
+  private func next(_ source: inout MessageSource, _ selection: ExportSelection) async throws
+    -> [HistoricMessage]?
+  {
+    if var picked = source.picked {
+      guard !picked.isEmpty else { return nil }
+      let page = Array(picked.prefix(Self.pageMessages))
+      picked.removeFirst(page.count)
+      source.picked = picked
+      source.after = page.last?.position ?? source.after
+      return try await history.messages(page.map(\.place), states: selection.states).sorted {
+        $0.position < $1.position
+      }
+    }
+    let span = HistoryReader.Span(
+      conversation: source.card.conversation, route: source.card.route, tenant: tenant.id,
+      after: max(source.after, selection.from.map { MessagePosition(createdAt: $0, sequence: 0) } ?? .start),
+      before: selection.to.map { MessagePosition(createdAt: $0, sequence: 0) } ?? .end, ascending: true)
+    let page = try await history.page(span, limit: Self.pageMessages, states: selection.states)
+    guard let last = page.last else { return nil }
+    source.after = last.position
+    return page.filter { selection.admits($0.locator) }
+  }
+
+  private func begin(_ card: ConversationCard, _ writing: ExportWriting) async throws {
+    writing.counts.conversations += 1
+    for format in writing.formats { try await format.begin(card) }
+    var cursor: MembershipRow?
+    var nameless = 0
+    while true {
+      let after = cursor
+      let rows = try await database.transaction { tx in
+        try Exports.members(
+          route: card.route, conversation: card.conversation, after: after, limit: Self.pageMembers, in: tx)
+      }
+      guard let last = rows.last else { break }
+      cursor = last
+      let profiles = try await directory.profiles(Set(rows.map(\.subject)))
+      try await note(Set(profiles.keys), writing)
+      let members = rows.compactMap { row in
+        profiles[row.subject].map { ExportedMember(row: row, profile: $0) }
+      }
+      nameless += rows.count - members.count
+      for format in writing.formats { try await format.add(members) }
+    }
+    if nameless > 0 {
+      writing.draft.warnings.add(.namelessMembers(conversation: card.profile.id, members: nameless))
+    }
+  }
+
+  private func write(_ messages: [HistoricMessage], _ writing: ExportWriting) async throws {
+    let people = Set(messages.map(\.sender)).union(messages.flatMap { $0.changes.map(\.author) })
+    let profiles = try await directory.profiles(people)
+    try await note(Set(profiles.keys), writing)
+    for message in messages {
+      // No profile: the author's key went between reading and naming.
+      guard let sender = profiles[message.sender] else { continue }
+      let exported = ExportedMessage(message: message, sender: sender, people: profiles)
+      for format in writing.formats { try await format.add(exported) }
+      writing.count(message)
+    }
+  }
+
+  /// Written down before the people's data is, so that an erasure meanwhile finds this export.
+  private func note(_ people: Set<SubjectID>, _ writing: ExportWriting) async throws {
+    let new = writing.newPeople(people)
+    guard !new.isEmpty else { return }
+    let export = writing.export
+    try await database.transaction { tx in try Exports.add(new, to: export, in: tx) }
+  }
+
+  private func finish(_ writing: ExportWriting, states: [Locator.State: Int]) async throws -> ExportCounts {
+    let (warnings, export) = (writing.draft.warnings, writing.export)
+    writing.counts.people = try await database.transaction { tx in try Exports.people(in: export, in: tx) }
+    // After a gap the difference says nothing about keys.
+    if writing.counts.gaps == 0 {
+      writing.counts.unreadable = max(0, writing.progress.expected - writing.counts.messages)
+    }
+    if writing.counts.unreadable > 0 { warnings.add(.unreadable(messages: writing.counts.unreadable)) }
+    if writing.nameless > 0 { warnings.add(.namelessConversations(writing.nameless)) }
+    for (state, count) in states.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+    where !writing.selection.states.contains(state) {
+      warnings.add(.leftOut(state: state.name, messages: count))
+    }
+    try await writing.draft.write(Array(warnings.text.utf8), to: "warnings.txt", listed: true)
+    return writing.counts
+  }
+}

@@ -1,0 +1,101 @@
+package import AuditLog
+import Catalog
+package import History
+package import KeyVault
+package import Model
+package import Postgres
+import Sodium
+
+/// Makes packages of one tenant's messages for courts, authorities and the people themselves, and keeps account of
+/// them.
+package struct Exporter: Sendable {
+  let directory: Directory
+  let database: PostgresPool
+  let vault: KeyVault
+  let history: HistoryReader
+  let audit: AuditLog
+  /// Packages below this directory are the house's to delete when a person inside is erased.
+  let home: String?
+  let now: @Sendable () -> Timestamp
+
+  package init(
+    directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, audit: AuditLog,
+    home: String? = nil, now: @escaping @Sendable () -> Timestamp
+  ) {
+    self.directory = directory
+    self.database = database
+    self.vault = vault
+    self.history = history
+    self.audit = audit
+    self.home = home.map(Paths.absolute)
+    self.now = now
+  }
+
+  var tenant: Tenant { directory.tenant }
+
+  /// What checks of packages are configured with: the public key they are signed by.
+  package var verifierKey: String? {
+    Manifest.key(of: vault.signingKey("export"))?.verifierKey
+  }
+
+  /// Select → read hot and cold → write formats → manifest → sign → state it in the audit log → name the package.
+  /// A crash leaves a draft under another name, which the next run removes or, where the log states it already,
+  /// finishes. Refuses a destination that exists.
+  package func create(
+    _ selection: ExportSelection, formats: Set<ExportFormat>, output path: String, actor: String,
+    progress: @escaping @Sendable (ExportProgress) -> Void = { _ in }
+  ) async throws -> ExportRecord {
+    try await sweep()
+    try await check(selection)
+    let states = try await totals(selection)
+    let job = try await begin(selection, formats, output: Paths.absolute(path), actor: actor)
+    let draft: PackageDraft
+    do {
+      draft = try PackageDraft(destination: job.destination, export: job.row.id)
+    } catch {
+      try? await fail(job.row.id)
+      throw error
+    }
+    do {
+      let counts = try await write(selection, job, into: draft, states: states, progress)
+      let sealed = try await seal(selection, job, draft, counts)
+      try await complete(job, sealed)
+      try await deliver(sealed, to: draft.temporary, job.destination)
+      return try await show(ExportID.text(job.row.id))
+    } catch {
+      try? await giveUp(job, draft)
+      throw error
+    }
+  }
+
+  /// The draft goes, unless the log states the package already: then the next run delivers it.
+  private func giveUp(_ job: Job, _ draft: PackageDraft) async throws {
+    let id = job.row.id
+    let state = try await database.transaction { tx in try Exports.find(id, in: tx)?.state }
+    guard state != .completed else { return }
+    await draft.abandon()
+    try await fail(id)
+  }
+
+  private func fail(_ id: Int64) async throws {
+    let now = now()
+    _ = try await database.transaction { tx in try Exports.fail(id, at: now, in: tx) }
+  }
+
+  /// What a selection would take in, by conversation. Reads locators only.
+  package func estimate(_ selection: ExportSelection) async throws -> ExportEstimate {
+    try await check(selection)
+    let counts = try await counts(selection)
+    var estimate = ExportEstimate()
+    for count in counts where selection.states.contains(count.state) {
+      if estimate.conversations.last?.conversation != count.conversation {
+        estimate.conversations.append(ExportEstimate.Conversation(conversation: count.conversation))
+      }
+      let last = estimate.conversations.indices.last ?? 0
+      estimate.conversations[last].messages += count.messages
+      if count.state == .restricted { estimate.conversations[last].restricted += count.messages }
+      if count.clientSealed { estimate.conversations[last].sealed += count.messages }
+    }
+    return estimate
+  }
+}

@@ -1,0 +1,194 @@
+import AuditLog
+import Foundation
+import Sodium
+
+/// What checking a package found; needs nothing but the package.
+package struct ExportVerification: Sendable {
+  package struct Problem: Sendable, Hashable {
+    package enum Kind: String, Sendable {
+      case missing, extra, changed, unsigned
+      case wrongKey = "wrong_key"
+      case miscounted, malformed
+      case custodyMissing = "custody_missing"
+      case custodyWrong = "custody_wrong"
+    }
+    package let kind: Kind
+    /// Within the package.
+    package let path: String
+  }
+
+  package internal(set) var exportID: String?
+  package internal(set) var madeAt: String?
+  /// In the form verifiers are configured with; who trusts the package compares it with what the house publishes.
+  package internal(set) var signedBy: String?
+  package internal(set) var manifestHash: [UInt8]?
+  package internal(set) var files = 0
+  package internal(set) var messages = 0
+  package internal(set) var auditIndex: Int64?
+  package internal(set) var problems: [Problem] = []
+  package var isValid: Bool { problems.isEmpty }
+
+  mutating func report(_ kind: Problem.Kind, _ path: String) {
+    problems.append(Problem(kind: kind, path: path))
+  }
+}
+
+extension Exporter {
+  /// Checks a package without a database: signature, every file's hash, that nothing is missing or was added, and
+  /// the counts of lines and messages. Blocks while it reads.
+  /// - Parameter trusted: the verifier key the package must be signed by; any, when `nil`.
+  package static func verify(path: String, trusted: String? = nil) throws -> ExportVerification {
+    let root = Paths.absolute(path)
+    guard Paths.isDirectory(root) else {
+      throw ExportError(.notAPackage, "\(path) is not a directory")
+    }
+    return try PackageVerifier(root: root).verify(trusted: trusted)
+  }
+}
+
+/// One pass over a package.
+struct PackageVerifier {
+  private static let chunkBytes = 1 << 20
+  private static let created = Array(#"{"type":"message.created","#.utf8)
+  let root: String
+  private var found = ExportVerification()
+
+  init(root: String) { self.root = root }
+
+  consuming func verify(trusted: String?) throws -> ExportVerification {
+    guard let bytes = try? Paths.read(root + "/" + Manifest.fileName, limit: Manifest.bytesMax) else {
+      found.report(.missing, Manifest.fileName)
+      return found
+    }
+    let hash = SHA256.hash(bytes)
+    found.manifestHash = hash
+    guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(bytes)),
+      manifest.version == Manifest.version
+    else {
+      found.report(.malformed, Manifest.fileName)
+      return found
+    }
+    (found.exportID, found.madeAt, found.files) = (manifest.exportID, manifest.madeAt, manifest.files.count)
+    let key = checkSignature(manifest, hash, trusted: trusted)
+    try checkCustody(manifest, hash, key)
+    try checkFiles(manifest)
+    return found
+  }
+
+  private mutating func checkSignature(_ manifest: Manifest, _ hash: [UInt8], trusted: String?) -> NoteKey? {
+    let text = (try? Paths.read(root + "/" + Manifest.keyName, limit: 4_096)).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+    guard let line = text, line.hasSuffix("\n"), let key = NoteKey(verifierKey: String(line.dropLast()))
+    else {
+      found.report(.missing, Manifest.keyName)
+      return nil
+    }
+    found.signedBy = key.verifierKey
+    if let trusted, trusted != key.verifierKey { found.report(.wrongKey, Manifest.keyName) }
+    let signature = try? Paths.read(root + "/" + Manifest.signatureName, limit: 65_536)
+    guard let signature, let note = try? SignedNote(parsing: String(decoding: signature, as: UTF8.self)),
+      note.text == Manifest.statement(export: manifest.exportID, hash: hash),
+      (try? note.verify(by: [key])) != nil
+    else {
+      found.report(.unsigned, Manifest.signatureName)
+      return key
+    }
+    return key
+  }
+
+  private mutating func checkCustody(_ manifest: Manifest, _ hash: [UInt8], _ key: NoteKey?) throws {
+    guard let bytes = try? Paths.read(root + "/" + Custody.fileName, limit: Custody.bytesMax) else {
+      found.report(.custodyMissing, Custody.fileName)
+      return
+    }
+    guard let custody = try? JSONDecoder().decode(Custody.self, from: Data(bytes)), let key,
+      custody.exportID == manifest.exportID, custody.manifestSHA256 == hash.hex,
+      try custody.isAuthentic(by: key),
+      try custody.bytes == bytes
+    else {
+      found.report(.custodyWrong, Custody.fileName)
+      return
+    }
+    found.auditIndex = custody.events.last?.auditIndex
+  }
+
+  private mutating func checkFiles(_ manifest: Manifest) throws {
+    var expected = Dictionary(manifest.files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+    if expected.count != manifest.files.count { found.report(.malformed, Manifest.fileName) }
+    let own: Set = [Manifest.fileName, Manifest.signatureName, Manifest.keyName, Custody.fileName]
+    for path in try entries() where !own.contains(path) {
+      guard let file = expected.removeValue(forKey: path) else {
+        found.report(.extra, path)
+        continue
+      }
+      try check(file)
+    }
+    for path in expected.keys.sorted() { found.report(.missing, path) }
+    let format = manifest.files.first { $0.path == JSONLinesFormat.fileName }
+    found.messages = format?.messages ?? manifest.files.reduce(0) { $0 + $1.messages }
+    if found.messages != manifest.counts.messages { found.report(.miscounted, Manifest.fileName) }
+  }
+
+  /// Everything in the package that is not a directory, links included: paths relative to it, in order.
+  private func entries() throws -> [String] {
+    guard let walk = FileManager.default.enumerator(atPath: root) else {
+      throw ExportError(.notAPackage, "\(root) cannot be read")
+    }
+    var paths: [String] = []
+    while let path = walk.nextObject() as? String {
+      if !Paths.isDirectory(root + "/" + path) { paths.append(path) }
+    }
+    return paths.sorted()
+  }
+
+  private mutating func check(_ file: Manifest.File) throws {
+    let path = root + "/" + file.path
+    guard Paths.isRegularFile(path), let handle = FileHandle(forReadingAtPath: path) else {
+      return found.report(.changed, file.path)
+    }
+    defer { try? handle.close() }
+    let isLines = file.path == JSONLinesFormat.fileName
+    var hash = SHA256Stream()
+    var counter = LineCounter(prefix: Self.created)
+    var bytes = 0
+    while let chunk = try handle.read(upToCount: Self.chunkBytes), !chunk.isEmpty {
+      let chunk = Array(chunk)
+      bytes += chunk.count
+      hash.update(chunk)
+      if isLines { counter.count(chunk) }
+    }
+    guard bytes == file.bytes, hash.finish().hex == file.sha256 else {
+      return found.report(.changed, file.path)
+    }
+    if isLines, counter.lines != file.lines || counter.matching != file.messages {
+      found.report(.miscounted, file.path)
+    }
+  }
+}
+
+/// Counts lines, and those that begin with a prefix, in bytes that arrive in pieces.
+struct LineCounter {
+  private let prefix: [UInt8]
+  private(set) var lines = 0
+  private(set) var matching = 0
+  /// How much of the prefix the current line has had; `nil` once it differs.
+  private var matched: Int? = 0
+
+  init(prefix: [UInt8]) { self.prefix = prefix }
+
+  mutating func count(_ bytes: [UInt8]) {
+    for byte in bytes {
+      if byte == 0x0A {
+        lines += 1
+        matched = 0
+      } else if let at = matched {
+        matched = prefix[at] == byte ? at + 1 : nil
+        if matched == prefix.count {
+          matching += 1
+          matched = nil
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/// What a package lacks, and why; becomes `warnings.txt`.
+final class PackageWarnings {
+  enum Warning {
+    /// The archive could not be read from here to the conversation's end.
+    case gap(conversation: String, after: String, reason: String)
+    /// Selected at the start, but not readable.
+    case unreadable(messages: Int)
+    /// Members whose names are gone.
+    case namelessMembers(conversation: String, members: Int)
+    /// The conversation's key is destroyed.
+    case namelessConversations(Int)
+    /// Messages the selection names, in a state that is not taken in.
+    case leftOut(state: String, messages: Int)
+    case longLine(message: String)
+
+    var text: String {
+      switch self {
+      case .gap(let conversation, let after, let reason):
+        "gap: conversation \(conversation): nothing after \(after) could be read: \(reason)"
+      case .unreadable(let messages):
+        "unreadable: \(messages) selected messages are missing: their authors were erased, so that their keys are "
+          + "destroyed, or they were deleted while the export ran"
+      case .namelessMembers(let conversation, let members):
+        "unnamed: conversation \(conversation): \(members) members are missing: they were erased"
+      case .namelessConversations(let count):
+        "unnamed: \(count) conversations are missing: their keys are destroyed"
+      case .leftOut(let state, let messages): "left out: \(messages) messages are \(state)"
+      case .longLine(let message):
+        "long: the line of message \(message) is over \(JSONLinesFormat.lineBytesMax) bytes, more than `ingest` takes"
+      }
+    }
+  }
+
+  /// Lines kept; what is beyond is counted.
+  static let linesMax = 10_000
+  private var lines: [String] = []
+  private var beyond = 0
+
+  func add(_ warning: Warning) {
+    guard lines.count < Self.linesMax else {
+      beyond += 1
+      return
+    }
+    lines.append(
+      String(String.UnicodeScalarView(warning.text.unicodeScalars.map { $0.value < 0x20 ? " " : $0 })))
+  }
+
+  var text: String {
+    guard !lines.isEmpty else { return "Nothing that was selected is missing.\n" }
+    let rest = beyond == 0 ? [] : ["and \(beyond) more"]
+    return (lines + rest).joined(separator: "\n") + "\n"
+  }
+}

@@ -1,0 +1,87 @@
+import Foundation
+
+/// The few things a package asks of the file system. All of these may block.
+enum Paths {
+  /// Of a symbolic link, the link itself.
+  static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0
+  }
+
+  static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  static func isRegularFile(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+  }
+
+  static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// Absolute, without `.`, `..`, doubled or closing slashes.
+  static func absolute(_ path: String) -> String {
+    let full = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    var parts: [Substring] = []
+    for part in full.split(separator: "/") where part != "." {
+      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return "/" + parts.joined(separator: "/")
+  }
+
+  static func makeDirectory(_ path: String) throws {
+    try FileManager.default.createDirectory(
+      atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+  }
+
+  /// Removing what is not there is done already.
+  static func remove(_ path: String) throws {
+    guard exists(path) else { return }
+    try FileManager.default.removeItem(atPath: path)
+  }
+
+  /// Up to `limit` bytes; more is refused, so that a foreign file cannot fill the memory.
+  static func read(_ path: String, limit: Int) throws -> [UInt8] {
+    guard isRegularFile(path), let file = FileHandle(forReadingAtPath: path) else {
+      throw ExportError(.notAPackage, "\(path) is missing")
+    }
+    defer { try? file.close() }
+    guard let data = try file.read(upToCount: limit + 1) else { return [] }
+    guard data.count <= limit else { throw ExportError(.notAPackage, "\(path) is over \(limit) bytes") }
+    return Array(data)
+  }
+
+  /// Writes a whole file under another name first, so that readers see all of it or none.
+  static func replace(_ path: String, with bytes: [UInt8]) throws {
+    let draft = path + ".writing"
+    let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else { throw ExportError.system("create", draft) }
+    defer { close(descriptor) }
+    try PackageFile.write(bytes, to: descriptor, draft)
+    guard fsync(descriptor) == 0 else { throw ExportError.system("sync", draft) }
+    guard rename(draft, path) == 0 else { throw ExportError.system("rename", draft) }
+  }
+
+  /// Renames a directory to a name where nothing is, for good: `rename` replaces no file and no directory with
+  /// something in it, and the entry is synced.
+  static func move(_ path: String, to destination: String) throws {
+    guard rename(path, destination) == 0 else {
+      if errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR {
+        throw ExportError(.pathExists, "\(destination) exists by now; the package was not put there")
+      }
+      throw ExportError.system("rename to", destination)
+    }
+    try syncDirectory(parent(of: destination))
+  }
+
+  static func syncDirectory(_ path: String) throws {
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw ExportError.system("open", path) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw ExportError.system("sync", path) }
+  }
+}

@@ -1,0 +1,33 @@
+import Catalog
+import History
+import Model
+
+/// A member as a package names them.
+struct ExportedMember: Sendable {
+  let row: MembershipRow
+  let profile: SubjectProfile
+}
+
+/// A message as a package has it, with everybody it names by number.
+struct ExportedMessage: Sendable {
+  let message: HistoricMessage
+  let sender: SubjectProfile
+  let people: [SubjectID: SubjectProfile]
+
+  /// The changes whose authors can still be named, in order of time.
+  var changes: [(change: HistoricChange, by: SubjectProfile)] {
+    message.changes.compactMap { change in people[change.author].map { (change, $0) } }
+      .sorted { ($0.0.at, $0.0.version) < ($1.0.at, $1.0.version) }
+  }
+}
+
+/// Writes one kind of files into a package. Called for one conversation after the other: ``begin(_:)``, its
+/// members, its messages oldest first, ``end()``; and ``finish()`` once. Holds no more than one conversation's
+/// outline in memory.
+protocol PackageFormat: AnyObject {
+  func begin(_ card: ConversationCard) async throws
+  func add(_ members: [ExportedMember]) async throws
+  func add(_ message: ExportedMessage) async throws
+  func end() async throws
+  func finish() async throws
+}

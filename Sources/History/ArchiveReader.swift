@@ -1,0 +1,54 @@
+package import Catalog
+package import KeyVault
+package import Model
+package import SegmentFormat
+package import Segments
+
+/// Opens blocks of the archive for readers: one ranged read each, decoded with the keys that still exist.
+package struct ArchiveReader: Sendable {
+  package let store: any SegmentStore
+  let vault: KeyVault
+
+  package init(store: any SegmentStore, vault: KeyVault) {
+    self.store = store
+    self.vault = vault
+  }
+
+  /// The readable messages of a block, in order. Lanes whose key is destroyed are missing.
+  package func messages(_ block: BlockRow) async throws -> [StoredMessage] {
+    let bytes = try await store.read(
+      SegmentName.object(block.segment), range: Int(block.offset)..<Int(block.offset) + Int(block.length))
+    return try await decode(block, bytes).messages
+  }
+
+  package func decode(_ block: BlockRow, _ bytes: [UInt8]) async throws -> DecodedBlock {
+    let entry = BlockEntry(
+      ordinal: block.ordinal, conversation: block.conversation, route: block.route, firstPosition: block.first,
+      lastPosition: block.last, count: block.count, offset: block.offset, length: block.length, hash: block.hash)
+    let identity = try SegmentIdentity(
+      tenant: block.tenant, retentionClass: block.retentionClass, period: block.period, hex: block.segment)
+    let keys = try await keys(for: entry, identity, bytes)
+    return try SegmentReader.decode(entry, bytes, identity: identity, keys: keys)
+  }
+
+  /// Gathers the keys of exactly the authors of one block.
+  private func keys(for entry: BlockEntry, _ identity: SegmentIdentity, _ bytes: [UInt8]) async throws -> HeldKeys {
+    let tenant = identity.tenant
+    let period = KeyOwner.period(tenant, identity.retentionClass, identity.period)
+    let conversation = KeyOwner.conversation(tenant, entry.conversation)
+    let held = try await vault.keys([period, conversation], creating: false)
+    var keys = HeldKeys(
+      period: held[period], conversations: held[conversation].map { [entry.conversation: $0] } ?? [:], lanes: [:])
+    let senders = try SegmentReader.senders(of: entry, bytes, identity: identity, keys: keys)
+    let lanes = Set(
+      senders.map {
+        LaneID(
+          tenant: tenant, subject: $0, conversation: entry.conversation, retentionClass: identity.retentionClass,
+          period: identity.period)
+      })
+    for (lane, key) in try await vault.lanes(lanes, creating: false) {
+      keys.lanes[HeldKeys.Lane(sender: lane.subject, conversation: lane.conversation)] = key.secret
+    }
+    return keys
+  }
+}

@@ -1,0 +1,149 @@
+package import Catalog
+import KeyVault
+package import Model
+import Postgres
+
+extension HistoryReader {
+  /// Blocks read for one batch; each holds up to 1 024 messages.
+  private static let blocksPerBatch = 4
+
+  /// The next stored messages of a span. Both tiers are asked for the same stretch; while a segment is being
+  /// switched in, a message may be in both, and counts once.
+  func stored(_ span: Span, limit: Int) async throws -> Batch {
+    let (hot, blocks) = try await database.transaction { tx in
+      (
+        try Messages.page(
+          route: span.route, conversation: span.conversation, after: span.after, before: span.before,
+          ascending: span.ascending, limit: limit, in: tx),
+        try Archive.blocks(
+          route: span.route, conversation: span.conversation, after: span.after, before: span.before,
+          ascending: span.ascending, limit: Self.blocksPerBatch, in: tx)
+      )
+    }
+    // Beyond these points a tier may have more than was fetched.
+    var horizons: [MessagePosition] = []
+    if hot.count == limit, let last = hot.last { horizons.append(last.position) }
+    if blocks.count == Self.blocksPerBatch, let last = blocks.last {
+      horizons.append(span.ascending ? last.first : last.last)
+    }
+    var rows: [MessagePosition: TieredMessage] = [:]
+    for block in blocks {
+      for message in try await archive.messages(block) where span.after < message.position && message.position < span.before {
+        rows[message.position] = TieredMessage(message: message, tier: .cold)
+      }
+    }
+    for message in try await opened(hot, tenant: span.tenant) {
+      rows[message.position] = TieredMessage(message: message, tier: .hot)
+    }
+    let reached = span.ascending ? horizons.min() : horizons.max()
+    // A block's start is its own message's position, which must still come with the next batch.
+    let inside = rows.values.filter { row in
+      guard let reached else { return true }
+      return span.ascending ? row.message.position <= reached : row.message.position >= reached
+    }
+    let ordered = inside.sorted {
+      span.ascending ? $0.message.position < $1.message.position : $0.message.position > $1.message.position
+    }
+    return Batch(rows: ordered, reached: reached)
+  }
+
+  /// The stored messages at known places of one tenant.
+  func stored(_ places: [MessagePlace]) async throws -> [TieredMessage] {
+    guard let tenant = places.first?.tenant else { return [] }
+    let hot = try await database.transaction { tx in try Messages.at(places, in: tx) }
+    var rows = try await opened(hot, tenant: tenant).map { TieredMessage(message: $0, tier: .hot) }
+    // Hot rows whose key is gone count as found: they are not in the archive either.
+    let found = Set(hot.map { ConversationPosition($0.conversation, $0.position) })
+    let missing = places.filter { !found.contains(ConversationPosition($0.conversation, $0.position)) }
+    for (conversation, places) in Dictionary(grouping: missing, by: \.conversation) {
+      rows += try await cold(places, conversation)
+    }
+    return rows
+  }
+
+  private func cold(_ places: [MessagePlace], _ conversation: ConversationID) async throws -> [TieredMessage] {
+    let route = places[0].route
+    let wanted = Set(places.map(\.position))
+    let blocks = try await database.transaction { tx in
+      try Archive.blocks(holding: wanted.sorted(), route: route, conversation: conversation, in: tx)
+    }
+    var rows: [MessagePosition: TieredMessage] = [:]
+    for block in blocks {
+      for message in try await archive.messages(block) where wanted.contains(message.position) {
+        rows[message.position] = TieredMessage(message: message, tier: .cold)
+      }
+    }
+    return Array(rows.values)
+  }
+
+  private struct ConversationPosition: Hashable {
+    let conversation: ConversationID
+    let position: MessagePosition
+
+    init(_ conversation: ConversationID, _ position: MessagePosition) {
+      self.conversation = conversation
+      self.position = position
+    }
+  }
+
+  /// Opens hot rows; those whose key is destroyed are left out.
+  package func opened(_ rows: [HotMessage], tenant: TenantID) async throws -> [StoredMessage] {
+    let lanes = try await vault.lanes(Set(rows.map { $0.lane(tenant) }), creating: false)
+    return try rows.compactMap { row in
+      guard let lane = lanes[row.lane(tenant)] else { return nil }
+      return StoredMessage(
+        key: row.key, position: row.position, conversation: row.conversation, sender: row.sender,
+        payload: try RowSeal.open(row.sealed, key: row.key, kind: 0, version: 0, lane: lane))
+    }
+  }
+
+  /// Adds states and changes; keeps what is in one of the states.
+  func merged(_ rows: [TieredMessage], tenant: TenantID, states: Set<Locator.State>) async throws -> [HistoricMessage] {
+    guard !rows.isEmpty else { return [] }
+    let keys = rows.map(\.message.key)
+    let (locators, amendments) = try await database.transaction { tx in
+      let locators = try Locators.find(keys, in: tx)
+      let places = locators.values.map { ($0.route, $0.conversation, $0.key) }
+      return (locators, try Amendments.find(places, in: tx))
+    }
+    let changes = try await opened(amendments, tenant: tenant)
+    var merged: [HistoricMessage] = []
+    for row in rows {
+      guard let locator = locators[row.message.key], states.contains(locator.state) else { continue }
+      merged.append(
+        HistoricMessage(
+          locator: locator, tier: row.tier, original: try MessagePayload(bytes: row.message.payload),
+          changes: changes[row.message.key] ?? []))
+    }
+    return merged
+  }
+
+  private func opened(_ rows: [AmendmentRow], tenant: TenantID) async throws -> [MessageKey: [HistoricChange]] {
+    let lanes = try await vault.lanes(Set(rows.map { $0.lane(tenant) }), creating: false)
+    var changes: [MessageKey: [HistoricChange]] = [:]
+    for row in rows {
+      guard let lane = lanes[row.lane(tenant)] else { continue }
+      let bytes = try RowSeal.open(
+        row.sealed, key: row.key, kind: row.kind.rawValue, version: row.version, lane: lane)
+      changes[row.key, default: []].append(
+        HistoricChange(
+          kind: row.kind, author: row.author, version: row.version, at: row.at, removedAt: row.removedAt,
+          payload: row.kind == .edit ? try MessagePayload(bytes: bytes) : nil,
+          name: row.kind == .reaction ? String(decoding: bytes, as: UTF8.self) : nil))
+    }
+    return changes
+  }
+}
+
+extension HotMessage {
+  package func lane(_ tenant: TenantID) -> LaneID {
+    LaneID(
+      tenant: tenant, subject: sender, conversation: conversation, period: Period(containing: position.createdAt))
+  }
+}
+
+extension AmendmentRow {
+  package func lane(_ tenant: TenantID) -> LaneID {
+    LaneID(tenant: tenant, subject: author, conversation: conversation, period: Period(containing: at))
+  }
+}

@@ -1,0 +1,97 @@
+import Model
+package import SearchTokens
+
+/// Plays the client for input that carries plain text: computes search tokens, and with a token key blinds them
+/// and seals the bodies, so that nothing behind this point holds plain text.
+package struct CorpusClient: Sendable {
+  package enum Tokens: Sendable {
+    case none
+    case plain
+    /// `bigrams` and `prefixes` reveal more to the server and are the caller's choice.
+    case blinded(TokenMaster, bigrams: Bool, prefixes: Bool)
+  }
+
+  private let tokens: Tokens
+  private let tenant: String
+  private let tokenizer = Tokenizer()
+
+  /// Tokens of a plain sequence beyond this are left out of phrase search.
+  private static let sequenceMax = 4_096
+
+  package init(tokens: Tokens, tenant: String) {
+    self.tokens = tokens
+    self.tenant = tenant
+  }
+
+  /// Whether raw lines must not be kept on the server's side.
+  var withholdsRaw: Bool {
+    if case .blinded = tokens { return true }
+    return false
+  }
+
+  func item(_ message: CorpusMessage, line: Int64, raw: [UInt8]) -> IngestItem {
+    let body = body(message.content, message.messageID, message.conversationID)
+    let payload = MessagePayload(
+      messageID: message.messageID, body: body, contentType: message.contentType, replyTo: message.replyTo,
+      tokens: tokens(message.content, message.conversationID))
+    return IngestItem(
+      line: line, raw: withholdsRaw ? [] : raw,
+      event: .messageCreated(
+        MessageCreated(
+          conversationID: message.conversationID, senderID: message.senderID, createdAt: message.createdAt,
+          payload: payload)),
+      senderName: message.senderName, conversationName: message.conversationName, senderJoins: true)
+  }
+
+  /// Adds what a client would to an event that came with plain text and without tokens.
+  func item(_ incoming: IncomingEvent, line: Int64, raw: [UInt8]) -> IngestItem {
+    var event = incoming.event
+    switch event {
+    case .messageCreated(var created):
+      if case .plain(let text) = created.payload.body {
+        if created.payload.tokens == nil || withholdsRaw {
+          created.payload.tokens = tokens(text, created.conversationID)
+        }
+        created.payload.body = body(text, created.payload.messageID, created.conversationID)
+        event = .messageCreated(created)
+      }
+    case .messageEdited(var edit):
+      if case .plain(let text) = edit.body {
+        if edit.tokens == nil || withholdsRaw { edit.tokens = tokens(text, edit.conversationID) }
+        edit.body = body(text, edit.messageID, edit.conversationID)
+        event = .messageEdited(edit)
+      }
+    default: break
+    }
+    return IngestItem(line: line, raw: withholdsRaw ? [] : raw, event: event, eventID: incoming.eventID)
+  }
+
+  private func body(_ text: String, _ message: String, _ conversation: String) -> MessageBody {
+    guard case .blinded(let master, _, _) = tokens else { return .plain(text) }
+    let key = master.bodyKey(tenant: tenant, conversation: conversation)
+    return .sealed(SealedBody(ciphertext: key.seal(text, messageID: message), keyID: key.id))
+  }
+
+  private func tokens(_ text: String, _ conversation: String) -> TokenSet? {
+    switch tokens {
+    case .none: return nil
+    case .plain:
+      let found = tokenizer.tokens(in: text)
+      return TokenSet(
+        mode: .plain, set: found.setBytes, sequence: Array(found.wordBytes.prefix(Self.sequenceMax)), flags: found.flags)
+    case .blinded(let master, let bigrams, let prefixes):
+      let key = master.conversationKey(tenant: tenant, conversation: conversation, generation: Self.generation)
+      let found = key.blind(tokenizer.tokens(in: text), bigrams: bigrams, prefixes: prefixes)
+      return TokenSet(
+        mode: .blinded, generation: Self.generation, set: Self.raw(found.set), bigrams: Self.raw(found.bigrams),
+        prefixes: Self.raw(found.prefixes), flags: found.flags)
+    }
+  }
+
+  private static func raw(_ tokens: [String]) -> [[UInt8]] {
+    tokens.compactMap { BlindToken(base64URL: $0)?.bytes }
+  }
+
+  /// The command-line client keeps one generation of keys.
+  package static let generation: UInt32 = 1
+}

@@ -1,0 +1,141 @@
+import Catalog
+import History
+import KeyVault
+import Model
+import Sodium
+
+extension Ingestor {
+  /// Everything a batch needs before its transaction: numbers, keys, sealed payloads.
+  func prepare(_ batch: IngestBatch) async throws -> PreparedBatch {
+    let now = now()
+    let named = NamedOnes(batch.items)
+    let interned = try await directory.intern(
+      subjects: named.subjects, conversations: named.conversations, at: now)
+    var prepared = PreparedBatch(
+      tenant: directory.tenant.id, source: directory.hasher.hash("source", batch.source), position: batch.position,
+      now: now, vault: vault)
+    let rejecter = Rejecter(ingestor: self, source: batch.source, now: now)
+    for line in batch.rejected { prepared.reject(rejecter.row(line, subject: nil, withheld: false)) }
+    var steps: [Step] = []
+    for item in batch.items {
+      switch step(item, interned, now) {
+      case .success(let step): steps.append(step)
+      case .failure(let refusal):
+        let line = RejectedLine(line: item.line, raw: item.raw, code: refusal.code, detail: refusal.detail)
+        prepared.reject(rejecter.row(line, subject: refusal.subject, withheld: refusal.withheld))
+      }
+    }
+    let lanes = try await vault.lanes(Set(steps.compactMap(\.lane)), creating: true)
+    prepared.lanes = lanes
+    for step in steps { try prepared.add(step, lanes: lanes, groups: settings.groups, rejecter: rejecter) }
+    for item in batch.items where item.senderJoins { prepared.noteSender(of: item, interned) }
+    prepared.changed = (interned.changedSubjects, interned.changedConversations)
+    return prepared
+  }
+
+  /// An item with its numbers filled in.
+  struct Step: Sendable {
+    let item: IngestItem
+    let key: MessageKey?
+    let conversation: ConversationRow?
+    let subject: SubjectID?
+    let eventKey: MessageKey?
+    /// The lane that seals what the step stores.
+    let lane: LaneID?
+    let digest: Int64
+    /// Keyed number of a reaction's name.
+    let reactionVersion: Int64
+  }
+
+  struct Refusal: Error {
+    let code: String
+    let detail: String
+    var subject: SubjectID?
+    var withheld = false
+  }
+
+  private func step(_ item: IngestItem, _ interned: Directory.Interned, _ now: Timestamp) -> Result<Step, Refusal> {
+    let event = item.event
+    let subject = event.subjectID.flatMap { interned.subjects[$0] }
+    if event.subjectID != nil, subject == nil {
+      // An erased person's late event: not even the raw line is kept.
+      return .failure(Refusal(code: "subject_erased", detail: "the subject was erased", withheld: true))
+    }
+    let conversation = event.conversationID.flatMap { interned.conversations[$0] }
+    if let id = event.conversationID {
+      guard let conversation else {
+        return .failure(Refusal(code: "conversation_gone", detail: "the conversation was erased"))
+      }
+      guard conversation.hash == directory.hasher.hash("conversation", id) else {
+        return .failure(Refusal(code: "route_collision", detail: "another conversation has this route key"))
+      }
+    }
+    if let time = event.laneTime, !(Self.timeMin...now.adding(seconds: Self.aheadSecondsMax)).contains(time) {
+      return .failure(
+        Refusal(code: "bad_time", detail: "the time is before 1990 or more than a year ahead", subject: subject))
+    }
+    var lane: LaneID?
+    if let conversation, let subject, let time = event.laneTime {
+      lane = LaneID(
+        tenant: directory.tenant.id, subject: subject, conversation: conversation.id,
+        period: Period(containing: time))
+    }
+    let hasher = directory.hasher
+    return .success(
+      Step(
+        item: item, key: event.messageID.map { hasher.messageKey($0) }, conversation: conversation, subject: subject,
+        eventKey: item.eventID.map { hasher.messageKey("event\u{0}" + $0) }, lane: lane,
+        digest: event.digestText.map { hasher.number("digest", $0) } ?? 0,
+        reactionVersion: event.reactionName.map { hasher.number("reaction", $0) } ?? 0))
+  }
+
+  private static let timeMin = Timestamp(civil: 1990, 1, 1)
+  private static let aheadSecondsMax: Int64 = 366 * 86_400
+}
+
+/// The people and conversations a batch names, with what it says of them.
+private struct NamedOnes {
+  var subjects: [String: SubjectProfile] = [:]
+  var conversations: [String: ConversationDraft] = [:]
+
+  init(_ items: [IngestItem]) {
+    for item in items {
+      if let id = item.event.subjectID {
+        var profile = SubjectProfile(id: id, displayName: item.senderName)
+        if case .userUpserted(let user) = item.event {
+          profile.displayName = user.displayName
+          profile.email = user.email
+        }
+        subjects[id] = subjects[id]?.updated(with: profile) ?? profile
+      }
+      if let id = item.event.conversationID {
+        var draft = conversations[id] ?? ConversationDraft(ConversationProfile(id: id))
+        draft.profile.name = item.conversationName ?? draft.profile.name
+        if case .conversationUpserted(let upsert) = item.event {
+          draft.described = upsert
+          draft.profile.name = upsert.name ?? draft.profile.name
+        }
+        conversations[id] = draft
+      }
+    }
+  }
+}
+
+/// Makes the rows of what is set aside.
+struct Rejecter: Sendable {
+  let ingestor: Ingestor
+  let source: String
+  let now: Timestamp
+
+  /// The row's number follows from source, line, code and content, so that a repetition adds nothing.
+  func row(_ line: RejectedLine, subject: SubjectID?, withheld: Bool) -> SetAsideRow {
+    let directory = ingestor.directory
+    let content = BLAKE2b.hash(line.raw).hex
+    let id = directory.hasher.number("set-aside", "\(source)\u{0}\(line.line)\u{0}\(line.code)\u{0}\(content)")
+    return SetAsideRow(
+      id: id, tenant: directory.tenant.id, arrivedAt: now,
+      expiresAt: now.adding(seconds: ingestor.settings.setAsideSeconds), line: line.line, code: line.code,
+      detail: line.detail, subject: subject,
+      sealed: withheld ? nil : SetAsideSeal(vault: ingestor.vault, tenant: directory.tenant.id).seal(source, line.raw, id: id))
+  }
+}

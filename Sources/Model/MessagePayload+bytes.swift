@@ -1,0 +1,141 @@
+/// The payload's binary form, version 1: a version byte, then tagged fields in ascending tag order, each a tag
+/// byte followed by a length-prefixed value. Unknown tags are refused: the bytes are authenticated, so a tag
+/// this version does not know can only come from a newer writer. `Schemas/formats/payload-v1.md` has the table.
+extension MessagePayload {
+  private enum Tag: UInt8 {
+    case messageID = 1, plainBody, sealedBody, contentType, replyTo, threadID, clientMessageID, mention
+    case attachment, tokens
+  }
+
+  package var bytes: [UInt8] {
+    var writer = ByteWriter(reservingCapacity: 256)
+    writer.byte(1)
+    func field(_ tag: Tag, _ value: [UInt8]) {
+      writer.byte(tag.rawValue)
+      writer.blob(value)
+    }
+    func field(_ tag: Tag, _ value: String?) {
+      guard let value else { return }
+      writer.byte(tag.rawValue)
+      writer.text(value)
+    }
+    field(.messageID, messageID)
+    switch body {
+    case .plain(let text): field(.plainBody, text)
+    case .sealed(let sealed): field(.sealedBody, sealed.bytes)
+    }
+    field(.contentType, contentType)
+    field(.replyTo, replyTo)
+    field(.threadID, threadID)
+    field(.clientMessageID, clientMessageID)
+    for mention in mentions { field(.mention, mention) }
+    for attachment in attachments { field(.attachment, attachment.bytes) }
+    if let tokens { field(.tokens, tokens.bytes) }
+    return writer.bytes
+  }
+
+  package init(bytes: [UInt8]) throws(MalformedBytes) {
+    var reader = ByteReader(bytes)
+    guard try reader.byte() == 1 else { throw MalformedBytes("payload version") }
+    self.init(messageID: "", body: .plain(""))
+    var hasBody = false
+    while !reader.atEnd {
+      guard let tag = Tag(rawValue: try reader.byte()) else { throw MalformedBytes("payload tag") }
+      switch tag {
+      case .messageID: messageID = try reader.text()
+      case .plainBody: (body, hasBody) = (.plain(try reader.text()), true)
+      case .sealedBody: (body, hasBody) = (.sealed(try SealedBody(bytes: reader.blob())), true)
+      case .contentType: contentType = try reader.text()
+      case .replyTo: replyTo = try reader.text()
+      case .threadID: threadID = try reader.text()
+      case .clientMessageID: clientMessageID = try reader.text()
+      case .mention: mentions.append(try reader.text())
+      case .attachment: attachments.append(try Attachment(bytes: reader.blob()))
+      case .tokens: tokens = try TokenSet(bytes: reader.blob())
+      }
+    }
+    guard hasBody, !messageID.isEmpty else { throw MalformedBytes("payload without id or body") }
+  }
+}
+
+extension SealedBody {
+  var bytes: [UInt8] {
+    var writer = ByteWriter()
+    writer.blob(ciphertext)
+    writer.byte(keyID == nil ? 0 : 1)
+    if let keyID { writer.text(keyID) }
+    for (device, key) in wrappedKeys.sorted(by: { $0.key < $1.key }) {
+      writer.text(device)
+      writer.blob(key)
+    }
+    return writer.bytes
+  }
+
+  init(bytes: [UInt8]) throws(MalformedBytes) {
+    var reader = ByteReader(bytes)
+    self.init(ciphertext: try reader.blob())
+    if try reader.byte() == 1 { keyID = try reader.text() }
+    while !reader.atEnd { wrappedKeys[try reader.text()] = try reader.blob() }
+  }
+}
+
+extension Attachment {
+  var bytes: [UInt8] {
+    var writer = ByteWriter()
+    writer.text(id)
+    writer.signed(size ?? -1)
+    for value in [name, mimeType, sha256, url] {
+      writer.byte(value == nil ? 0 : 1)
+      if let value { writer.text(value) }
+    }
+    return writer.bytes
+  }
+
+  init(bytes: [UInt8]) throws(MalformedBytes) {
+    var reader = ByteReader(bytes)
+    func optional(_ reader: inout ByteReader) throws(MalformedBytes) -> String? {
+      try reader.byte() == 1 ? try reader.text() : nil
+    }
+    self.init(id: try reader.text())
+    let stored = try reader.signed()
+    size = stored < 0 ? nil : stored
+    name = try optional(&reader)
+    mimeType = try optional(&reader)
+    sha256 = try optional(&reader)
+    url = try optional(&reader)
+  }
+}
+
+extension TokenSet {
+  /// Also used alone: an edit's payload carries its own tokens.
+  package var bytes: [UInt8] {
+    var writer = ByteWriter(reservingCapacity: 128)
+    writer.byte(mode.rawValue)
+    writer.varint(UInt64(generation))
+    for list in [set, sequence, bigrams, prefixes, flags.map { Array($0.utf8) }] {
+      writer.varint(list.count)
+      for token in list {
+        writer.blob(token)
+      }
+    }
+    return writer.bytes
+  }
+
+  package init(bytes: [UInt8]) throws(MalformedBytes) {
+    var reader = ByteReader(bytes)
+    guard let mode = Mode(rawValue: try reader.byte()) else { throw MalformedBytes("token mode") }
+    let generation = UInt32(truncatingIfNeeded: try reader.varint())
+    var lists: [[[UInt8]]] = []
+    for _ in 0..<5 {
+      let count = try reader.count(limit: 1 << 20)
+      var list: [[UInt8]] = []
+      list.reserveCapacity(min(count, 4_096))
+      for _ in 0..<count { list.append(try reader.blob()) }
+      lists.append(list)
+    }
+    guard reader.atEnd else { throw MalformedBytes("token set") }
+    self.init(
+      mode: mode, generation: generation, set: lists[0], sequence: lists[1], bigrams: lists[2],
+      prefixes: lists[3], flags: lists[4].map { String(decoding: $0, as: UTF8.self) })
+  }
+}

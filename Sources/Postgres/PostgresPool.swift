@@ -1,0 +1,157 @@
+import Blocking
+import CPostgres
+import Synchronization
+
+/// Whether a server answers, without logging in.
+package enum PostgresPing: Sendable, Hashable {
+  case accepting
+  /// It runs but refuses for now: starting, stopping or recovering.
+  case rejecting
+  case unreachable
+  case malformedConninfo
+}
+
+/// A bounded number of connections, opened when needed, lent in order of arrival for one transaction at a
+/// time.
+package final class PostgresPool: Sendable {
+  private let conninfo: String
+  private let applicationName: String
+  private let queue: Mutex<PoolQueue>
+  private let tickets = Atomic<UInt64>(0)
+
+  /// Tries per transaction, the first included.
+  package static let attemptsMax = 5
+
+  /// - Parameter conninfo: a libpq connection string or URI. Nothing is contacted yet.
+  package init(conninfo: String, size: Int = 4, applicationName: String = "muniment") {
+    precondition(size > 0)
+    self.conninfo = conninfo
+    self.applicationName = applicationName
+    queue = Mutex(PoolQueue(size: size))
+  }
+
+  /// Tasks that wait for a connection now.
+  package var waiting: Int { queue.withLock { $0.waiting } }
+
+  package static func ping(_ conninfo: String) async throws -> PostgresPing {
+    guard !conninfo.utf8.contains(0) else { return .malformedConninfo }
+    return try await runBlocking {
+      switch unsafe PQping(conninfo) {
+      case PQPING_OK: .accepting
+      case PQPING_REJECT: .rejecting
+      case PQPING_NO_RESPONSE: .unreachable
+      default: .malformedConninfo
+      }
+    }
+  }
+
+  /// Runs `body` in a READ COMMITTED transaction and commits it.
+  ///
+  /// The whole body is repeated, at most ``attemptsMax`` times with growing, jittered pauses, when the
+  /// transaction lost against another one or the connection was lost: it must have no effects outside of the
+  /// database. Any other error rolls back and is rethrown. If the answer to COMMIT is lost, the server is
+  /// asked what became of it, so that nothing is done twice.
+  @discardableResult
+  package func transaction<R: Sendable>(
+    _ body: @escaping @Sendable (borrowing Transaction) throws -> R
+  ) async throws -> R {
+    let connection = try await acquire()
+    do {
+      let value = try await repeated(on: connection, body)
+      release(connection)
+      return value
+    } catch {
+      release(connection)
+      throw error
+    }
+  }
+
+  /// Runs one statement outside of any transaction, for those that demand it: `CREATE DATABASE`, `VACUUM`,
+  /// `CREATE INDEX CONCURRENTLY`. Never repeated.
+  package func executeAlone(_ sql: String) async throws {
+    let connection = try await acquire()
+    defer { release(connection) }
+    try await connection.executeAlone(sql)
+  }
+
+  /// Refuses new transactions, waits for those that run, and closes the connections.
+  package func close() async {
+    for waiter in queue.withLock({ $0.close() }) { waiter.resume(throwing: PostgresError(.closed)) }
+    await withCheckedContinuation { (closer: CheckedContinuation<Void, Never>) in
+      if !queue.withLock({ $0.awaitAll(closer) }) { closer.resume() }
+    }
+    for connection in queue.withLock({ $0.takeAll() }) ?? [] { await connection.close() }
+  }
+
+  private func repeated<R: Sendable>(
+    on connection: PooledConnection, _ body: @escaping @Sendable (borrowing Transaction) throws -> R
+  ) async throws -> R {
+    var attempt = 1
+    while true {
+      let failure: PostgresError
+      switch await connection.attempt(body) {
+      case .committed(let value): return value
+      case .failed(let error): throw error
+      case .repeatable(let error): failure = error
+      case .undecided(let value, let transaction, let error):
+        if try await isCommitted(transaction, on: connection) { return value }
+        failure = error
+      }
+      guard attempt < Self.attemptsMax else { throw failure }
+      try await Backoff.pause(after: attempt, failure.code)
+      attempt += 1
+    }
+  }
+
+  /// Asks until the server knows. A cancelled task asks on: it must not take a committed transaction for
+  /// failed.
+  private func isCommitted(_ transaction: String, on connection: PooledConnection) async throws -> Bool {
+    for attempt in 1...Backoff.inquiriesMax {
+      if let known = try? await connection.isCommitted(transaction: transaction) { return known }
+      try? await Task.sleep(for: .milliseconds(min(50 * attempt, 500)))
+    }
+    throw PostgresError(.outcomeUnknown)
+  }
+
+  private func acquire() async throws -> PooledConnection {
+    let ticket = tickets.add(1, ordering: .relaxed).newValue
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { (waiter: PoolQueue.Waiter) in
+        // Checked under the lock: the handler below either runs before, and is seen here, or finds the
+        // waiter.
+        let lent = queue.withLock { queue in
+          Task.isCancelled ? nil : queue.take(ticket: ticket, waiter)
+        }
+        switch lent {
+        case nil: waiter.resume(throwing: CancellationError())
+        case .connection(let connection): waiter.resume(returning: connection)
+        case .opens:
+          waiter.resume(returning: PooledConnection(conninfo: conninfo, applicationName: applicationName))
+        case .refused(let error): waiter.resume(throwing: error)
+        case .waits: break
+        }
+      }
+    } onCancel: {
+      queue.withLock { $0.giveUp(ticket: ticket) }?.resume(throwing: CancellationError())
+    }
+  }
+
+  private func release(_ connection: PooledConnection) {
+    let (next, closers) = queue.withLock { ($0.giveBack(connection), $0.takeClosers()) }
+    next?.resume(returning: connection)
+    for closer in closers { closer.resume() }
+  }
+}
+
+/// Pauses between tries: doubled each time and drawn at random, so that rivals do not meet again.
+enum Backoff {
+  /// About ten seconds in all, longer than a server needs to recover from a crash of one backend.
+  static let inquiriesMax = 24
+
+  static func pause(after attempt: Int, _ code: PostgresError.Code) async throws {
+    // A conflict is over in milliseconds; a server needs longer to come back.
+    let base = code == .connection ? 100.0 : 10.0
+    let milliseconds = base * Double(1 << (attempt - 1)) * Double.random(in: 0.5...1.5)
+    try await Task.sleep(for: .milliseconds(Int(milliseconds)))
+  }
+}

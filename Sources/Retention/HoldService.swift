@@ -1,0 +1,164 @@
+package import AuditLog
+import Catalog
+package import History
+package import KeyVault
+package import Model
+package import Postgres
+import Sodium
+
+/// What shall be held: every message a custodian wrote or could see when it was sent, in the named conversations,
+/// sent in `[from, to)`. An empty list or a missing bound means any.
+package struct HoldRequest: Hashable, Sendable {
+  package var matter: String
+  /// Platform's ids; people nobody has heard of yet are held from their first message on.
+  package var custodians: [String]
+  /// Platform's ids.
+  package var conversations: [String]
+  package var from: Timestamp?
+  package var to: Timestamp?
+  /// Not to be mentioned to those it concerns.
+  package var silent: Bool
+  package var reason: String
+
+  package init(
+    matter: String, custodians: [String] = [], conversations: [String] = [], from: Timestamp? = nil,
+    to: Timestamp? = nil, silent: Bool = false, reason: String
+  ) {
+    self.matter = matter
+    self.custodians = custodians
+    self.conversations = conversations
+    self.from = from
+    self.to = to
+    self.silent = silent
+    self.reason = reason
+  }
+
+  static let textBytesMax = 4_096
+  static let idsMax = 10_000
+
+  /// - Throws: `RetentionError.invalidHold`, naming what is wrong.
+  func check() throws(RetentionError) {
+    try HoldService.check(matter, "matter")
+    try HoldService.check(reason, "reason")
+    guard custodians.count <= Self.idsMax, conversations.count <= Self.idsMax else {
+      throw RetentionError(.invalidHold, "at most \(Self.idsMax) custodians and \(Self.idsMax) conversations")
+    }
+    if let from, let to, to <= from {
+      throw RetentionError(.invalidHold, "the hold's end is not after its start")
+    }
+  }
+}
+
+/// Legal holds of one tenant. A hold is a rule: what matches it later is held as it arrives, and every deletion
+/// asks again.
+package struct HoldService: Sendable {
+  let directory: Directory
+  let database: PostgresPool
+  let vault: KeyVault
+  let audit: AuditLog
+  let now: @Sendable () -> Timestamp
+
+  package init(
+    directory: Directory, database: PostgresPool, vault: KeyVault, audit: AuditLog,
+    now: @escaping @Sendable () -> Timestamp
+  ) {
+    self.directory = directory
+    self.database = database
+    self.vault = vault
+    self.audit = audit
+    self.now = now
+  }
+
+  var tenant: TenantID { directory.tenant.id }
+  var seal: HoldSeal { HoldSeal(tenant: tenant, vault: vault) }
+
+  /// Places the hold and returns its id. A deletion that is under way is waited for; no later one passes it.
+  /// - Throws: `RetentionError.invalidHold`, `.unknownConversation` or `.erasedSubject`.
+  package func place(_ request: HoldRequest, actor: String) async throws -> Int64 {
+    try request.check()
+    let now = now()
+    let id = Randomness.identifier()
+    let text = HoldText(matter: request.matter, reason: request.reason, placedBy: actor)
+    let row = HoldRow(
+      id: id, tenant: tenant, custodians: try await custodians(request.custodians, at: now),
+      conversations: try await conversations(request.conversations), from: request.from, to: request.to,
+      silent: request.silent, sealed: try await seal.seal(text, of: id), placedAt: now)
+    let audit = audit
+    try await database.transaction { tx in
+      try Holds.insert(row, in: tx)
+      try audit.append([.placed(row, request, actor: actor)], at: now, in: tx)
+    }
+    return id
+  }
+
+  /// Ends the hold. Nothing is deleted by that: what is due goes with the next run of retention.
+  /// - Throws: `RetentionError.unknownHold` or `.alreadyReleased`.
+  package func release(_ id: Int64, reason: String, actor: String) async throws {
+    try Self.check(reason, "reason")
+    let now = now()
+    let row = try await row(id)
+    guard row.releasedAt == nil else { throw Self.alreadyReleased(id) }
+    var text = try await seal.open([row])[id] ?? HoldText(matter: "", reason: "", placedBy: "")
+    (text.releaseReason, text.releasedBy) = (reason, actor)
+    let sealed = try await seal.seal(text, of: id)
+    let (audit, tenant) = (audit, tenant)
+    try await database.transaction { tx in
+      guard try Holds.release(id, sealed: sealed, at: now, in: tx) else { throw Self.alreadyReleased(id) }
+      let entry = AuditEntry(
+        tenant: tenant, actor: actor, action: "hold.released", object: Handle.text("hold", id),
+        personal: ["reason": reason])
+      try audit.append([entry], at: now, in: tx)
+    }
+  }
+
+  /// The stored row of one of this tenant's holds.
+  func row(_ id: Int64) async throws -> HoldRow {
+    let row = try await database.transaction { tx in try Holds.find(id, in: tx) }
+    guard let row, row.tenant == tenant else {
+      throw RetentionError(.unknownHold, "no hold \(Handle.text("hold", id)) is known")
+    }
+    return row
+  }
+
+  static func check(_ text: String, _ name: String) throws(RetentionError) {
+    guard (1...HoldRequest.textBytesMax).contains(text.utf8.count) else {
+      throw RetentionError(.invalidHold, "\(name): 1 to \(HoldRequest.textBytesMax) bytes")
+    }
+  }
+
+  private static func alreadyReleased(_ id: Int64) -> RetentionError {
+    RetentionError(.alreadyReleased, "\(Handle.text("hold", id)) was released before")
+  }
+
+  private func custodians(_ ids: [String], at now: Timestamp) async throws -> [SubjectID] {
+    let wanted = Dictionary(ids.map { ($0, SubjectProfile(id: $0)) }, uniquingKeysWith: { first, _ in first })
+    let known = try await directory.intern(subjects: wanted, conversations: [:], at: now).subjects
+    for id in wanted.keys.sorted() where known[id] == nil {
+      throw RetentionError(.erasedSubject, "custodian \"\(id)\" was erased, or is being erased")
+    }
+    return known.values.sorted()
+  }
+
+  private func conversations(_ ids: [String]) async throws -> [ConversationID] {
+    var found: Set<ConversationID> = []
+    for id in Set(ids).sorted() {
+      guard let card = try await directory.conversation(id) else {
+        throw RetentionError(.unknownConversation, "no conversation \"\(id)\" is known")
+      }
+      found.insert(card.conversation)
+    }
+    return found.sorted()
+  }
+}
+
+extension AuditEntry {
+  fileprivate static func placed(_ row: HoldRow, _ request: HoldRequest, actor: String) -> AuditEntry {
+    AuditEntry(
+      tenant: row.tenant, actor: actor, action: "hold.placed", object: Handle.text("hold", row.id),
+      details: [
+        "custodians": String(row.custodians.count), "conversations": String(row.conversations.count),
+        "from": row.from?.rfc3339 ?? "", "to": row.to?.rfc3339 ?? "", "silent": String(row.silent),
+      ],
+      personal: ["matter": request.matter, "reason": request.reason])
+  }
+}

@@ -1,0 +1,61 @@
+import Catalog
+import History
+package import Model
+import Postgres
+
+/// A hold, for showing.
+package struct HoldView: Hashable, Sendable {
+  package let id: Int64
+  /// Empty, as all texts, once the matter's key is destroyed.
+  package let matter: String
+  package let reason: String
+  package let placedBy: String
+  package let placedAt: Timestamp
+  /// Platform's ids; a subject who was erased since is ``erased``.
+  package let custodians: [String]
+  package let conversations: [String]
+  package let from: Timestamp?
+  package let to: Timestamp?
+  package let silent: Bool
+  package let releasedAt: Timestamp?
+  package let releaseReason: String?
+  package let releasedBy: String?
+
+  package static let erased = PolicyNames.erased
+
+  /// `hold-` and 16 hexadecimal digits.
+  package var handle: String { Handle.text("hold", id) }
+  package var isActive: Bool { releasedAt == nil }
+}
+
+extension HoldService {
+  /// In the order they were placed.
+  package func list(activeOnly: Bool = false) async throws -> [HoldView] {
+    let tenant = tenant
+    return try await views(
+      try await database.transaction { tx in try Holds.list(tenant: tenant, activeOnly: activeOnly, in: tx) })
+  }
+
+  /// - Throws: `RetentionError.unknownHold`.
+  package func show(_ id: Int64) async throws -> HoldView {
+    guard let view = try await views([try await row(id)]).first else {
+      throw RetentionError(.unknownHold, "no hold \(Handle.text("hold", id)) is known")
+    }
+    return view
+  }
+
+  private func views(_ rows: [HoldRow]) async throws -> [HoldView] {
+    let texts = try await seal.open(rows)
+    let profiles = try await directory.profiles(Set(rows.flatMap(\.custodians)))
+    let cards = try await directory.cards(Set(rows.flatMap(\.conversations)))
+    return rows.map { row in
+      let text = texts[row.id]
+      return HoldView(
+        id: row.id, matter: text?.matter ?? "", reason: text?.reason ?? "", placedBy: text?.placedBy ?? "",
+        placedAt: row.placedAt, custodians: row.custodians.map { profiles[$0]?.id ?? HoldView.erased },
+        conversations: row.conversations.map { cards[$0]?.profile.id ?? HoldView.erased }, from: row.from,
+        to: row.to, silent: row.silent, releasedAt: row.releasedAt, releaseReason: text?.releaseReason,
+        releasedBy: text?.releasedBy)
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/// Retention or holds could not do what was asked. `description` is safe to show to whoever asked: of ids it
+/// repeats only those that the caller gave.
+package struct RetentionError: Error, Hashable, CustomStringConvertible {
+  package enum Code: String, Sendable {
+    /// The policy document is not valid; the description names policy and key.
+    case invalidDocument = "invalid_document"
+    /// A locked policy would be removed, loosened or shortened. Nothing was changed.
+    case lockedPolicy = "locked_policy"
+    case unknownConversation = "unknown_conversation"
+    /// The subject was erased, or is being erased; no rule can name them any more.
+    case erasedSubject = "erased_subject"
+    case unknownHold = "unknown_hold"
+    case alreadyReleased = "already_released"
+    case invalidHold = "invalid_hold"
+    /// A stored document cannot be read: the database was changed from outside.
+    case damagedPolicies = "damaged_policies"
+  }
+
+  package let code: Code
+  package let description: String
+
+  package init(_ code: Code, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+
+  package var isRetryable: Bool { false }
+
+  /// Refused by a rule rather than failed: exit code 4.
+  package var isRefusal: Bool { code == .lockedPolicy }
+}

@@ -1,0 +1,135 @@
+import AuditLog
+import Catalog
+import Governance
+import History
+import Model
+import Postgres
+
+extension RetentionService {
+  /// Deletes what is due, hot and cold alike, a batch a transaction; what was done before a failure stays done,
+  /// and the next run goes on with the rest. Holds and policies are asked again inside each transaction.
+  package func apply(dryRun: Bool = false, actor: String) async throws -> RetentionRun {
+    var run = RetentionRun(dryRun: dryRun)
+    var touched: Set<Period> = []
+    try await expire(&run, &touched, actor: actor)
+    try await deleteReleased(&run, &touched, actor: actor)
+    if !dryRun { try await endPeriods(touched, &run, actor: actor) }
+    try await countKept(&run)
+    return run
+  }
+
+  private func expire(_ run: inout RetentionRun, _ touched: inout Set<Period>, actor: String) async throws {
+    let (tenant, now) = (tenant, now())
+    let (history, ownDays) = try await database.transaction { tx in
+      (try Self.policies(of: tenant, in: tx), try RetentionScan.hasOwnDays(tenant: tenant, in: tx))
+    }
+    run.policySet = history.version
+    let inForce = history.inForce(at: now)
+    let reach = RetentionReach(inForce).due(by: inForce, at: now)
+    guard !reach.isEmpty || ownDays else { return }
+    var cursor: MessageKey?
+    repeat {
+      let after = cursor
+      let page = try await database.transaction { tx in
+        try DuePage(reach, history.policies, tenant: tenant, after: after, at: now, in: tx)
+      }
+      run.add(page)
+      if !run.dryRun, !page.due.isEmpty {
+        try await delete(.expiry(page.due), &run, &touched, at: now, actor: actor)
+      }
+      cursor = page.next
+    } while cursor != nil
+  }
+
+  /// A hold's release destroys nothing by itself: what members had deleted under it goes here, after the grace.
+  private func deleteReleased(_ run: inout RetentionRun, _ touched: inout Set<Period>, actor: String)
+    async throws
+  {
+    let (tenant, now) = (tenant, now())
+    let releasedBefore = now.adding(seconds: -graceSeconds)
+    var cursor: MessageKey?
+    repeat {
+      let after = cursor
+      let page = try await database.transaction { tx in
+        try RetentionScan.released(
+          tenant: tenant, releasedBefore: releasedBefore, after: after, limit: Self.batchMessagesMax, in: tx)
+      }
+      if run.dryRun {
+        run.released += page.count
+      } else if !page.isEmpty {
+        try await delete(.release(page), &run, &touched, at: now, actor: actor)
+      }
+      cursor = page.count == Self.batchMessagesMax ? page.last?.key : nil
+    } while cursor != nil
+  }
+
+  private func delete(
+    _ batch: DeletionBatch, _ run: inout RetentionRun, _ touched: inout Set<Period>, at now: Timestamp,
+    actor: String
+  ) async throws {
+    let (tenant, groups, audit) = (tenant, groups, audit)
+    let result = try await database.transaction { tx in
+      try batch.execute(tenant: tenant, groups: groups, audit: audit, at: now, actor: actor, in: tx)
+    }
+    touched.formUnion(result.deleted.map { Period(containing: $0.position.createdAt) })
+    run.add(result, of: batch)
+  }
+
+  private func countKept(_ run: inout RetentionRun) async throws {
+    let tenant = tenant
+    let counts = try await database.transaction { tx in try Locators.count(tenant: tenant, in: tx) }
+    let there = (counts[.live] ?? 0) + (counts[.restricted] ?? 0)
+    run.kept = max(0, there - run.held - run.pending - (run.dryRun ? run.due + run.released : 0))
+  }
+}
+
+/// One page of a scan: what of it is due.
+private struct DuePage: Sendable {
+  var due: [Locator] = []
+  var held: [MessageKey: [Int64]] = [:]
+  var pending = 0
+  /// Where the next page starts; `nil`: this was the last.
+  var next: MessageKey?
+
+  init(
+    _ reach: RetentionReach, _ policies: [Policy], tenant: TenantID, after cursor: MessageKey?,
+    at now: Timestamp,
+    in tx: borrowing Transaction
+  ) throws {
+    let limit = RetentionService.batchMessagesMax
+    let messages = try RetentionScan.page(
+      reach, tenant: tenant, states: [.live, .restricted], after: cursor, limit: limit, in: tx)
+    var candidates: [Locator] = []
+    for message in messages {
+      switch message.disposition(policies, at: now).verdict {
+      case .due: candidates.append(message.locator)
+      case .pending: pending += 1
+      default: break
+      }
+    }
+    held = try Deletions.heldBy(candidates.map(\.key), in: tx)
+    due = candidates.filter { held[$0.key] == nil }
+    next = messages.count == limit ? messages.last?.locator.key : nil
+  }
+}
+
+extension RetentionRun {
+  fileprivate mutating func add(_ page: DuePage) {
+    due += page.due.count
+    held += page.held.count
+    holds.formUnion(page.held.values.joined())
+    pending += page.pending
+  }
+
+  fileprivate mutating func add(_ result: DeletionBatch.Result, of batch: DeletionBatch) {
+    guard case .expiry = batch else {
+      released += result.deleted.count
+      return
+    }
+    deleted += result.deleted.count
+    // A hold that was placed, or a rule or clock that changed, since the page was read.
+    due -= result.held.count + result.notDueAnyMore
+    held += result.held.count
+    holds.formUnion(result.held.flatMap(\.holds))
+  }
+}

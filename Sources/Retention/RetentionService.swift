@@ -1,0 +1,73 @@
+package import AuditLog
+import Catalog
+import Governance
+package import History
+package import KeyVault
+package import Model
+package import Postgres
+
+/// Retention of one tenant: sets policies, shows what they would do, does it, and explains single messages.
+package struct RetentionService: Sendable {
+  /// Messages of one page of a scan and of one deleting transaction, at most.
+  package static let batchMessagesMax = 1_000
+
+  let directory: Directory
+  let database: PostgresPool
+  let vault: KeyVault
+  let history: HistoryReader
+  let audit: AuditLog
+  /// Index groups of the home: which feed a deletion is told to.
+  let groups: Int
+  /// How long a change that would delete waits, in seconds.
+  let graceSeconds: Int64
+  /// Whether a month of which nothing is left loses its key. Only safe where everything that seals under a period
+  /// key calls `KeyVault.alive` in the transaction that stores, or a late message could be sealed under a key
+  /// that is destroyed.
+  let endsPeriods: Bool
+  let now: @Sendable () -> Timestamp
+
+  package init(
+    directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, audit: AuditLog,
+    groups: Int, graceSeconds: Int64 = 86_400, endsPeriods: Bool = false,
+    now: @escaping @Sendable () -> Timestamp
+  ) {
+    precondition(graceSeconds >= 0)
+    self.directory = directory
+    self.database = database
+    self.vault = vault
+    self.history = history
+    self.audit = audit
+    self.groups = groups
+    self.graceSeconds = graceSeconds
+    self.endsPeriods = endsPeriods
+    self.now = now
+  }
+
+  var tenant: TenantID { directory.tenant.id }
+  var names: PolicyNames { PolicyNames(directory: directory) }
+
+  /// The policies as they are at the moment of the transaction.
+  static func policies(of tenant: TenantID, in tx: borrowing Transaction) throws -> PolicyHistory {
+    try PolicyHistory(Policies.sets(tenant: tenant, in: tx))
+  }
+}
+
+extension RetainedMessage {
+  /// The facts for the rules. Membership is asked of nobody here: the holds that rules are given along with this
+  /// were matched by the guard's own condition before.
+  func item(_ tenant: TenantID) -> Item {
+    Item(
+      tenant: tenant, conversation: locator.conversation, kind: .init(kind), sender: locator.sender,
+      createdAt: locator.position.createdAt, editedAt: editedAt, conversationRetentionDays: retentionDays,
+      closedAt: closedAt, wasMember: { _ in true })
+  }
+
+  /// What policies alone say.
+  func disposition(_ policies: [Policy], at now: Timestamp) -> Disposition {
+    decide(item(locator.tenant), policies: policies, holds: [], now: now)
+  }
+
+  func isDue(_ policies: [Policy], at now: Timestamp) -> Bool {
+    disposition(policies, at: now).verdict == .due
+  }
+}

@@ -1,0 +1,57 @@
+package import Catalog
+import Erasure
+import Exporting
+package import History
+package import Ingestion
+import KeyVault
+import Model
+import Postgres
+import Retention
+package import Search
+import Segments
+package import Tiering
+
+extension Application {
+  package static let defaultTenant = "default"
+
+  /// The tenant of that name, or the only sensible one when none is named.
+  package func tenant(_ name: String?) async throws -> Tenant {
+    let name = name ?? Self.defaultTenant
+    let found = try await database.transaction { tx in try Tenants.find(name, in: tx) }
+    guard let found else {
+      throw CatalogError(.unknownTenant, "there is no tenant of that name; make it with `muniment init --tenant NAME`")
+    }
+    return found
+  }
+
+  package func directory(_ tenant: Tenant) -> Directory {
+    Directory(tenant: tenant, database: database, vault: vault)
+  }
+
+  package func ingestor(_ directory: Directory) -> Ingestor {
+    Ingestor(
+      directory: directory, database: database, vault: vault,
+      settings: Ingestor.Settings(groups: settings.indexGroups, setAsideSeconds: settings.setAsideSeconds),
+      now: Self.clock)
+  }
+
+  package var indexer: Indexer {
+    Indexer(database: database, history: history, index: index, groups: settings.indexGroups)
+  }
+
+  package func conversationHistory(_ directory: Directory) -> ConversationHistory {
+    ConversationHistory(directory: directory, history: history)
+  }
+
+  package func search(_ directory: Directory) -> MessageSearch {
+    MessageSearch(directory: directory, history: history, index: index, indexer: indexer, groups: settings.indexGroups)
+  }
+
+  package func archiver(_ tenant: Tenant) -> Archiver {
+    var archive = Archiver.Settings(scratch: settings.home + "/scratch", groups: settings.indexGroups)
+    archive.segmentBytesTarget = settings.segmentBytes
+    return Archiver(
+      tenant: tenant, database: database, vault: vault, history: history, audit: audit, settings: archive,
+      now: Self.clock)
+  }
+}

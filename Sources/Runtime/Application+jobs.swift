@@ -1,0 +1,89 @@
+package import Catalog
+package import Erasure
+package import Exporting
+import Foundation
+package import History
+import JobQueue
+import KeyVault
+import Model
+import Postgres
+package import Retention
+
+/// Somebody else is at it. `description` is safe to show.
+package struct LeaseHeld: Error, CustomStringConvertible {
+  package let name: String
+  package var description: String { "another process is running \(name) right now" }
+}
+
+extension Application {
+  /// One tenant by name, or all of them.
+  package func tenants(_ name: String?) async throws -> [Tenant] {
+    if let name { return [try await tenant(name)] }
+    return try await database.transaction { tx in try Tenants.all(in: tx) }
+  }
+
+  /// Seconds a lease lasts; a holder renews it well before, a dead one loses it after this.
+  private static let leaseSeconds: Int64 = 30
+
+  /// Runs the body while holding a lease, so that there is one runner on all machines.
+  package func holding<R: Sendable>(_ name: String, _ body: () async throws -> R) async throws -> R {
+    let holder = "\(ProcessInfo.processInfo.hostName)/\(ProcessInfo.processInfo.processIdentifier)/\(UUID().uuidString)"
+    let database = database
+    let lease = try await database.transaction { tx in
+      try Leases.acquire(name, holder: holder, seconds: Self.leaseSeconds, in: tx)
+    }
+    guard let lease else { throw LeaseHeld(name: name) }
+    let renewing = Task {
+      while !Task.isCancelled {
+        try await Task.sleep(for: .seconds(Self.leaseSeconds / 3))
+        guard try await database.transaction({ tx in try Leases.renew(lease, seconds: Self.leaseSeconds, in: tx) })
+        else { return }
+      }
+    }
+    defer { renewing.cancel() }
+    do {
+      let result = try await body()
+      try await database.transaction { tx in try Leases.release(lease, in: tx) }
+      return result
+    } catch {
+      try? await database.transaction { tx in try Leases.release(lease, in: tx) }
+      throw error
+    }
+  }
+
+  package func exporter(_ directory: Directory) -> Exporter {
+    Exporter(
+      directory: directory, database: database, vault: vault, history: history, audit: audit, home: settings.home,
+      now: Self.clock)
+  }
+
+  package func retention(_ directory: Directory) -> RetentionService {
+    RetentionService(
+      directory: directory, database: database, vault: vault, history: history, audit: audit,
+      groups: settings.indexGroups, graceSeconds: settings.retentionGraceSeconds, now: Self.clock)
+  }
+
+  package func holds(_ directory: Directory) -> HoldService {
+    HoldService(directory: directory, database: database, vault: vault, audit: audit, now: Self.clock)
+  }
+
+  package func erasure(_ directory: Directory) -> ErasureService {
+    let exporter = exporter(directory)
+    return ErasureService(
+      directory: directory, database: database, vault: vault, history: history, index: index, audit: audit,
+      settings: ErasureService.Settings(
+        home: settings.home, groups: settings.indexGroups, backupWindowSeconds: settings.backupWindowSeconds),
+      deletePackages: { _ = try await exporter.deleteWithdrawn() }, now: Self.clock)
+  }
+
+  /// Erases again everybody the ledger names and the database has; returns how many that were.
+  package func replayErasures(actor: String) async throws -> Int {
+    let revived = try await ErasureService.revived(database: database, home: settings.home)
+    let tenants = try await tenants(nil)
+    for entry in revived {
+      guard let tenant = tenants.first(where: { $0.id == entry.tenant }) else { continue }
+      _ = try await erasure(directory(tenant)).replay(entry, actor: actor)
+    }
+    return revived.count
+  }
+}

@@ -1,0 +1,201 @@
+import AuditLog
+import Catalog
+package import JobQueue
+import KeyVault
+import Model
+import Postgres
+import Retention
+import Sodium
+import Tiering
+
+/// A piece of regular work. `Jobs/<name>.json` says the same for people.
+package enum Job: String, Sendable, CaseIterable {
+  case nightly, archive, retention, compact, verify
+  case keyRotation = "key-rotation"
+  case checkpoint
+  case setAsideExpiry = "set-aside-expiry"
+
+  package var purpose: String {
+    switch self {
+    case .nightly: "archive, retention, key-rotation, checkpoint and set-aside-expiry, one after the other"
+    case .archive: "move messages older than archive.older_than into sealed segments"
+    case .retention: "delete what policies say is due and no hold keeps"
+    case .compact: "rewrite segments without dead lanes and deleted messages"
+    case .verify: "check every segment of the archive"
+    case .keyRotation: "re-wrap the keys of shards with destroyed ones, and erase old key-encryption keys"
+    case .checkpoint: "sign the state of the audit log"
+    case .setAsideExpiry: "delete input that was set aside and has expired"
+    }
+  }
+
+  /// What the nightly job does, in this order: what is archived is also subject to retention, keys that either
+  /// destroyed are rotated out, and the checkpoint covers all of it.
+  package static let nightlySteps: [Job] = [.archive, .retention, .keyRotation, .checkpoint, .setAsideExpiry]
+}
+
+/// What a run found and did.
+package struct JobOutcome: Sendable, Hashable {
+  package var due: Int64 = 0
+  package var done: Int64 = 0
+  package var blocked: Int64 = 0
+  /// What somebody has to look into; `nil`: all is well.
+  package var problem: String?
+
+  package init(due: Int64 = 0, done: Int64 = 0, blocked: Int64 = 0, problem: String? = nil) {
+    self.due = due
+    self.done = done
+    self.blocked = blocked
+    self.problem = problem
+  }
+
+  /// A silent job is a bug: work that was due, was not blocked and did not happen is a problem.
+  package var finding: String? {
+    problem ?? (due > 0 && done == 0 && blocked == 0 ? "\(due) were due, none was done, and nothing blocked it" : nil)
+  }
+
+  static func += (left: inout JobOutcome, right: JobOutcome) {
+    left.due += right.due
+    left.done += right.done
+    left.blocked += right.blocked
+    if let problem = right.problem { left.problem = [left.problem, problem].compactMap { $0 }.joined(separator: "; ") }
+  }
+}
+
+extension Application {
+  private static let jobLease = "job/"
+
+  /// Begins a run for a slot; `nil` if the slot was done, or a run of it is under way.
+  package func begin(_ job: Job, slot: String) async throws -> JobRun? {
+    let (id, now) = (Randomness.identifier(), Self.clock())
+    return try await database.transaction { tx in
+      guard let id = try JobRuns.begin(id: id, name: job.rawValue, slot: slot, at: now, in: tx) else { return nil }
+      return try JobRuns.find(id, in: tx)
+    }
+  }
+
+  /// Carries a begun run out and records what came of it. One runner of a job at a time, on all machines.
+  package func carryOut(_ job: Job, _ run: JobRun, actor: String) async throws -> JobRun {
+    var outcome = JobOutcome()
+    var failure: (any Error)?
+    do {
+      outcome = try await holding(Self.jobLease + job.rawValue) { try await perform(job, slot: run.slot, actor: actor) }
+    } catch {
+      outcome.problem = Self.words(for: error)
+      failure = error
+    }
+    let (database, now, ended) = (database, Self.clock(), outcome)
+    let finished = try await database.transaction { tx in
+      try JobRuns.finish(
+        run.id, due: ended.due, done: ended.done, blocked: ended.blocked, problem: ended.finding, at: now, in: tx)
+      return try JobRuns.find(run.id, in: tx)
+    }
+    if let failure { throw failure }
+    return finished ?? run
+  }
+
+  /// Errors of this program describe themselves without content; what others say could hold anything.
+  private static func words(for error: any Error) -> String {
+    switch error {
+    case let error as PostgresError: error.description
+    case let error as LeaseHeld: error.description
+    case let error as TieringError: error.description
+    case let error as RetentionError: error.description
+    case let error as KeyVaultError: error.description
+    case let error as AuditError: error.description
+    default: "unexpected error: \(type(of: error))"
+    }
+  }
+
+  /// Runs a job now, in a slot of its own.
+  package func run(_ job: Job, actor: String) async throws -> JobRun {
+    let slot = "manual-\(Handle.text("run", Randomness.identifier()))"
+    guard let run = try await begin(job, slot: slot) else { throw LeaseHeld(name: job.rawValue) }
+    return try await carryOut(job, run, actor: actor)
+  }
+
+  private func perform(_ job: Job, slot: String, actor: String) async throws -> JobOutcome {
+    switch job {
+    case .nightly: return try await nightly(slot: slot, actor: actor)
+    case .archive: return try await forEachTenant { try await archive($0) }
+    case .retention: return try await forEachTenant { try await retain($0, actor: actor) }
+    case .compact: return try await forEachTenant { try await compact($0) }
+    case .verify: return try await forEachTenant { try await verify($0) }
+    case .keyRotation: return try await rotateKeys()
+    case .checkpoint: return try await signCheckpoint()
+    case .setAsideExpiry: return try await expireSetAside()
+    }
+  }
+
+  /// A step that fails does not keep the next ones from running; the night is then a failed one, and names it.
+  private func nightly(slot: String, actor: String) async throws -> JobOutcome {
+    var total = JobOutcome()
+    for step in Job.nightlySteps {
+      guard let run = try await begin(step, slot: slot) else { continue }
+      do {
+        let finished = try await carryOut(step, run, actor: actor)
+        let problem = finished.problem.map { "\(step.rawValue): \($0)" }
+        total += JobOutcome(due: finished.due, done: finished.done, blocked: finished.blocked, problem: problem)
+      } catch is CancellationError {
+        throw CancellationError()
+      } catch {
+        total += JobOutcome(problem: "\(step.rawValue) failed; see `muniment job history`")
+      }
+    }
+    return total
+  }
+
+  private func forEachTenant(_ body: (Tenant) async throws -> JobOutcome) async throws -> JobOutcome {
+    var total = JobOutcome()
+    for tenant in try await tenants(nil) { total += try await body(tenant) }
+    return total
+  }
+
+  private func archive(_ tenant: Tenant) async throws -> JobOutcome {
+    let cutoff = Self.clock().adding(seconds: -settings.archiveOlderThanSeconds)
+    return try await holding("archive") {
+      let archiver = archiver(tenant)
+      let plan = try await archiver.plan(before: cutoff)
+      let report = try await archiver.run(plan)
+      return JobOutcome(due: Int64(plan.messages), done: Int64(report.messages))
+    }
+  }
+
+  private func retain(_ tenant: Tenant, actor: String) async throws -> JobOutcome {
+    let run = try await retention(directory(tenant)).apply(actor: actor)
+    return JobOutcome(
+      due: Int64(run.due), done: Int64(run.deleted), blocked: Int64(run.held + run.pending), problem: run.problem)
+  }
+
+  private func compact(_ tenant: Tenant) async throws -> JobOutcome {
+    let report = try await holding("archive") { try await archiver(tenant).compact(dryRun: false) }
+    return JobOutcome(due: Int64(report.rewritten), done: Int64(report.rewritten))
+  }
+
+  private func verify(_ tenant: Tenant) async throws -> JobOutcome {
+    let found = try await archiver(tenant).verifyAll(deep: false)
+    return JobOutcome(
+      due: Int64(found.segments), done: Int64(found.segments),
+      problem: found.damaged > 0 ? "\(found.damaged) segments are damaged; see `muniment archive verify`" : nil)
+  }
+
+  private func rotateKeys() async throws -> JobOutcome {
+    let report = try await vault.rotate(now: Self.clock(), backupWindowSeconds: settings.backupWindowSeconds)
+    let restored = report.restoredShards.isEmpty
+      ? nil : "the database was restored from a backup; run `muniment erase replay`"
+    return JobOutcome(
+      due: Int64(report.keysRewrapped), done: Int64(report.keysRewrapped), blocked: Int64(report.restoredShards.count),
+      problem: restored)
+  }
+
+  private func signCheckpoint() async throws -> JobOutcome {
+    let (audit, now) = (audit, Self.clock())
+    try await database.transaction { tx in _ = try audit.checkpoint(in: tx, at: now) }
+    return JobOutcome(due: 1, done: 1)
+  }
+
+  private func expireSetAside() async throws -> JobOutcome {
+    let now = Self.clock()
+    let gone = try await database.transaction { tx in try SetAside.removeExpired(at: now, in: tx) }
+    return JobOutcome(due: Int64(gone), done: Int64(gone))
+  }
+}

@@ -1,0 +1,78 @@
+import Catalog
+import Erasure
+import JobQueue
+import Model
+import Postgres
+import Search
+package import Server
+
+extension Application {
+  /// Feed steps the index may be behind before it is a problem.
+  private static let lagMax: Int64 = 50_000
+  /// A night is missed when the newest one that completed is older than this, in seconds.
+  private static let nightSeconds: Int64 = 26 * 3_600
+
+  /// All that needs somebody's attention, each with what to do.
+  package func problems() async throws -> [SystemProblem] {
+    var problems = try await jobProblems()
+    let lag = try await indexer.lag()
+    for (group, behind) in lag.sorted(by: { $0.key < $1.key }) where behind > Self.lagMax {
+      problems.append(
+        SystemProblem(
+          code: "index_behind", detail: "index group \(group) is \(behind) feed steps behind",
+          nextStep: "muniment index catch-up"))
+    }
+    problems += try await storeProblems()
+    return problems
+  }
+
+  private func jobProblems() async throws -> [SystemProblem] {
+    let now = Self.clock()
+    let runs = try await database.transaction { tx in
+      try Job.allCases.map { ($0, try JobRuns.history(name: $0.rawValue, limit: 10, in: tx)) }
+    }
+    var problems: [SystemProblem] = []
+    for (job, runs) in runs {
+      guard let ended = runs.first(where: { $0.state != "running" }) else { continue }
+      if let problem = ended.problem {
+        problems.append(
+          SystemProblem(
+            code: "job_failed", detail: "\(job.rawValue): \(problem)", nextStep: "muniment job run \(job.rawValue)"))
+      }
+    }
+    let nights = runs.first { $0.0 == .nightly }?.1 ?? []
+    if settings.nightlyMinute != nil, let first = nights.last,
+      !nights.contains(where: { $0.state == "completed" && now < $0.startedAt.adding(seconds: Self.nightSeconds) }),
+      first.startedAt.adding(seconds: Self.nightSeconds) < now
+    {
+      problems.append(
+        SystemProblem(
+          code: "night_missed", detail: "the nightly job has not completed for more than a day",
+          nextStep: "muniment job run nightly"))
+    }
+    return problems
+  }
+
+  private func storeProblems() async throws -> [SystemProblem] {
+    let now = Self.clock()
+    let erasures = try await database.transaction { tx in try Erasures.list(tenant: nil, in: tx) }
+    var problems: [SystemProblem] = []
+    for row in erasures where row.state != .completed {
+      let id = Handle.text("erasure", row.id)
+      if row.dueAt < now {
+        problems.append(
+          SystemProblem(code: "erasure_overdue", detail: "\(id) was due at \(row.dueAt)", nextStep: "muniment erase show \(id)"))
+      } else if row.state == .partial {
+        problems.append(
+          SystemProblem(code: "erasure_unfinished", detail: "\(id) stopped midway", nextStep: "muniment erase run \(id)"))
+      }
+    }
+    if try await !ErasureService.revived(database: database, home: settings.home).isEmpty {
+      problems.append(
+        SystemProblem(
+          code: "erased_revived", detail: "the database was restored from before an erasure: erased people are in it",
+          nextStep: "muniment erase replay"))
+    }
+    return problems
+  }
+}

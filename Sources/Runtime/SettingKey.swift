@@ -1,0 +1,59 @@
+/// One documented setting.
+package struct SettingKey: Sendable {
+  package let name: String
+  package let environment: String?
+  package let fallback: String
+  /// What values are allowed, in words; shown when a value is not.
+  package let range: String
+  package let meaning: String
+
+  /// Every setting there is, in the order `config show --defaults` prints them.
+  package static let all: [SettingKey] = [
+    SettingKey(
+      name: "database.url", environment: "MUNIMENT_DATABASE_URL", fallback: "",
+      range: "a libpq connection string or URI of PostgreSQL 15 or newer; empty: an embedded private cluster",
+      meaning: "where the catalogue is"),
+    SettingKey(
+      name: "object_store", environment: "MUNIMENT_OBJECT_STORE", fallback: "",
+      range: "file:PATH; empty: file:<home>/segments", meaning: "where archive segments are"),
+    SettingKey(
+      name: "index.groups", environment: nil, fallback: "4", range: "a number from 1 to 64",
+      meaning: "groups of index shards; fixed once a home has data"),
+    SettingKey(
+      name: "archive.older_than", environment: nil, fallback: "30d", range: "a duration such as 30d or 12h",
+      meaning: "age at which the nightly job archives messages"),
+    SettingKey(
+      name: "archive.segment_bytes", environment: nil, fallback: "134217728",
+      range: "a number from 1048576 to 1073741824", meaning: "size at which a segment is closed"),
+    SettingKey(
+      name: "retention.grace", environment: nil, fallback: "24h", range: "a duration such as 24h",
+      meaning: "how long a change of policy that deletes more waits before it takes effect"),
+    SettingKey(
+      name: "keys.backup_window", environment: nil, fallback: "30d", range: "a duration such as 30d; 0d is allowed",
+      meaning: "how long backups of the database are kept: destroyed keys are beyond recovery after it"),
+    SettingKey(
+      name: "set_aside.expiry", environment: nil, fallback: "30d", range: "a duration such as 30d",
+      meaning: "how long input that was set aside is kept"),
+    SettingKey(
+      name: "schedule.nightly", environment: nil, fallback: "02:15", range: "a time of day in UTC, HH:MM, or off",
+      meaning: "when `serve` runs the nightly job"),
+    SettingKey(
+      name: "server.body_bytes", environment: nil, fallback: "1073741824",
+      range: "a number from 1048576 to 1099511627776", meaning: "largest request body POST /v1/events accepts"),
+    SettingKey(
+      name: "server.requests_per_second", environment: nil, fallback: "200", range: "a number from 1 to 100000",
+      meaning: "requests a second a signed-in subject may make before 429"),
+    SettingKey(
+      name: "access_token.shared_secret", environment: "MUNIMENT_JWT_SECRET", fallback: "",
+      range: "at least 32 bytes; secret", meaning: "accept HS256 tokens signed with this as well as our own EdDSA ones"),
+    SettingKey(
+      name: "root_key.command", environment: nil, fallback: "", range: "a command line",
+      meaning: "prints the root key in hexadecimal; empty: <home>/keys/root.key"),
+  ]
+}
+
+/// A setting that does not fit. The message names it and what is allowed, never a secret's value.
+package struct SettingsError: Error, CustomStringConvertible {
+  package let description: String
+  package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import Governance
+import Model
+import Yams
+
+/// All settings of a running program, checked. Precedence: environment, file, default; the command line is
+/// applied by the commands themselves.
+package struct Settings: Sendable {
+  package let home: String
+  package let databaseURL: String?
+  package let objectStorePath: String
+  package let indexGroups: Int
+  package let archiveOlderThanSeconds: Int64
+  package let segmentBytes: Int64
+  package let retentionGraceSeconds: Int64
+  package let backupWindowSeconds: Int64
+  package let setAsideSeconds: Int64
+  /// Minutes after midnight UTC; `nil`: off.
+  package let nightlyMinute: Int?
+  package let bodyBytesMax: Int
+  package let requestsPerSecond: Int
+  package let sharedSecret: String?
+  package let rootKeyCommand: [String]
+  /// Each setting as it is in force, secrets hidden.
+  package let shown: [(key: SettingKey, value: String)]
+
+  package init(home: String?, environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+    let home = Self.absolute(home ?? environment["MUNIMENT_HOME"] ?? "muniment-data")
+    let file = try Self.file(environment["MUNIMENT_CONFIG"] ?? home + "/muniment.yaml", explicit: environment["MUNIMENT_CONFIG"] != nil)
+    var values: [String: String] = [:]
+    for key in SettingKey.all {
+      values[key.name] = key.environment.flatMap { environment[$0] } ?? file[key.name] ?? key.fallback
+    }
+    if let unknown = file.keys.sorted().first(where: { name in !SettingKey.all.contains { $0.name == name } }) {
+      throw SettingsError("unknown setting \(unknown) in the settings file; `muniment config show --defaults` lists them")
+    }
+    let read = SettingReader(values: values)
+    self.home = home
+    databaseURL = values["database.url"].flatMap { $0.isEmpty ? nil : $0 }
+    objectStorePath = try read.store(home: home)
+    indexGroups = Int(try read.number("index.groups", in: 1...64))
+    archiveOlderThanSeconds = try read.duration("archive.older_than")
+    segmentBytes = try read.number("archive.segment_bytes", in: 1_048_576...1_073_741_824)
+    retentionGraceSeconds = try read.duration("retention.grace")
+    backupWindowSeconds = try read.duration("keys.backup_window")
+    setAsideSeconds = try read.duration("set_aside.expiry")
+    nightlyMinute = try read.timeOfDay("schedule.nightly")
+    bodyBytesMax = Int(try read.number("server.body_bytes", in: 1_048_576...1_099_511_627_776))
+    requestsPerSecond = Int(try read.number("server.requests_per_second", in: 1...100_000))
+    sharedSecret = try read.secret("access_token.shared_secret")
+    rootKeyCommand = read.words("root_key.command")
+    shown = SettingKey.all.map { key in
+      let value = values[key.name] ?? ""
+      let hidden = key.range.hasSuffix("secret") && !value.isEmpty || key.name == "database.url" && !value.isEmpty
+      return (key, hidden ? "(set)" : value)
+    }
+  }
+
+  private static func absolute(_ path: String) -> String {
+    URL(fileURLWithPath: path).standardizedFileURL.path
+  }
+
+  /// The settings file, nested keys joined with points. A missing default file is no error.
+  private static func file(_ path: String, explicit: Bool) throws -> [String: String] {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      if explicit { throw SettingsError("MUNIMENT_CONFIG names a file that cannot be read") }
+      return [:]
+    }
+    do {
+      guard let root = try Yams.load(yaml: String(decoding: data, as: UTF8.self)) else { return [:] }
+      var flat: [String: String] = [:]
+      flatten(root, "", into: &flat)
+      return flat
+    } catch {
+      throw SettingsError("the settings file is not valid YAML")
+    }
+  }
+
+  private static func flatten(_ value: Any, _ prefix: String, into flat: inout [String: String]) {
+    guard let mapping = value as? [String: Any] else {
+      flat[prefix] = "\(value)"
+      return
+    }
+    for (key, value) in mapping { flatten(value, prefix.isEmpty ? key : prefix + "." + key, into: &flat) }
+  }
+}
+
+/// Turns text into checked values.
+private struct SettingReader {
+  let values: [String: String]
+
+  func refusal(_ name: String) -> SettingsError {
+    let range = SettingKey.all.first { $0.name == name }?.range ?? ""
+    return SettingsError("setting \(name) has a value that is not allowed; allowed: \(range)")
+  }
+
+  func number(_ name: String, in range: ClosedRange<Int64>) throws -> Int64 {
+    guard let value = values[name].flatMap({ Int64($0) }), range.contains(value) else { throw refusal(name) }
+    return value
+  }
+
+  func duration(_ name: String) throws -> Int64 {
+    guard let value = values[name], let length = RetentionLength(value) else { throw refusal(name) }
+    return length.seconds
+  }
+
+  func timeOfDay(_ name: String) throws -> Int? {
+    let value = values[name] ?? "off"
+    if value == "off" { return nil }
+    let parts = value.split(separator: ":").compactMap { Int($0) }
+    guard parts.count == 2, (0..<24).contains(parts[0]), (0..<60).contains(parts[1]) else { throw refusal(name) }
+    return parts[0] * 60 + parts[1]
+  }
+
+  func secret(_ name: String) throws -> String? {
+    guard let value = values[name], !value.isEmpty else { return nil }
+    guard value.utf8.count >= 32 else { throw refusal(name) }
+    return value
+  }
+
+  func words(_ name: String) -> [String] { (values[name] ?? "").split(separator: " ").map(String.init) }
+
+  func store(home: String) throws -> String {
+    let value = values["object_store"] ?? ""
+    if value.isEmpty { return home + "/segments" }
+    guard value.hasPrefix("file:"), value.count > 5 else { throw refusal("object_store") }
+    return String(value.dropFirst(5))
+  }
+}

@@ -1,0 +1,147 @@
+import Catalog
+import History
+import Model
+import Postgres
+import SearchIndex
+import SearchTokens
+
+extension MessageSearch {
+  /// The index query, or `nil` when nothing can match: no window, or filters that name nobody known.
+  func compile(_ request: SearchRequest, _ scope: Scope) async throws -> IndexQuery? {
+    if let windows = scope.windows, windows.isEmpty { return nil }
+    var senders: [SubjectID]?
+    if let from = request.from {
+      var known: [SubjectID] = []
+      for id in from { if let subject = try await directory.subject(id) { known.append(subject) } }
+      guard !known.isEmpty else { return nil }
+      senders = known
+    }
+    var conversations: [ConversationID]?
+    if let ids = request.conversationIDs {
+      conversations = ids.compactMap { scope.named[$0] }
+      guard !(conversations ?? []).isEmpty else { return nil }
+    }
+    let clauses = try clauses(request, scope)
+    guard !clauses.isEmpty else { return nil }
+    var query = IndexQuery(clauses: clauses, scope: readScope(scope))
+    query.from = request.after
+    query.until = request.before
+    query.conversations = conversations
+    query.senders = senders
+    query.required = request.flags.map { IndexTerms.flag($0) }
+    query.deadlineMilliseconds = Self.deadlineMilliseconds
+    return query
+  }
+
+  private func readScope(_ scope: Scope) -> ReadScope {
+    guard let windows = scope.windows else { return .everything(term: IndexTerms.tenant(directory.tenant.id)) }
+    return .windows(windows.mapValues { $0.map { ReadWindow(from: $0.from, until: $0.until) } })
+  }
+
+  private func clauses(_ request: SearchRequest, _ scope: Scope) throws -> [IndexClause] {
+    let tenant = directory.tenant.id
+    switch request.query {
+    case .everything: return [IndexClause(conversation: nil, tree: .everything)]
+    case .plain(let node): return [IndexClause(conversation: nil, tree: TermTree(plain: node, tenant: tenant))]
+    case .blinded(let sets):
+      return try sets.compactMap { set in
+        guard let conversation = scope.named[set.conversationID] else { return nil }
+        return IndexClause(conversation: conversation, tree: try TermTree(blinded: set.tree))
+      }
+    }
+  }
+
+  /// What this search cannot see, and why.
+  func coverage(_ request: SearchRequest, _ scope: Scope) async throws -> SearchReply.Coverage {
+    let lag = try await indexer.lag().values.reduce(0, +)
+    var blinded = false
+    if case .blinded = request.query { blinded = true }
+    let ids: [ConversationID]?
+    if request.conversationIDs != nil || scope.windows != nil {
+      ids = scope.windows.map { Array($0.keys) } ?? Array(scope.named.values)
+    } else {
+      ids = nil
+    }
+    let (tenant, askedBlinded) = (directory.tenant.id, blinded)
+    let found = try await history.database.transaction { tx in
+      try SearchCoverage.gaps(
+        tenant: tenant, conversations: ids, blinded: askedBlinded, limit: Self.gapsMax, in: tx)
+    }
+    let cards = try await directory.cards(Set(found.map(\.conversation)))
+    var gaps: [SearchReply.Gap] = []
+    for coverage in found {
+      guard let card = cards[coverage.conversation] else { continue }
+      if let span = clipped(coverage.unsearchable, to: scope.windows?[coverage.conversation]) {
+        gaps.append(
+          SearchReply.Gap(
+            conversationID: card.profile.id, from: span.lowerBound.rfc3339, to: span.upperBound.rfc3339,
+            reason: "no_tokens"))
+      }
+      if blinded ? coverage.hasPlain : coverage.hasBlinded {
+        gaps.append(
+          SearchReply.Gap(
+            conversationID: card.profile.id, from: nil, to: nil,
+            reason: blinded ? "plain_tokens_not_searched" : "blinded_tokens_need_key"))
+      }
+    }
+    if case .everything = request.query { gaps = [] }  // filters see every message, with or without tokens
+    return SearchReply.Coverage(complete: lag == 0 && gaps.isEmpty, indexLagEvents: lag, gaps: gaps)
+  }
+
+  /// Gaps told at most; beyond that `complete` is false all the same.
+  private static let gapsMax = 200
+
+  /// A gap is told only as far as the reader's own windows reach.
+  private func clipped(_ span: ClosedRange<Timestamp>?, to windows: [MembershipWindow]?) -> ClosedRange<Timestamp>? {
+    guard let span else { return nil }
+    guard let windows else { return span }
+    let seen = windows.filter { $0.from <= span.upperBound && span.lowerBound < $0.until }
+    guard let first = seen.first, let last = seen.last else { return nil }
+    let from = max(span.lowerBound, first.from)
+    return from...max(from, min(span.upperBound, last.until))
+  }
+}
+
+extension TermTree {
+  init(plain node: QueryNode, tenant: TenantID) {
+    func word(_ text: String) -> [UInt8] { IndexTerms.word(Array(text.utf8), tenant: tenant) }
+    func tree(_ node: QueryNode) -> TermTree {
+      switch node {
+      case .term(let text): .term(word(text))
+      case .phrase(let words): .phrase(words.map(word))
+      case .near(let words, let within): .near(words.map(word), within: within)
+      case .prefix(let text): .prefix(word(text))
+      case .all(let nodes): .all(nodes.map(tree))
+      case .any(let nodes): .any(nodes.map(tree))
+      case .not(let inner): .not(tree(inner))
+      }
+    }
+    self = tree(node)
+  }
+
+  /// Over blinded tokens in base64url. A `term` may be a word's or a bigram's: no two classes share tokens.
+  init(blinded node: QueryNode) throws(SearchError) {
+    func bytes(_ text: String) throws(SearchError) -> [UInt8] {
+      guard let token = BlindToken(base64URL: text) else {
+        throw SearchError(.badQuery, "a blinded token is 8 bytes in base64url")
+      }
+      return token.bytes
+    }
+    func trees(_ nodes: [QueryNode]) throws(SearchError) -> [TermTree] {
+      var trees: [TermTree] = []
+      for node in nodes { trees.append(try TermTree(blinded: node)) }
+      return trees
+    }
+    switch node {
+    case .term(let text):
+      let token = try bytes(text)
+      self = .any([.term(IndexTerms.blinded(.word, token)), .term(IndexTerms.blinded(.bigram, token))])
+    case .prefix(let text): self = .term(IndexTerms.blinded(.prefix, try bytes(text)))
+    case .all(let nodes): self = .all(try trees(nodes))
+    case .any(let nodes): self = .any(try trees(nodes))
+    case .not(let inner): self = .not(try TermTree(blinded: inner))
+    case .phrase, .near:
+      throw SearchError(.badQuery, "blinded tokens have no order: ask for all words, or for their bigram tokens")
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import Catalog
+package import History
+import KeyVault
+import Model
+import Postgres
+package import SearchIndex
+import SearchTokens
+
+/// Searches as one reader: authorize → compile → match newest first → read from hot or cold → page with coverage.
+package struct MessageSearch: Sendable {
+  let directory: Directory
+  let history: HistoryReader
+  let index: SearchIndex
+  let indexer: Indexer
+  let groups: Int
+
+  package init(directory: Directory, history: HistoryReader, index: SearchIndex, indexer: Indexer, groups: Int) {
+    self.directory = directory
+    self.history = history
+    self.index = index
+    self.indexer = indexer
+    self.groups = groups
+  }
+
+  /// Time a search may take before it is refused, in milliseconds.
+  static let deadlineMilliseconds = 10_000
+
+  package func search(_ request: SearchRequest, reader: Reader) async throws -> SearchReply {
+    let scope = try await scope(request, reader: reader)
+    let coverage = try await coverage(request, scope)
+    guard let query = try await compile(request, scope) else {
+      return SearchReply(hits: [], nextCursor: nil, matches: .init(lower: 0, estimate: 0, upper: 0), coverage: coverage)
+    }
+    let page = try await matching(query, request, scope)
+    let views = try await MessagePresenter(directory: directory)
+      .views(page.messages, withTier: true, withBodies: request.includeBodies)
+    return SearchReply(hits: views, nextCursor: page.next?.text, matches: page.matches, coverage: coverage)
+  }
+
+  /// What the reader may see of what was asked for.
+  struct Scope: Sendable {
+    var reader: Reader
+    /// Windows by conversation; `nil` for a compliance reader of the whole tenant.
+    var windows: [ConversationID: [MembershipWindow]]?
+    var named: [String: ConversationID]
+
+    func allows(_ place: HistoricMessage) -> Bool {
+      guard let windows else { return true }
+      return windows[place.conversation]?.contains { $0.contains(place.position.createdAt) } ?? false
+    }
+  }
+
+  private func scope(_ request: SearchRequest, reader: Reader) async throws -> Scope {
+    var names = Set(request.conversationIDs ?? [])
+    if case .blinded(let sets) = request.query { names.formUnion(sets.map(\.conversationID)) }
+    var named: [String: ConversationID] = [:]
+    for name in names { named[name] = try await directory.conversation(name)?.conversation }
+    guard case .member(let subject) = reader else { return Scope(reader: reader, windows: nil, named: named) }
+    var windows = try await Authorization(database: history.database, tenant: directory.tenant)
+      .windows(of: subject)
+    if request.conversationIDs != nil {
+      let wanted = Set((request.conversationIDs ?? []).compactMap { named[$0] })
+      windows = windows.filter { wanted.contains($0.key) }
+    }
+    return Scope(reader: reader, windows: windows, named: named)
+  }
+
+  struct Page: Sendable {
+    var messages: [HistoricMessage] = []
+    var next: Cursor?
+    var matches: SearchReply.Matches
+  }
+
+  /// Asks every group for its newest hits below the cursor, merges them in the one order there is, and reads
+  /// them. A hit that cannot be read any more (deleted since, key destroyed) is passed over.
+  private func matching(_ query: IndexQuery, _ request: SearchRequest, _ scope: Scope) async throws -> Page {
+    let limit = min(max(request.limit, 1), SearchRequest.limitMax)
+    var page = Page(matches: .init(lower: 0, estimate: 0, upper: 0))
+    var cursor = request.cursor
+    while true {
+      let found = try await hits(query, before: cursor, limit: limit + 1)
+      page.matches = .init(lower: found.count, estimate: found.count, upper: found.count)
+      let readable = try await read(found.hits).filter { scope.allows($0.message) }
+      for entry in readable where page.messages.count < limit {
+        page.messages.append(entry.message)
+        cursor = entry.cursor
+      }
+      let more = found.hits.count > limit
+      if page.messages.count == limit {
+        let left = readable.contains { $0.cursor != cursor && $0.isAfter(cursor) }
+        page.next = left || more ? cursor : nil
+        return page
+      }
+      guard more, let last = found.hits.last else { return page }
+      cursor = last.cursor
+    }
+  }
+
+  struct GroupHit: Sendable {
+    let hit: IndexHit
+    let group: Int
+    var cursor: Cursor { Cursor(position: hit.position, group: group) }
+  }
+
+  private func hits(_ query: IndexQuery, before cursor: Cursor?, limit: Int) async throws -> (hits: [GroupHit], count: Int) {
+    var all: [GroupHit] = []
+    var count = 0
+    try await withThrowingTaskGroup(of: (Int, IndexPage).self) { tasks in
+      for group in 0..<groups {
+        var query = query
+        query.limit = limit
+        query.before = cursor.map { $0.bound(in: group) }
+        tasks.addTask { [query] in (group, try await index.search(query, groups: [group])) }
+      }
+      for try await (group, page) in tasks {
+        count += page.matches
+        all += page.hits.map { GroupHit(hit: $0, group: group) }
+      }
+    }
+    all.sort { $0.cursor.isNewer(than: $1.cursor) }
+    return (Array(all.prefix(limit)), count)
+  }
+
+  private struct ReadHit {
+    let message: HistoricMessage
+    let cursor: Cursor
+
+    func isAfter(_ other: Cursor?) -> Bool { other.map { $0.isNewer(than: cursor) } ?? true }
+  }
+
+  /// The messages of the hits, in the hits' order.
+  private func read(_ hits: [GroupHit]) async throws -> [ReadHit] {
+    let cards = try await directory.cards(Set(hits.map(\.hit.conversation)))
+    let tenant = directory.tenant.id
+    let places = hits.compactMap { entry in
+      cards[entry.hit.conversation].map {
+        MessagePlace(tenant: tenant, route: $0.route, conversation: $0.conversation, position: entry.hit.position)
+      }
+    }
+    let messages = Dictionary(
+      try await history.messages(places).map { ($0.locator.place, $0) }, uniquingKeysWith: { first, _ in first })
+    return hits.compactMap { entry in
+      guard let card = cards[entry.hit.conversation],
+        let message = messages[
+          MessagePlace(tenant: tenant, route: card.route, conversation: card.conversation, position: entry.hit.position)]
+      else { return nil }
+      return ReadHit(message: message, cursor: entry.cursor)
+    }
+  }
+}
+
+extension Cursor {
+  /// Newer first; at the same time and sequence the higher group comes first.
+  func isNewer(than other: Cursor) -> Bool {
+    (position.createdAt, position.sequence, group) > (other.position.createdAt, other.position.sequence, other.group)
+  }
+
+  /// The exclusive bound in one group: groups below the cursor's have not shown their hit of the same place yet.
+  func bound(in other: Int) -> MessagePosition {
+    other < group ? MessagePosition(createdAt: position.createdAt, sequence: position.sequence + 1) : position
+  }
+}

@@ -1,0 +1,23 @@
+/// A question that cannot be answered as it was put. `description` is safe to show: it never quotes the query.
+package struct SearchError: Error, CustomStringConvertible {
+  package enum Code: String, Sendable {
+    case unknownConversation = "unknown_conversation"
+    case unknownMessage = "unknown_message"
+    case badQuery = "bad_query"
+    case badCursor = "bad_cursor"
+    case unsupported = "unsupported"
+  }
+  package let code: Code
+  package let description: String
+
+  package init(_ code: Code, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+
+  /// Said alike for what is not there and for what the reader may not know of.
+  package static let unknownConversation = SearchError(
+    .unknownConversation, "there is no such conversation, or you are not a member of it")
+  package static let unknownMessage = SearchError(
+    .unknownMessage, "there is no such message, or you may not read it")
+}

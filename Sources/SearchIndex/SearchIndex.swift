@@ -1,0 +1,131 @@
+import Blocking
+package import Model
+import Synchronization
+import Xapian
+
+/// The search index: `groups` shards, each a Xapian database and a sidecar that says who may see what.
+///
+/// Derived from the feed and rebuilt from it: each shard's position is committed with its documents, so after any
+/// crash the feed goes on from there. One process at a time writes to a group; any number may search.
+package final class SearchIndex: Sendable {
+  let directories: [GroupDirectory]
+  private let writers: [GroupWriter]
+  private let readers: [IndexReader]
+  /// Requests under way at each reader.
+  private let load: Mutex<[Int]>
+
+  package static let groupsMax = 64
+  private static let readersMax = 4
+
+  /// Touches no file: a shard is made by its first write.
+  ///
+  /// - Throws: `.badQuery` if `groups` is not within 1 to ``groupsMax``.
+  package init(directory: String, groups: Int) throws {
+    guard (1...Self.groupsMax).contains(groups) else { throw SearchIndexError(.badQuery) }
+    directories = (0..<groups).map { GroupDirectory(root: directory, group: $0) }
+    writers = directories.map(GroupWriter.init)
+    readers = (0..<Self.readersMax).map { _ in IndexReader() }
+    load = Mutex([Int](repeating: 0, count: Self.readersMax))
+  }
+
+  /// The feed position the group's documents stand at; 0 for a new one.
+  package func position(group: Int) async throws -> Int64 {
+    try await read(group) { (reader) throws(XapianError) in try reader.state().position } ?? 0
+  }
+
+  package func documentCount(group: Int) async throws -> Int {
+    try await read(group) { (reader) throws(XapianError) in try reader.state().documents } ?? 0
+  }
+
+  /// Applies operations in one transaction that also moves the group's position: all or nothing.
+  ///
+  /// - Returns: false if the shard is at `position` or past it already, as after a replay; then nothing is done.
+  /// - Throws: `.badTerm` or `.badBatch` with the sequence of the document at fault: set it aside and apply the
+  ///   rest. `.locked` while another process writes.
+  @discardableResult
+  package func apply(_ operations: [IndexOperation], group: Int, upTo position: Int64) async throws -> Bool {
+    let batch = try XapianBatch(operations, group: group)
+    return try await writers[group].apply(batch, position: position)
+  }
+
+  /// Removes all a sender wrote in the group, to the last byte: deletes, writes the shard anew, unlinks the old.
+  /// Safe to repeat; a crash in between leaves the messages hidden, and the next purge finishes the work.
+  @discardableResult
+  package func purge(sender: SubjectID, group: Int) async throws -> Int {
+    try await purge(sequences: [], terms: [IndexTerms.sender(sender)], group: group)
+  }
+
+  /// As ``purge(sender:group:)``, for a conversation.
+  @discardableResult
+  package func purge(conversation: ConversationID, group: Int) async throws -> Int {
+    try await purge(sequences: [], terms: [IndexTerms.conversation(conversation)], group: group)
+  }
+
+  /// As ``purge(sender:group:)``, for single documents. Without any it only compacts.
+  @discardableResult
+  package func purge(sequences: [Int64], group: Int) async throws -> Int {
+    try await purge(sequences: sequences, terms: [], group: group)
+  }
+
+  /// Empties the group, damaged or not, so that it is built anew from position 0.
+  package func reset(group: Int) async throws {
+    try await writers[group].reset()
+    for reader in readers { await reader.drop(group) }
+  }
+
+  /// Ends all threads and lets other processes write. Calls after it throw `.closed`.
+  package func close() async {
+    for writer in writers { await writer.close() }
+    for reader in readers { await reader.close() }
+  }
+
+  private func purge(sequences: [Int64], terms: [[UInt8]], group: Int) async throws -> Int {
+    // Readers hold on to unlinked files, so they are dropped even when the purge ends in `.residue`.
+    let result: Result<Int, any Error>
+    do {
+      result = .success(try await writers[group].purge(sequences: sequences, terms: terms))
+    } catch {
+      result = .failure(error)
+    }
+    for reader in readers { await reader.drop(group) }
+    return try result.get()
+  }
+
+  /// Runs `body` on a reader with the group's handle at hand, or on an idle one if that is busy.
+  func read<R: Sendable>(
+    _ group: Int, _ body: @escaping @Sendable (XapianReader) throws(XapianError) -> R
+  ) async throws -> R? {
+    let chosen = load.withLock { load in
+      let home = group % load.count
+      let place = load[home] == 0 ? home : load.indices.min { load[$0] < load[$1] }!
+      load[place] += 1
+      return place
+    }
+    defer { load.withLock { $0[chosen] -= 1 } }
+    return try await readers[chosen].read(directories[group], body)
+  }
+}
+
+extension XapianBatch {
+  init(_ operations: [IndexOperation], group: Int) throws(SearchIndexError) {
+    self.init()
+    do throws(XapianError) {
+      for operation in operations {
+        switch operation {
+        case .put(let document): try put(document)
+        case .delete(let sequence): try delete(sequence: sequence)
+        }
+      }
+    } catch {
+      throw SearchIndexError(error, group: group)
+    }
+  }
+
+  private mutating func put(_ document: IndexDocument) throws(XapianError) {
+    try put(
+      sequence: document.sequence, conversation: document.conversation.rawValue,
+      sender: document.sender.rawValue, createdAt: document.createdAt.microseconds,
+      terms: document.terms + [IndexTerms.conversation(document.conversation), IndexTerms.sender(document.sender)],
+      positioned: document.positioned)
+  }
+}

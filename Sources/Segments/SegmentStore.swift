@@ -1,0 +1,53 @@
+/// Where segments lie. Objects are written once, never changed, read by range.
+package protocol SegmentStore: Sendable {
+  /// Puts a finished file into the store under a new name; refuses a name that is taken.
+  func put(_ name: String, from path: String) async throws
+  /// The whole object, or a range of its bytes; `.shortRead` if the object ends before the range does.
+  func read(_ name: String, range: Range<Int>?) async throws -> [UInt8]
+  func size(_ name: String) async throws -> Int64
+  /// Names of all whole objects, sorted.
+  func list() async throws -> [String]
+  /// Deleting what is not there is no error.
+  func delete(_ name: String) async throws
+  /// Removes what interrupted puts left behind; returns how many that were.
+  func sweep() async throws -> Int
+}
+
+/// The names of objects: the segment's id in hexadecimal and a suffix.
+package enum SegmentName {
+  package static let suffix = ".mseg"
+
+  package static func object(_ id: String) -> String { id + suffix }
+
+  /// The id in an object's name, or `nil` for any other name.
+  package static func id(_ object: String) -> String? {
+    guard object.hasSuffix(suffix) else { return nil }
+    let id = String(object.dropLast(suffix.count))
+    guard id.utf8.count == 32,
+      id.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+    else {
+      return nil
+    }
+    return id
+  }
+}
+
+/// The store failed. `description` names the object, never its content.
+package struct SegmentStoreError: Error, CustomStringConvertible {
+  package enum Code: String, Sendable {
+    case badName = "bad_name"
+    case exists
+    case missing
+    case shortRead = "short_read"
+    case tooLarge = "too_large"
+    case io
+  }
+  package let code: Code
+  package let description: String
+  package var isRetryable: Bool { code == .io }
+
+  package init(_ code: Code, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+}

@@ -1,0 +1,150 @@
+import AuditLog
+import Catalog
+import Erasure
+import Exporting
+import Foundation
+import Hummingbird
+import KeyVault
+import Postgres
+import Retention
+import Search
+import SearchIndex
+import SearchTokens
+
+/// An error as clients see it: an RFC 9457 problem document with a stable `code`.
+package struct Problem: Error, Sendable {
+  package var status: Int
+  package var code: String
+  package var detail: String
+  /// For 429 and 503.
+  var retryAfterSeconds: Int?
+  /// Holds in the way, for those who may know them.
+  var holds: [String]?
+  /// Told to a client without credentials.
+  var challenges = false
+
+  package init(_ status: Int, _ code: String, _ detail: String) {
+    self.status = status
+    self.code = code
+    self.detail = detail
+  }
+
+  static let notFound = Problem(404, "not_found", "there is nothing here, or it is not yours to see")
+  static func badRequest(_ detail: String) -> Problem { Problem(400, "bad_request", detail) }
+  static func unsupported(_ detail: String) -> Problem { Problem(400, "unsupported", detail) }
+
+  static func tooLarge(_ bytesMax: Int) -> Problem {
+    Problem(413, "body_too_large", "the body is larger than \(bytesMax) bytes")
+  }
+
+  static func unauthorized(_ detail: String) -> Problem {
+    var problem = Problem(401, "unauthorized", detail)
+    problem.challenges = true
+    return problem
+  }
+
+  static func busy(_ code: String, _ detail: String, retryAfterSeconds: Int = 1) -> Problem {
+    var problem = Problem(503, code, detail)
+    problem.retryAfterSeconds = retryAfterSeconds
+    return problem
+  }
+
+  /// What an error of a flow is to a client; `principal` decides what may be told.
+  init(_ error: any Error, for principal: Principal?) {
+    switch error {
+    case let problem as Problem: self = problem
+    case let error as PostgresError:
+      self =
+        error.isRetryable
+        ? .busy("database_unavailable", "the database cannot be reached right now")
+        : Problem(500, "database_error", "the database refused; the server's log has the kind of failure")
+    case let error as SearchError:
+      switch error.code {
+      case .unknownConversation, .unknownMessage: self.init(404, error.code.rawValue, error.description)
+      case .badQuery, .badCursor, .unsupported: self.init(400, error.code.rawValue, error.description)
+      }
+    case let error as QueryError: self.init(400, "bad_query", error.description)
+    case let error as SearchIndexError: self = .index(error)
+    case let error as RetentionError: self = .retention(error)
+    case let error as ErasureError: self = .erasure(error, for: principal)
+    case let error as ExportError: self = .export(error)
+    case let error as AuditError:
+      self.init(error.code == .outOfRange ? 404 : 500, "audit_\(error.code.rawValue)", error.description)
+    case let error as CatalogError where error.code == .unknownTenant:
+      self.init(403, "unknown_tenant", "the access token names no tenant of this server")
+    case let error as CatalogError: self.init(500, error.code.rawValue, error.description)
+    case let error as KeyVaultError: self.init(500, "key_vault", error.code.rawValue)
+    case is DecodingError: self = .badRequest("the body is not the JSON that is expected here")
+    case is CancellationError: self = .busy("shutting_down", "the server is stopping")
+    case let error as any HTTPResponseError:
+      self.init(error.status.code, error.status.code == 404 ? "not_found" : "http_error", error.status.reasonPhrase)
+    default: self.init(500, "internal_error", "something failed that should not; the server's log has the kind of it")
+    }
+  }
+
+  private static func index(_ error: SearchIndexError) -> Problem {
+    switch error.code {
+    case .badQuery, .tooBroad, .badTerm: Problem(400, "bad_query", error.description)
+    case .deadline, .busy, .locked, .closed: .busy("index_busy", error.description)
+    default: Problem(500, "index_error", error.description)
+    }
+  }
+
+  private static func retention(_ error: RetentionError) -> Problem {
+    let status =
+      switch error.code {
+      case .invalidDocument, .invalidHold: 400
+      case .unknownConversation, .unknownHold: 404
+      case .lockedPolicy, .erasedSubject, .alreadyReleased: 409
+      case .damagedPolicies: 500
+      }
+    return Problem(status, error.code.rawValue, error.description)
+  }
+
+  private static func erasure(_ error: ErasureError, for principal: Principal?) -> Problem {
+    switch error.code {
+    case .unknownErasure: return Problem(404, error.code.rawValue, error.description)
+    case .samePerson: return Problem(403, error.code.rawValue, error.description)
+    case .wrongState, .notCompleted, .residue: return Problem(409, error.code.rawValue, error.description)
+    case .held:
+      let knows = principal?.knowsHolds ?? false
+      var problem = Problem(409, "held", knows ? error.description : "a legal hold does not allow this")
+      problem.holds = knows ? error.holds : nil
+      return problem
+    }
+  }
+
+  private static func export(_ error: ExportError) -> Problem {
+    switch error.code {
+    case .unknownSubject, .unknownConversation, .unknownHold, .unknownExport:
+      return Problem(404, error.code.rawValue, error.description)
+    case .withdrawn: return Problem(409, error.code.rawValue, error.description)
+    case .pathExists, .destination, .notAPackage:
+      return Problem(500, error.code.rawValue, "the package could not be written or read on the server")
+    }
+  }
+}
+
+extension Problem {
+  private struct Document: Encodable {
+    let type: String
+    let title: String
+    let status: Int
+    let code: String
+    let detail: String
+    let instance: String
+    let holds: [String]?
+  }
+
+  func response(instance: String) -> Response {
+    let status = HTTPResponse.Status(code: status)
+    let document = Document(
+      type: "urn:muniment:problem:\(code)", title: status.reasonPhrase, status: status.code, code: code,
+      detail: detail, instance: instance, holds: holds)
+    var response = Reply.json(document, status: status)
+    response.headers[.contentType] = "application/problem+json"
+    if let retryAfterSeconds { response.headers[.retryAfter] = String(retryAfterSeconds) }
+    if challenges { response.headers[.wwwAuthenticate] = "Bearer realm=\"muniment\"" }
+    return response
+  }
+}

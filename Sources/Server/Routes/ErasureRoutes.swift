@@ -1,0 +1,98 @@
+import Catalog
+import Erasure
+import Foundation
+import Hummingbird
+import Model
+
+/// GDPR Art. 17: requested by one, approved by another.
+enum ErasureRoutes {
+  static let all = [
+    Route.create("/v1/erasures", [.dpo], make: request, show: show),
+    Route.get("/v1/erasures", readers, list),
+    Route.get("/v1/erasures/:id", readers) { call in
+      Reply.json(try reply(try await service(call).find(try call.handle("erasure"))))
+    },
+    Route.post("/v1/erasures/:id/approve", [.approver], approve),
+    Route.post("/v1/erasures/:id/run", [.dpo], run),
+    Route.get("/v1/erasures/:id/certificate", readers, certificate),
+  ]
+
+  private static let readers: Set<Role> = [.dpo, .approver]
+
+  private static func service(_ call: Call) async throws -> ErasureService {
+    call.services.flows.erasure(try await call.directory())
+  }
+
+  private struct ErasureReply: Encodable {
+    let id: String
+    let state: String
+    let requestedAt: String
+    let dueAt: String
+    let approvedAt: String?
+    let completedAt: String?
+    let plan: AnyJSON?
+    let steps: AnyJSON
+
+    enum CodingKeys: String, CodingKey {
+      case id, state, plan, steps
+      case requestedAt = "requested_at"
+      case dueAt = "due_at"
+      case approvedAt = "approved_at"
+      case completedAt = "completed_at"
+    }
+  }
+
+  private static func reply(_ row: ErasureRow) throws -> ErasureReply {
+    ErasureReply(
+      id: Handle.text("erasure", row.id), state: row.state.rawValue, requestedAt: row.requestedAt.rfc3339,
+      dueAt: row.dueAt.rfc3339, approvedAt: row.approvedAt?.rfc3339, completedAt: row.completedAt?.rfc3339,
+      plan: try row.plan.map { try AnyJSON(parsing: $0) }, steps: try AnyJSON(parsing: row.steps))
+  }
+
+  private struct Requesting: Decodable {
+    let subject_id: String
+    let reason: String
+  }
+
+  /// Requests and plans in one, so that the approver sees what would go.
+  @Sendable private static func request(_ call: Call, _ body: [UInt8]) async throws -> String {
+    let requesting = try call.decoded(Requesting.self, from: body)
+    guard (1...128).contains(requesting.subject_id.utf8.count), (1...4_096).contains(requesting.reason.utf8.count) else {
+      throw Problem.badRequest("subject_id has 1 to 128 bytes, reason 1 to 4096")
+    }
+    let service = try await service(call)
+    let row = try await service.request(
+      subject: requesting.subject_id, reason: requesting.reason, actor: call.principal.subject)
+    _ = try await service.plan(row.id)
+    return Handle.text("erasure", row.id)
+  }
+
+  @Sendable private static func show(_ call: Call, _ id: String) async throws -> ErasureReply {
+    try reply(try await service(call).find(Handle.number("erasure", id) ?? 0))
+  }
+
+  @Sendable private static func list(_ call: Call) async throws -> Response {
+    Reply.json(["erasures": try await service(call).list().map(reply)])
+  }
+
+  @Sendable private static func approve(_ call: Call) async throws -> Response {
+    let id = try call.handle("erasure")
+    let service = try await service(call)
+    try await service.approve(id, actor: call.principal.subject)
+    return Reply.json(try reply(try await service.find(id)))
+  }
+
+  @Sendable private static func run(_ call: Call) async throws -> Response {
+    let id = try call.handle("erasure")
+    let service = try await service(call)
+    _ = try await service.run(id, actor: call.principal.subject)
+    return Reply.json(try reply(try await service.find(id)))
+  }
+
+  @Sendable private static func certificate(_ call: Call) async throws -> Response {
+    guard let text = try await service(call).find(try call.handle("erasure")).certificate else {
+      throw ErasureError(.notCompleted, "not certified yet")
+    }
+    return Reply.text(text, type: "application/json")
+  }
+}

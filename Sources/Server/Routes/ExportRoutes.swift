@@ -1,0 +1,154 @@
+import Catalog
+import Exporting
+import Foundation
+import History
+import Hummingbird
+import Model
+import Sodium
+
+/// Packages for courts, authorities and the people themselves, written below the home.
+enum ExportRoutes {
+  static let all = [
+    Route.create("/v1/exports", roles, make: create, show: show),
+    Route.get("/v1/exports", roles, list),
+    Route.get("/v1/exports/:id", roles) { call in Reply.json(try await show(call, try call.parameter("id"))) },
+    Route.get("/v1/exports/:id/content", roles, content),
+  ]
+
+  private static let roles: Set<Role> = [.compliance, .dpo]
+
+  private struct ExportReply: Encodable {
+    let id: String
+    let state: String
+    let formats: [String]
+    let complete: Bool
+    let createdBy: String?
+    let createdAt: String
+    let finishedAt: String?
+    let manifestSHA256: String?
+    let auditIndex: Int64?
+    let counts: [String: Int]
+
+    init(_ record: ExportRecord) {
+      id = record.id
+      state = record.state.rawValue
+      formats = record.formats
+      complete = record.isComplete
+      createdBy = record.actor
+      createdAt = record.createdAt.rfc3339
+      finishedAt = record.finishedAt?.rfc3339
+      manifestSHA256 = record.manifestHash?.hex
+      auditIndex = record.auditIndex
+      let counts = record.counts
+      self.counts = [
+        "conversations": counts.conversations, "messages": counts.messages, "sealed": counts.sealed,
+        "restricted": counts.restricted, "people": counts.people, "unreadable": counts.unreadable, "gaps": counts.gaps,
+      ]
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case id, state, formats, complete, counts
+      case createdBy = "created_by"
+      case createdAt = "created_at"
+      case finishedAt = "finished_at"
+      case manifestSHA256 = "manifest_sha256"
+      case auditIndex = "audit_index"
+    }
+  }
+
+  private struct Creating: Decodable {
+    let formats: [String]?
+    let subject: String?
+    let conversations: [String]?
+    let hold: String?
+    let from: String?
+    let to: String?
+  }
+
+  @Sendable private static func create(_ call: Call, _ body: [UInt8]) async throws -> String {
+    let creating = try call.decoded(Creating.self, from: body)
+    let directory = try await call.directory()
+    let names = creating.formats ?? [ExportFormat.jsonl.rawValue]
+    let formats = names.compactMap(ExportFormat.init(rawValue:))
+    guard formats.count == names.count, !formats.isEmpty else {
+      throw Problem.unsupported("formats takes \(ExportFormat.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    let folder = call.services.home + "/exports"
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    let record = try await call.services.flows.exporter(directory).create(
+      try await selection(creating, call, directory), formats: Set(formats),
+      output: "\(folder)/\(Randomness.bytes(12).hex)", actor: call.principal.subject)
+    return record.id
+  }
+
+  private static func selection(_ creating: Creating, _ call: Call, _ directory: Directory) async throws
+    -> ExportSelection
+  {
+    var selection = ExportSelection(from: try call.time(creating.from, "from"), to: try call.time(creating.to, "to"))
+    if let id = creating.subject {
+      guard let subject = try await directory.subject(id) else {
+        throw ExportError(.unknownSubject, "nobody of that id is known")
+      }
+      selection.subject = subject
+    }
+    if let ids = creating.conversations {
+      selection.conversations = []
+      for id in ids {
+        guard let card = try await directory.conversation(id) else {
+          throw ExportError(.unknownConversation, "no conversation of that id is known")
+        }
+        selection.conversations?.append(card.conversation)
+      }
+    }
+    if let hold = creating.hold {
+      guard let number = Handle.number("hold", hold) else { throw ExportError(.unknownHold, "no hold of that id is known") }
+      selection.hold = number
+    }
+    return selection
+  }
+
+  @Sendable private static func show(_ call: Call, _ id: String) async throws -> ExportReply {
+    ExportReply(try await call.services.flows.exporter(try await call.directory()).show(id))
+  }
+
+  @Sendable private static func list(_ call: Call) async throws -> Response {
+    let records = try await call.services.flows.exporter(try await call.directory()).list()
+    return Reply.json(["exports": records.map(ExportReply.init)])
+  }
+
+  /// The package's directory as one tar file.
+  @Sendable private static func content(_ call: Call) async throws -> Response {
+    let directory = try await call.directory()
+    let record = try await call.services.flows.exporter(directory).show(try call.parameter("id"))
+    guard record.state == .completed, let path = record.path else {
+      throw Problem(409, "not_completed", "this export has no package to give")
+    }
+    guard record.insideHome, FileManager.default.fileExists(atPath: path) else {
+      throw Problem(409, "not_here", "the package was written outside of this server's home")
+    }
+    try await call.look(
+      directory, "export.downloaded", object: record.id, details: ["manifest_sha256": record.manifestHash?.hex ?? ""])
+    let archive = try TarArchive(directory: path, named: record.id)
+    return Response(
+      status: .ok,
+      headers: [
+        .contentType: "application/x-tar", .cacheControl: "no-store",
+        .contentDisposition: "attachment; filename=\"\(record.id).tar\"",
+      ],
+      body: ResponseBody(contentLength: archive.size) { writer in
+        for part in archive.parts {
+          try await writer.write(ByteBuffer(bytes: TarArchive.header(part)))
+          var offset = 0
+          while offset < part.size {
+            let piece = try await TarArchive.piece(of: part, from: offset)
+            try await writer.write(ByteBuffer(bytes: piece))
+            offset += piece.count
+          }
+          try await writer.write(ByteBuffer(bytes: TarArchive.padding(part)))
+        }
+        try await writer.write(ByteBuffer(bytes: TarArchive.end))
+        try await writer.finish(nil)
+      })
+  }
+}

@@ -1,0 +1,196 @@
+import Catalog
+import Foundation
+import Governance
+import History
+import Hummingbird
+import Model
+import Retention
+
+/// Policies, what they would do, and why a single message is kept.
+enum RetentionRoutes {
+  static let all = [
+    Route.get("/v1/retention/policies", governors, policies),
+    Route(.put, "/v1/retention/policies", governors, setPolicies),
+    Route.post("/v1/retention/preview", governors, preview),
+    Route.get("/v1/messages/:id/disposition", governors, disposition),
+  ]
+
+  private static let governors: Set<Role> = [.compliance, .admin]
+
+  private static func service(_ call: Call) async throws -> RetentionService {
+    call.services.flows.retention(try await call.directory())
+  }
+
+  private struct Version: Encodable {
+    let version: Int32
+    let standing: String
+    let createdAt: String
+    let effectiveAt: String
+    let document: AnyJSON
+
+    init(_ view: PolicySetView) throws {
+      version = view.version
+      standing = view.standing.rawValue
+      createdAt = view.createdAt.rfc3339
+      effectiveAt = view.effectiveAt.rfc3339
+      document = try AnyJSON(parsing: view.document.json)
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case version, standing, document
+      case createdAt = "created_at"
+      case effectiveAt = "effective_at"
+    }
+  }
+
+  @Sendable private static func policies(_ call: Call) async throws -> Response {
+    Reply.json(["versions": try await service(call).list().map(Version.init)])
+  }
+
+  private struct SetReply: Encodable {
+    let id: String
+    let version: Int32
+    let effectiveAt: String
+    let changed: Bool
+    let tightenings: [String]
+
+    enum CodingKeys: String, CodingKey {
+      case id, version, changed, tightenings
+      case effectiveAt = "effective_at"
+    }
+  }
+
+  @Sendable private static func setPolicies(_ call: Call) async throws -> Response {
+    let document = try document(try await call.body())
+    let result = try await service(call).set(document, actor: call.principal.subject)
+    return Reply.json(
+      SetReply(
+        id: String(result.version), version: result.version, effectiveAt: result.effectiveAt.rfc3339,
+        changed: result.changed, tightenings: result.tightenings.map(\.description)))
+  }
+
+  private static func document(_ bytes: [UInt8]) throws -> PolicyDocument {
+    try PolicyDocument(json: String(decoding: bytes, as: UTF8.self))
+  }
+
+  private struct Counts: Encodable {
+    let due: Int
+    let earlier: Int
+    let later: Int
+    let held: Int
+
+    init(_ counts: RetentionPreview.Counts) {
+      (due, earlier, later, held) = (counts.due, counts.earlier, counts.later, counts.held)
+    }
+  }
+
+  private struct PreviewReply: Encodable {
+    struct Row: Encodable {
+      let conversation_id: String?
+      let month: String
+      let counts: Counts
+      let oldest: String
+      let samples: [String]
+    }
+    let policySet: Int32
+    let totals: Counts
+    let examined: Int
+    let truncated: Bool
+    let tightenings: [String]
+    let rows: [Row]
+
+    enum CodingKeys: String, CodingKey {
+      case totals, examined, truncated, tightenings, rows
+      case policySet = "policy_set"
+    }
+
+    init(_ preview: RetentionPreview) {
+      policySet = preview.policySet
+      totals = Counts(preview.totals)
+      examined = preview.examined
+      truncated = preview.truncated
+      tightenings = preview.tightenings.map(\.description)
+      rows = preview.rows.map {
+        Row(
+          conversation_id: $0.conversation, month: $0.period.description, counts: Counts($0.counts),
+          oldest: $0.oldest.rfc3339, samples: $0.samples)
+      }
+    }
+  }
+
+  @Sendable private static func preview(_ call: Call) async throws -> Response {
+    let body = try await call.body()
+    let proposed = body.isEmpty ? nil : try document(body)
+    return Reply.json(PreviewReply(try await service(call).preview(proposed)))
+  }
+
+  private struct DispositionReply: Encodable {
+    let messageID: String
+    let conversationID: String?
+    let senderID: String?
+    let createdAt: String
+    let state: String
+    let tier: String?
+    let readable: Bool
+    let summary: String
+    let verdict: String?
+    let decidingRule: String?
+    let floorEnds: String?
+    let dueAt: String?
+    let reasons: [String]
+    let holds: [String]
+    let policySet: Int32
+
+    enum CodingKeys: String, CodingKey {
+      case state, tier, readable, summary, verdict, reasons, holds
+      case messageID = "message_id"
+      case conversationID = "conversation_id"
+      case senderID = "sender_id"
+      case createdAt = "created_at"
+      case decidingRule = "deciding_rule"
+      case floorEnds = "floor_ends"
+      case dueAt = "due_at"
+      case policySet = "policy_set"
+    }
+
+    /// An administrator of policies learns that a hold is in the way, not which.
+    init(_ explanation: Explanation, knowsHolds: Bool) {
+      let disposition = explanation.disposition
+      messageID = explanation.messageID
+      conversationID = explanation.conversation
+      senderID = explanation.sender
+      createdAt = explanation.createdAt.rfc3339
+      state = explanation.state.name
+      tier = explanation.tier?.rawValue
+      readable = explanation.readable
+      let hides = !knowsHolds && !explanation.holds.isEmpty
+      summary = hides ? "kept: a rule that you may not see" : explanation.summary
+      verdict = disposition.map { Self.name($0.verdict) }
+      decidingRule = disposition?.decidingRule.rawValue
+      floorEnds = disposition?.floorEnds?.rfc3339
+      dueAt = disposition?.dueAt?.rfc3339
+      reasons = (disposition?.reasons ?? []).filter { knowsHolds || $0.holdID == nil }.map(\.description)
+      holds = knowsHolds ? explanation.holds.map { Handle.text("hold", $0) } : []
+      policySet = explanation.policySet
+    }
+
+    private static func name(_ verdict: Disposition.Verdict) -> String {
+      switch verdict {
+      case .keep: "keep"
+      case .held: "held"
+      case .due: "due"
+      case .pending: "pending"
+      case .restricted: "restricted"
+      }
+    }
+  }
+
+  @Sendable private static func disposition(_ call: Call) async throws -> Response {
+    let id = try call.parameter("id")
+    guard let explanation = try await service(call).explain(id) else {
+      throw Problem(404, "unknown_message", "there is no such message in this tenant")
+    }
+    try await call.look(try await call.directory(), "disposition.read", object: "message", personal: ["message": id])
+    return Reply.json(DispositionReply(explanation, knowsHolds: call.principal.knowsHolds))
+  }
+}

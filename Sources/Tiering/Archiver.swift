@@ -1,0 +1,126 @@
+package import AuditLog
+package import Catalog
+package import History
+package import KeyVault
+package import Model
+package import Postgres
+import Segments
+
+/// Moves old messages of one tenant from PostgreSQL into sealed segments, and looks after the segments.
+package struct Archiver: Sendable {
+  package struct Settings: Sendable {
+    /// A segment is closed at this size; DESIGN §7 aims at 64 to 256 MiB.
+    package var segmentBytesTarget: Int64 = 128 << 20
+    /// Where segments are written before they go to the store.
+    package var scratch: String
+    package var groups: Int
+
+    package init(scratch: String, groups: Int) {
+      self.scratch = scratch
+      self.groups = groups
+    }
+  }
+
+  let tenant: Tenant
+  let database: PostgresPool
+  let vault: KeyVault
+  let history: HistoryReader
+  let audit: AuditLog
+  let settings: Settings
+  let now: @Sendable () -> Timestamp
+
+  package init(
+    tenant: Tenant, database: PostgresPool, vault: KeyVault, history: HistoryReader, audit: AuditLog,
+    settings: Settings, now: @escaping @Sendable () -> Timestamp
+  ) {
+    self.tenant = tenant
+    self.database = database
+    self.vault = vault
+    self.history = history
+    self.audit = audit
+    self.settings = settings
+    self.now = now
+  }
+
+  var store: any SegmentStore { history.archive.store }
+
+  /// What a run would do.
+  package struct Plan: Sendable {
+    package struct Month: Sendable {
+      package let period: Period
+      package let from: Timestamp
+      package let until: Timestamp
+      package let conversations: [(conversation: ConversationID, route: RouteKey, count: Int)]
+      package var messages: Int { conversations.reduce(0) { $0 + $1.count } }
+    }
+    package var months: [Month] = []
+    /// Last feed sequence of each group when the plan was made: rows above are left to the next run.
+    package var bounds: [Int16: Int64] = [:]
+    package var messages: Int { months.reduce(0) { $0 + $1.messages } }
+  }
+
+  package struct Report: Sendable {
+    package var segments = 0
+    package var messages = 0
+    package var bytes: Int64 = 0
+    package init() {}
+  }
+
+  package func plan(before cutoff: Timestamp) async throws -> Plan {
+    let tenant = tenant.id
+    return try await database.transaction { tx in
+      var plan = Plan(bounds: try Feed.heads(in: tx))
+      for period in try Partitions.list(in: tx).sorted() where period.start < cutoff {
+        let until = min(period.end, cutoff)
+        let conversations = try Messages.conversations(tenant: tenant, from: period.start, until: until, in: tx)
+        if !conversations.isEmpty {
+          plan.months.append(
+            Plan.Month(period: period, from: period.start, until: until, conversations: conversations))
+        }
+      }
+      return plan
+    }
+  }
+
+  /// Seals what the plan names, month by month: seal → verify by reading back → switch and drop hot in one
+  /// transaction. A crash at any step leaves the hot rows, and at most objects nobody refers to, which the next
+  /// run sweeps.
+  package func run(_ plan: Plan, progress: @Sendable (Report) -> Void = { _ in }) async throws -> Report {
+    try await sweep()
+    var report = Report()
+    for month in plan.months {
+      let sealed = try await seal(month, bounds: plan.bounds)
+      for segment in sealed { try await verify(segment) }
+      try await switchOver(month, sealed, bounds: plan.bounds)
+      for segment in sealed {
+        report.segments += 1
+        report.messages += Int(segment.row.messages)
+        report.bytes += segment.row.bytes
+      }
+      progress(report)
+    }
+    return report
+  }
+
+  /// Removes objects that no catalogue row names (left by a crash) and those that compaction replaced.
+  /// The caller holds the archive's lease, so nobody is putting new ones meanwhile.
+  package func sweep() async throws {
+    _ = try await store.sweep()
+    let (live, replaced) = try await database.transaction { tx in
+      (
+        try Archive.segments(tenant: nil, in: tx).map(\.id), try Archive.segments(tenant: nil, superseded: true, in: tx)
+      )
+    }
+    let now = now()
+    let fresh = replaced.filter { ($0.supersededAt ?? now).adding(seconds: Self.readersGraceSeconds) > now }
+    let kept = Set((live + fresh.map(\.id)).map(SegmentName.object))
+    for name in try await store.list() where !kept.contains(name) { try await store.delete(name) }
+    let gone = replaced.map(\.id).filter { !fresh.map(\.id).contains($0) }
+    try await database.transaction { tx in
+      for id in gone { try Archive.remove(id, in: tx) }
+    }
+  }
+
+  /// How long a replaced object stays for readers that are still at it.
+  static let readersGraceSeconds: Int64 = 60
+}

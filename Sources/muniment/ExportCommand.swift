@@ -1,0 +1,180 @@
+import Catalog
+import ArgumentParser
+import Exporting
+import Foundation
+import Model
+import Runtime
+import Sodium
+
+struct ExportCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export", abstract: "Packages of messages for people, regulators and courts.",
+    subcommands: [Create.self, List.self, Show.self, VerifyPackage.self])
+
+  struct Row: Encodable {
+    let id: String
+    let state: String
+    let formats: [String]
+    let path: String?
+    let messages: Int
+    let sealed: Int
+    let unreadable: Int
+    let manifest: String?
+    let createdAt: String
+
+    init(_ record: ExportRecord) {
+      id = record.id
+      state = record.state.rawValue
+      formats = record.formats
+      path = record.path
+      messages = record.counts.messages
+      sealed = record.counts.sealed
+      unreadable = record.counts.unreadable
+      manifest = record.manifestHash?.hex
+      createdAt = record.createdAt.rfc3339
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case id, state, formats, path, messages, sealed, unreadable, manifest
+      case createdAt = "created_at"
+    }
+
+    var text: String {
+      "\(id)  \(state)  \(formats.joined(separator: ","))  \(messages) messages  \(path ?? "(deleted)")"
+    }
+  }
+
+  struct Create: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "create", abstract: "Write a package: a directory with files, warnings, signed manifest, custody.")
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+    @OptionGroup var actor: ActorOptions
+    @Option(help: "jsonl or html; repeatable. Other formats are not written yet.")
+    var format: [String]
+    @Option(help: "Directory to make.")
+    var output: String
+    @Option(help: "Only what this subject wrote.")
+    var subject: String?
+    @Option(help: "Only this conversation; repeatable.")
+    var conversation: [String] = []
+    @Option(help: "Only what this hold covers.")
+    var hold: String?
+    @Option(help: "From this time on.")
+    var from: String?
+    @Option(help: "Before this time.")
+    var to: String?
+    @Flag(help: "Estimate and stop.")
+    var dryRun = false
+
+    private struct Estimate: Encodable {
+      let conversations: Int
+      let messages: Int
+      let sealed: Int
+      let restricted: Int
+    }
+
+    private func formats() throws -> Set<ExportFormat> {
+      Set(
+        try format.map { name in
+          guard let format = ExportFormat(rawValue: name) else {
+            throw ValidationError(
+              "--format takes \(ExportFormat.allCases.map(\.rawValue).joined(separator: ", ")); \(name) is not written yet")
+          }
+          return format
+        })
+    }
+
+    func run() async throws {
+      let formats = try formats()
+      let (start, end) = (try HoldCommand.time(from, "--from"), try HoldCommand.time(to, "--to"))
+      let holdNumber = try hold.map(HoldCommand.number)
+      let partial = try await Application.with(try common.settings()) { application in
+        let exporter = application.exporter(application.directory(try await application.tenant(tenancy.tenant)))
+        let selection = try await exporter.selection(
+          subject: subject, conversations: conversation, hold: holdNumber, from: start, to: end)
+        if dryRun {
+          let estimate = try await exporter.estimate(selection)
+          try common.output.value(
+            Estimate(
+              conversations: estimate.conversations.count, messages: estimate.messages, sealed: estimate.sealed,
+              restricted: estimate.restricted),
+            text: "would export \(estimate.messages) messages of \(estimate.conversations.count) conversations")
+          return false
+        }
+        let meter = common.meter
+        let record = try await exporter.create(selection, formats: formats, output: output, actor: actor.name) {
+          meter.update("export", count: $0.messages, share: Double($0.messages) / Double(max($0.expected, 1)))
+        }
+        meter.finish()
+        try common.output.value(
+          Row(record), text: "\(Row(record).text)\nnext: muniment export verify \(output)")
+        return !record.isComplete
+      }
+      if partial { throw ExitStatus.doneInPart }
+    }
+  }
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "Exports of a tenant.")
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+
+    func run() async throws {
+      try await Application.with(try common.settings()) { application in
+        let exporter = application.exporter(application.directory(try await application.tenant(tenancy.tenant)))
+        for record in try await exporter.list() { try common.output.value(Row(record), text: Row(record).text) }
+      }
+    }
+  }
+
+  struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "One export.")
+    @Argument var id: String
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+
+    func run() async throws {
+      try await Application.with(try common.settings()) { application in
+        let exporter = application.exporter(application.directory(try await application.tenant(tenancy.tenant)))
+        let row = Row(try await exporter.show(id))
+        try common.output.value(row, text: row.text)
+      }
+    }
+  }
+
+  struct VerifyPackage: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "verify", abstract: "Check a package offline; exit 5 if it was changed.")
+    @Argument(help: "The package's directory.")
+    var path: String
+    @Option(help: "Verifier key it must be signed by.")
+    var key: String?
+    @OptionGroup var common: CommonOptions
+
+    private struct Report: Encodable {
+      let id: String?
+      let signedBy: String?
+      let files: Int
+      let messages: Int
+      let problems: [String]
+
+      enum CodingKeys: String, CodingKey {
+        case id, files, messages, problems
+        case signedBy = "signed_by"
+      }
+    }
+
+    func run() async throws {
+      let found = try Exporter.verify(path: path, trusted: key)
+      let problems = found.problems.map { "\($0.path): \($0.kind.rawValue)" }
+      try common.output.value(
+        Report(
+          id: found.exportID, signedBy: found.signedBy, files: found.files, messages: found.messages,
+          problems: problems),
+        text: (problems + ["\(found.files) files, \(found.messages) messages, signed by \(found.signedBy ?? "nobody")"])
+          .joined(separator: "\n"))
+      if !found.isValid { throw ExitStatus.verificationFailed }
+    }
+  }
+}

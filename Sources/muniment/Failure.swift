@@ -1,0 +1,100 @@
+import ArgumentParser
+import AuditLog
+import Catalog
+import Erasure
+import Exporting
+import Foundation
+import KeyVault
+import Postgres
+import Retention
+import Runtime
+import Search
+import SearchIndex
+import SearchTokens
+import Tiering
+
+/// An error as commands report it: a code, what happened, and what to do next.
+struct Failure {
+  let code: String
+  let detail: String
+  let nextStep: String
+  let status: ExitStatus
+
+  private init(_ code: String, _ detail: String, _ nextStep: String, _ status: ExitStatus) {
+    self.code = code
+    self.detail = detail
+    self.nextStep = nextStep
+    self.status = status
+  }
+
+  /// `nil` for what the argument parser reports itself: help, version, usage.
+  init?(_ error: any Error) {
+    switch error {
+    case let error as SettingsError:
+      self.init("bad_setting", error.description, "muniment config show --defaults", .failed)
+    case let error as PostgresError:
+      self.init(
+        error.isRetryable ? "database_unavailable" : "database_error", error.description,
+        "muniment status", error.isRetryable ? .tryAgainLater : .failed)
+    case let error as EmbeddedPostgresError:
+      self.init(
+        "database_unavailable", error.reason, error.nextStep, error.isRetryable ? .tryAgainLater : .failed)
+    case let error as CatalogError: self.init(error.code.rawValue, error.description, "muniment status", .failed)
+    case let error as KeyVaultError: self.init(error.code.rawValue, error.description, "muniment keys status", .failed)
+    case let error as LeaseHeld:
+      self.init("lease_held", error.description, "try again later", .tryAgainLater)
+    case let error as SearchError: self.init(error.code.rawValue, error.description, "check ids and query", .failed)
+    case let error as QueryError:
+      self.init("bad_query", error.description, "see `muniment search --help` for the query language", .usage)
+    case let error as SearchIndexError:
+      self.init(
+        "index_\(error.code)", error.description, "muniment index check", error.isRetryable ? .tryAgainLater : .failed)
+    case let error as TieringError:
+      self.init(
+        error.code.rawValue, error.description, "muniment archive verify",
+        error.code == .verificationFailed ? .verificationFailed : .failed)
+    case let error as ErasureError: self.init(erasure: error)
+    case let error as RetentionError:
+      self.init(
+        error.code.rawValue, error.description, "muniment retention list", error.isRefusal ? .refused : .failed)
+    case let error as ExportError:
+      self.init(error.code.rawValue, error.description, "muniment export list", .failed)
+    case let error as AuditError: self.init("\(error.code)", error.description, "muniment audit verify", .failed)
+    case let error as CocoaError:
+      self.init("file_error", error.localizedDescription, "check the path and its permissions", .failed)
+    case is ValidationError, is CleanExit, is ExitCode: return nil
+    default:
+      if String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") { return nil }
+      self.init("failed", "\(error)", "muniment status", .failed)
+    }
+  }
+
+  private init(erasure error: ErasureError) {
+    let status: ExitStatus =
+      switch error.code {
+      case .held, .samePerson: .refused
+      case .residue: .verificationFailed
+      case .unknownErasure, .wrongState, .notCompleted: .failed
+      }
+    self.init(error.code.rawValue, error.description, "muniment erase show ID", status)
+  }
+
+  private struct Body: Encodable {
+    let code: String
+    let detail: String
+    let nextStep: String
+
+    enum CodingKeys: String, CodingKey {
+      case code, detail
+      case nextStep = "next_step"
+    }
+  }
+
+  func report(json: Bool) {
+    if json, let text = try? Output.encoded(["error": Body(code: code, detail: detail, nextStep: nextStep)]) {
+      print(text)
+    } else {
+      FileHandle.standardError.write(Data("muniment: \(detail)\nnext step: \(nextStep)\n".utf8))
+    }
+  }
+}

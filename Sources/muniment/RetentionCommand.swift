@@ -1,0 +1,224 @@
+import Catalog
+import Governance
+import History
+import Search
+import ArgumentParser
+import Foundation
+import Model
+import Retention
+import Runtime
+
+struct RetentionCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "retention", abstract: "Policies: floors that keep, ceilings that delete.",
+    subcommands: [SetPolicies.self, List.self, Preview.self, Apply.self, Explain.self])
+
+  /// A policy file, YAML or JSON.
+  static func document(_ path: String) throws -> PolicyDocument {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw ValidationError("the policy file \(path) cannot be read")
+    }
+    return try PolicyDocument(json: SettingsFile.json(fromYAML: String(decoding: data, as: UTF8.self)))
+  }
+
+  struct SetPolicies: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "set", abstract: "Make FILE the tenant's policies; what deletes more waits its grace period.")
+    @Argument(help: "YAML or JSON.")
+    var file: String
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+    @OptionGroup var actor: ActorOptions
+
+    private struct Report: Encodable {
+      let id: String
+      let effectiveAt: String
+      let changed: Bool
+      let tightenings: [String]
+
+      enum CodingKeys: String, CodingKey {
+        case id, changed, tightenings
+        case effectiveAt = "effective_at"
+      }
+    }
+
+    func run() async throws {
+      let document = try RetentionCommand.document(file)
+      try await Application.with(try common.settings()) { application in
+        let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
+        let result = try await service.set(document, actor: actor.name)
+        var text = "version \(result.version) takes effect at \(result.effectiveAt)"
+        for change in result.tightenings { text += "\n  deletes more: \(change)" }
+        try common.output.value(
+          Report(
+            id: String(result.version), effectiveAt: result.effectiveAt.rfc3339, changed: result.changed,
+            tightenings: result.tightenings.map(\.description)),
+          text: text + "\nnext: muniment retention preview")
+      }
+    }
+  }
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "All versions of the policies.")
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+
+    private struct Row: Encodable {
+      let version: Int32
+      let standing: String
+      let effectiveAt: String
+      let policies: [String]
+
+      enum CodingKeys: String, CodingKey {
+        case version, standing, policies
+        case effectiveAt = "effective_at"
+      }
+    }
+
+    func run() async throws {
+      try await Application.with(try common.settings()) { application in
+        let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
+        for view in try await service.list() {
+          let row = Row(
+            version: view.version, standing: view.standing.rawValue, effectiveAt: view.effectiveAt.rfc3339,
+            policies: view.document.policies.map(\.name))
+          try common.output.value(
+            row,
+            text: "version \(row.version)  \(row.standing)  from \(row.effectiveAt)  \(row.policies.joined(separator: ", "))")
+        }
+      }
+    }
+  }
+
+  struct Preview: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "preview", abstract: "What is due on the live data, or would be under FILE.")
+    @Argument(help: "YAML or JSON; without it, the policies in force.")
+    var file: String?
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+
+    private struct Report: Encodable {
+      struct Row: Encodable {
+        let conversation: String?
+        let month: String
+        let due: Int
+        let earlier: Int
+        let later: Int
+        let held: Int
+        let oldest: String
+        let samples: [String]
+      }
+      let examined: Int
+      let due: Int
+      let earlier: Int
+      let later: Int
+      let held: Int
+      let truncated: Bool
+      let rows: [Row]
+    }
+
+    func run() async throws {
+      let document = try file.map(RetentionCommand.document)
+      try await Application.with(try common.settings()) { application in
+        let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
+        let preview = try await service.preview(document)
+        let rows = preview.rows.map { row in
+          Report.Row(
+            conversation: row.conversation, month: row.period.description, due: row.counts.due,
+            earlier: row.counts.earlier, later: row.counts.later, held: row.counts.held, oldest: row.oldest.rfc3339,
+            samples: row.samples)
+        }
+        let totals = preview.totals
+        var text = rows.prefix(50).map {
+          "\($0.month)  \($0.conversation ?? "(erased)")  due \($0.due)  earlier \($0.earlier)  later \($0.later)  held \($0.held)"
+        }
+        text.append(
+          "examined \(preview.examined): due \(totals.due), deleted earlier \(totals.earlier), kept longer \(totals.later), held \(totals.held)")
+        try common.output.value(
+          Report(
+            examined: preview.examined, due: totals.due, earlier: totals.earlier, later: totals.later,
+            held: totals.held, truncated: preview.truncated, rows: rows),
+          text: text.joined(separator: "\n"))
+      }
+    }
+  }
+
+  struct Apply: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "apply", abstract: "Delete what is due and not held.")
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+    @OptionGroup var actor: ActorOptions
+    @Flag(help: "Count and stop.")
+    var dryRun = false
+
+    private struct Report: Encodable {
+      let due: Int
+      let deleted: Int
+      let held: Int
+      let pending: Int
+      let kept: Int
+      let problem: String?
+    }
+
+    func run() async throws {
+      let problem = try await Application.with(try common.settings()) { application in
+        let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
+        let run = try await service.apply(dryRun: dryRun, actor: actor.name)
+        if !dryRun { _ = try await application.indexer.catchUp() }
+        try common.output.value(
+          Report(
+            due: run.due, deleted: run.deleted, held: run.held, pending: run.pending, kept: run.kept,
+            problem: run.problem),
+          text: "due \(run.due), deleted \(run.deleted), held \(run.held), pending \(run.pending), kept \(run.kept)"
+            + (run.problem.map { "\nproblem: \($0)" } ?? ""))
+        return run.problem
+      }
+      if problem != nil { throw ExitStatus.doneInPart }
+    }
+  }
+
+  struct Explain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "explain", abstract: "Why a message is kept, hidden, due, held or gone.")
+    @Argument(help: "Message id.")
+    var message: String
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+
+    private struct Report: Encodable {
+      let messageID: String
+      let state: String
+      let tier: String?
+      let createdAt: String
+      let policySet: Int32
+      let holds: [String]
+      let summary: String
+      let reasons: [String]
+
+      enum CodingKeys: String, CodingKey {
+        case state, tier, holds, summary, reasons
+        case messageID = "message_id"
+        case createdAt = "created_at"
+        case policySet = "policy_set"
+      }
+    }
+
+    func run() async throws {
+      try await Application.with(try common.settings()) { application in
+        let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
+        guard let found = try await service.explain(message) else {
+          throw ValidationError("no message of that id was ever stored in this tenant")
+        }
+        let report = Report(
+          messageID: found.messageID, state: found.state.name, tier: found.tier?.rawValue,
+          createdAt: found.createdAt.rfc3339, policySet: found.policySet,
+          holds: found.holds.map { Handle.text("hold", $0) }, summary: found.summary,
+          reasons: found.disposition?.reasons.map(\.description) ?? [])
+        try common.output.value(
+          report, text: (["\(report.state): \(report.summary)"] + report.reasons.map { "  " + $0 }).joined(separator: "\n"))
+      }
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import Catalog
+import ArgumentParser
+import History
+import Ingestion
+import Model
+import Runtime
+import Search
+import SearchTokens
+
+struct SearchCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "search", abstract: "Search the history a member may read, newest first.",
+    discussion: """
+      Bare words must all occur; "phrase", OR, -word, word*, ( ), from:, in:, before:, after:, on:,
+      has:link|file|image, is:edited|thread. With --token-key the query is blinded here, and sealed bodies are opened
+      here, as the member's device would.
+      """)
+
+  @Argument(help: "What to look for.")
+  var query: String
+  @OptionGroup var common: CommonOptions
+  @OptionGroup var tenancy: TenantOptions
+  @Option(name: .customLong("as"), help: "The member who searches.")
+  var member: String
+  @Option(name: .customLong("in"), help: "Only in this conversation; repeatable.")
+  var conversations: [String] = []
+  @Option(help: "Only from this subject; repeatable.")
+  var from: [String] = []
+  @Option(help: "Only before this time (RFC 3339 or a date).")
+  var before: String?
+  @Option(help: "Only after this time.")
+  var after: String?
+  @Option(help: "Hits a page (1 to 200).")
+  var limit = 50
+  @Option(help: "Go on where an earlier page ended.")
+  var cursor: String?
+  @Option(help: "newest.")
+  var sort = "newest"
+  @Option(help: "Key file of a client; the query is blinded with it.")
+  var tokenKey: String?
+  @Flag(help: "With --token-key: the messages have bigram tokens.")
+  var bigrams = false
+  @Flag(help: "With --token-key: the messages have prefix tokens.")
+  var prefixes = false
+
+  func validate() throws {
+    guard sort == "newest" else { throw ValidationError("--sort takes newest; relevance is not answered yet") }
+    guard (1...SearchRequest.limitMax).contains(limit) else { throw ValidationError("--limit takes 1 to 200") }
+  }
+
+  private func time(_ text: String?, _ option: String) throws -> QueryTime? {
+    guard let text else { return nil }
+    guard let time = QueryTime(text) else { throw ValidationError("\(option) takes an RFC 3339 time or a date") }
+    return time
+  }
+
+  private func parsed() throws -> ParsedQuery {
+    var parsed = try ParsedQuery(query)
+    parsed.in += conversations
+    parsed.from += from
+    parsed.before = try time(before, "--before") ?? parsed.before
+    parsed.after = try time(after, "--after") ?? parsed.after
+    return parsed
+  }
+
+  func run() async throws {
+    let parsed = try parsed()
+    try await Application.with(try common.settings()) { application in
+      let tenant = try await application.tenant(tenancy.tenant)
+      let directory = application.directory(tenant)
+      guard let subject = try await directory.subject(member) else { throw SearchError.unknownConversation }
+      let search = application.search(directory)
+      let reply: SearchReply
+      if let tokenKey {
+        let client = BlindedClient(
+          master: try TokenKeyFile.open(tokenKey, creating: false), tenant: tenant.name, bigrams: bigrams,
+          prefixes: prefixes)
+        let names = try await names(application, directory, subject, parsed)
+        reply = try await client.search(parsed, conversations: names, limit: limit, cursor: try start()) {
+          try await search.search($0, reader: .member(subject))
+        }
+      } else {
+        var request = try SearchRequest(parsed)
+        request.limit = limit
+        request.cursor = try start()
+        reply = try await search.search(request, reader: .member(subject))
+      }
+      try common.output.value(reply, text: text(reply))
+    }
+  }
+
+  private func start() throws -> Cursor? { try cursor.map { try Cursor(text: $0) } }
+
+  /// The conversations a client would hold keys of.
+  private func names(
+    _ application: Application, _ directory: Directory, _ subject: SubjectID, _ parsed: ParsedQuery
+  ) async throws -> [String] {
+    guard parsed.in.isEmpty else { return parsed.in }
+    let windows = try await Authorization(database: application.database, tenant: directory.tenant)
+      .windows(of: subject)
+    return try await directory.cards(Set(windows.keys)).values.map(\.profile.id).sorted()
+  }
+
+  private func text(_ reply: SearchReply) -> String {
+    var lines = reply.hits.map { "\($0.conversationID)  \($0.tier ?? "")  \(MessageText.line($0))" }
+    lines.append("\(reply.hits.count) shown of \(reply.matches.estimate)")
+    if let cursor = reply.nextCursor { lines.append("more: --cursor \(cursor)") }
+    if !reply.coverage.complete {
+      lines.append("not complete: the index is \(reply.coverage.indexLagEvents) events behind (muniment index catch-up)")
+      lines += reply.coverage.gaps.prefix(10).map {
+        "  \($0.conversationID) \($0.from ?? "") \($0.to ?? ""): \($0.reason)"
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+}

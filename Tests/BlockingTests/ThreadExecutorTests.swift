@@ -1,0 +1,77 @@
+import Blocking
+import Glibc
+import Synchronization
+import Testing
+
+@Suite("Threads for blocking work")
+struct ThreadExecutorTests {
+  private actor Resident {
+    private let executor = ThreadExecutor(name: "resident")
+    private var threads: Set<pthread_t> = []
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    func visit() -> Int {
+      threads.insert(pthread_self())
+      return threads.count
+    }
+    func block(milliseconds: UInt32) { usleep(milliseconds * 1_000) }
+    func stop() { executor.stop() }
+  }
+
+  @Test("an actor stays on one thread")
+  func oneThread() async {
+    let actor = Resident()
+    for _ in 0..<100 { #expect(await actor.visit() == 1) }
+  }
+
+  @Test("blocked actors, more than there are cores, do not stop other tasks")
+  func starvation() async {
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<16 { group.addTask { await Resident().block(milliseconds: 200) } }
+      let start = ContinuousClock.now
+      for _ in 0..<100 { await Task { await Task.yield() }.value }
+      #expect(ContinuousClock.now - start < .milliseconds(190))
+      await group.waitForAll()
+    }
+  }
+
+  @Test("a job that comes after stop still runs")
+  func restart() async {
+    let actor = Resident()
+    _ = await actor.visit()
+    await actor.stop()
+    #expect(await actor.visit() >= 1)
+  }
+
+  @Test("blocking work returns and throws through")
+  func blocking() async throws {
+    struct Failed: Error {}
+    #expect(try await runBlocking { 7 } == 7)
+    await #expect(throws: Failed.self) { try await runBlocking { throw Failed() } }
+  }
+
+  private final class Load: Sendable {
+    private let state = Mutex((now: 0, most: 0))
+    var most: Int { state.withLock { $0.most } }
+    func change(by step: Int) { state.withLock { $0 = ($0.now + step, max($0.most, $0.now + step)) } }
+  }
+
+  @Test("no more than the stated number of threads do blocking work at once")
+  func bound() async throws {
+    let load = Load()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<40 {
+        group.addTask {
+          try await runBlocking {
+            load.change(by: 1)
+            usleep(2_000)
+            load.change(by: -1)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    #expect(load.most <= blockingThreadsMax)
+    #expect(load.most > 1)
+  }
+}

@@ -1,0 +1,174 @@
+import Foundation
+import Governance
+import Model
+import Testing
+
+/// Compares the decision with a model that knows no dates: it asks day by day, and spells the rules out.
+@Suite("Decision against a slow model")
+struct DecisionModelTests {
+  static let horizon = 40
+
+  struct Case {
+    let item: Item
+    let policies: [Policy]
+    let holds: [Hold]
+    let today: Int
+  }
+
+  struct Random: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+      state &+= 0x9E37_79B9_7F4A_7C15
+      var word = state
+      word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+      return word ^ (word >> 31)
+    }
+    mutating func maybe<T>(_ value: (inout Random) -> T) -> T? {
+      Bool.random(using: &self) ? value(&self) : nil
+    }
+    mutating func day() -> Int { Int.random(in: 0..<20, using: &self) }
+  }
+
+  @Test("due, held, kept and restricted on every random case")
+  func agrees() {
+    let seed =
+      ProcessInfo.processInfo.environment["MUNIMENT_SEED"].flatMap(UInt64.init) ?? .random(in: 0...UInt64.max)
+    print("DecisionModelTests seed \(seed)")
+    var random = Random(state: seed)
+    for number in 0..<4_000 {
+      let one = makeCase(&random)
+      let disposition = decide(one.item, policies: one.policies, holds: one.holds, now: day(one.today))
+      let expected = model(one)
+      #expect(disposition.verdict == expected, "case \(number) of seed \(seed): \(one)")
+      let erasure = decideErasure(one.item, policies: one.policies, holds: one.holds, now: day(one.today))
+      #expect((erasure.verdict == .restricted) == restricts(one), "case \(number) of seed \(seed): \(one)")
+      #expect(disposition.dueAt == firstDueDay(one).map(day), "case \(number) of seed \(seed): \(one)")
+    }
+  }
+
+  func makeCase(_ random: inout Random) -> Case {
+    let item = makeItem(
+      edited: random.maybe { day($0.day()) }, retentionDays: random.maybe { Int32($0.day()) },
+      labels: random.maybe { _ in ["record"] } ?? [], closed: random.maybe { day($0.day()) })
+    let scopes: [Policy.Scope] = [
+      .tenant, .conversationKind(.channel), .conversationKind(.direct), .conversation(room),
+      .conversation(otherRoom),
+      .subject(author), .subject(stranger), .label("record"), .label("other"),
+    ]
+    let policies = (0..<Int.random(in: 0..<6, using: &random)).map { number in
+      Policy(
+        id: "p\(number / 2)", version: Int32(number), scope: scopes.randomElement(using: &random)!,
+        retainSeconds: random.maybe { days($0.day()) }, deleteAfterSeconds: random.maybe { days($0.day()) },
+        clock: Policy.Clock.allCases.randomElement(using: &random)!, locked: Bool.random(using: &random),
+        effectiveAt: random.maybe { day($0.day()) } ?? .earliest)
+    }
+    let people = [author, colleague, stranger]
+    let holds = (0..<Int.random(in: 0..<3, using: &random)).map { number in
+      Hold(
+        id: Int64(number), matter: "m",
+        custodians: random.maybe { [people.randomElement(using: &$0)!] } ?? [],
+        conversations: random.maybe { $0.maybe { _ in [room] } ?? [otherRoom] } ?? [],
+        from: random.maybe { day($0.day() - 15) }, to: random.maybe { day($0.day() - 5) },
+        releasedAt: random.maybe { day($0.day()) })
+    }
+    return Case(
+      item: item, policies: policies, holds: holds, today: Int.random(in: 0..<Self.horizon, using: &random))
+  }
+
+  // MARK: The model
+
+  func clockDay(_ policy: Policy, _ item: Item) -> Int? {
+    func number(_ time: Timestamp) -> Int { Int((time.microseconds - sent.microseconds) / 86_400_000_000) }
+    switch policy.clock {
+    case .created: return 0
+    case .lastEdited: return item.editedAt.map(number) ?? 0
+    case .conversationClosed: return item.closedAt.map(number)
+    }
+  }
+
+  func applying(_ one: Case, on date: Int) -> [Policy] {
+    one.policies.filter { policy in
+      let started = policy.effectiveAt <= day(date)
+      let replaced = one.policies.contains {
+        $0.id == policy.id && $0.version > policy.version && $0.effectiveAt <= day(date)
+      }
+      return started && !replaced && applies(policy, one.item)
+    }
+  }
+
+  func applies(_ policy: Policy, _ item: Item) -> Bool {
+    switch policy.scope {
+    case .tenant: true
+    case .conversationKind(let kind): kind == .channel
+    case .conversation(let conversation): conversation == room
+    case .subject(let subject): subject == author
+    case .label(let label): item.labels == [label]
+    }
+  }
+
+  func isProtected(_ policies: [Policy], _ item: Item, on date: Int) -> Bool {
+    policies.contains { policy in
+      guard let retain = policy.retainSeconds else { return false }
+      guard let start = clockDay(policy, item) else { return true }
+      return date < start + Int(retain / 86_400)
+    }
+  }
+
+  /// Whether the ceilings of the highest level present have one that passed.
+  func isExpired(_ policies: [Policy], _ item: Item, on date: Int) -> Bool {
+    var ceilings = policies.filter { $0.deleteAfterSeconds != nil }.map { policy in
+      (
+        level: policy.scope.level,
+        passed: clockDay(policy, item).map { $0 + Int(policy.deleteAfterSeconds! / 86_400) <= date } ?? false
+      )
+    }
+    if let own = item.conversationRetentionDays { ceilings.append((.scoped, Int(own) <= date)) }
+    for level in [Policy.Level.label, .scoped, .tenant] {
+      let here = ceilings.filter { $0.level == level }
+      if !here.isEmpty { return here.contains { $0.passed } }
+    }
+    return false
+  }
+
+  func isDue(_ policies: [Policy], _ item: Item, on date: Int) -> Bool {
+    !isProtected(policies, item, on: date) && isExpired(policies, item, on: date)
+  }
+
+  func firstDueDay(_ one: Case) -> Int? {
+    let policies = applying(one, on: one.today)
+    return (0..<100).first { isDue(policies, one.item, on: $0) }
+  }
+
+  func holding(_ one: Case) -> [Int64] {
+    one.holds.filter { hold in
+      let released = hold.releasedAt.map { $0 <= day(one.today) } ?? false
+      let person = hold.custodians.isEmpty || !Set(hold.custodians).isDisjoint(with: [author, colleague])
+      let place = hold.conversations.isEmpty || hold.conversations.contains(room)
+      let early = hold.from.map { sent < $0 } ?? false
+      let late = hold.to.map { sent > $0 } ?? false
+      return !released && person && place && !early && !late
+    }.map(\.id)
+  }
+
+  func model(_ one: Case) -> Disposition.Verdict {
+    let held = holding(one)
+    if !held.isEmpty { return .held(held) }
+    let policies = applying(one, on: one.today)
+    let due = isDue(policies, one.item, on: one.today)
+    for date in one.today + 1..<Self.horizon
+    where isDue(applying(one, on: date), one.item, on: one.today) != due {
+      return .pending(until: day(date))
+    }
+    if due { return .due }
+    guard isProtected(policies, one.item, on: one.today) else {
+      return .keep(until: firstDueDay(one).map(day))
+    }
+    return .keep(until: (one.today..<100).first { !isProtected(policies, one.item, on: $0) }.map(day))
+  }
+
+  func restricts(_ one: Case) -> Bool {
+    let locked = applying(one, on: one.today).filter(\.locked)
+    return !holding(one).isEmpty || isProtected(locked, one.item, on: one.today)
+  }
+}

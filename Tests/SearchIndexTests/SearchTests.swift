@@ -1,0 +1,109 @@
+import Model
+import SearchIndex
+import Testing
+
+@Suite("Search against a brute-force reader")
+struct SearchTests {
+  static let groups = 2
+
+  /// Documents with edits and deletions over several commits, in the index and in the oracle.
+  static func filled(_ index: SearchIndex, _ random: inout Random, disorder: Int) async throws -> BruteForce {
+    var oracle = BruteForce()
+    for group in 0..<groups {
+      var last: Int64 = 0
+      for position in 1...6 {
+        let operations = (0..<60).map { _ -> IndexOperation in
+          let old = Int64(random.below(Int(last) + 1))
+          if old > 0, random.chance(10) { return .delete(sequence: old) }
+          if let known = oracle.documents[group]?[old], random.chance(20) {
+            var edited = Sample.document(old, &random, seconds: 0)
+            (edited.conversation, edited.sender, edited.createdAt) = (known.conversation, known.sender, known.createdAt)
+            return .put(edited)
+          }
+          last += 1
+          // Four to a second, so that times tie within a group and across.
+          return .put(Sample.document(last, &random, seconds: Int(last) / 4 + random.below(disorder + 1)))
+        }
+        oracle.apply(operations, group: group)
+        try await index.apply(operations, group: group, upTo: Int64(position))
+      }
+    }
+    return oracle
+  }
+
+  static func tree(_ random: inout Random, depth: Int = 3) -> TermTree {
+    let word = { (random: inout Random) in Sample.word(random.pick(Sample.words)) }
+    switch random.below(depth > 0 ? 12 : 7) {
+    case 0, 1, 2, 3: return .term(word(&random))
+    case 4: return .phrase((0...random.below(3)).map { _ in word(&random) })
+    case 5:
+      let left = random.below(Sample.words.count)
+      let right = (left + 1 + random.below(Sample.words.count - 1)) % Sample.words.count
+      return .near([left, right].map { Sample.word(Sample.words[$0]) }, within: 1 + random.below(3))
+    case 6: return random.chance(80) ? .prefix(Sample.word(["a", "ab", "b", "x"][random.below(4)])) : .everything
+    case 7, 8: return .all((0..<random.below(4)).map { _ in tree(&random, depth: depth - 1) })
+    case 9, 10: return .any((0..<random.below(4)).map { _ in tree(&random, depth: depth - 1) })
+    default: return .not(tree(&random, depth: depth - 1))
+    }
+  }
+
+  static func scope(_ random: inout Random) -> ReadScope {
+    if random.chance(20) { return Sample.everyone }
+    var windows: [ConversationID: [ReadWindow]] = [:]
+    for conversation in Sample.conversations where random.chance(60) {
+      windows[conversation] = (0..<random.below(3)).map { _ in
+        let from = random.below(80)
+        return ReadWindow(from: Sample.time(from), until: Sample.time(from + random.below(60)))
+      }
+    }
+    return .windows(windows)
+  }
+
+  static func query(_ random: inout Random) -> IndexQuery {
+    var query = IndexQuery(clauses: [], scope: scope(&random), limit: 1 + random.below(40))
+    query.clauses = (0..<random.below(3)).map { _ in
+      IndexClause(
+        conversation: random.chance(30) ? random.pick(Sample.conversations) : nil, tree: tree(&random))
+    }
+    if random.chance(20) { query.from = Sample.time(random.below(60)) }
+    if random.chance(20) { query.until = Sample.time(20 + random.below(60)) }
+    if random.chance(20) { query.conversations = Sample.conversations.filter { _ in random.chance(50) } }
+    if random.chance(20) { query.senders = Sample.senders.filter { _ in random.chance(50) } }
+    if random.chance(15) { query.required = [IndexTerms.flag(random.pick(Sample.flags))] }
+    query.deadlineMilliseconds = 60_000
+    return query
+  }
+
+  /// Pages to the end; every page must be the oracle's next stretch and give its count.
+  static func check(_ query: IndexQuery, _ index: SearchIndex, _ oracle: BruteForce) async throws {
+    var query = query
+    var rest = oracle.matches(query)[...]
+    let total = rest.count
+    for _ in 0...total {
+      let page = try await index.search(query)
+      let expected = rest.prefix(query.limit)
+      let isSame = page.hits.elementsEqual(expected) { $0.position == $1.position && $0.group == $1.group }
+      try #require(isSame, "\(query) gave \(page.hits), expected \(expected)")
+      try #require(query.needsCount ? page.exact && page.matches == total : page.matches <= total, "\(query)")
+      guard let last = page.hits.last else { return }
+      rest = rest.dropFirst(query.limit)
+      (query.before, query.beforeGroup) = (last.position, last.group)
+    }
+  }
+
+  @Test("thousands of readers' queries are answered, counted and paged exactly", arguments: [0, 5, 1_000])
+  func random(disorder: Int) async throws {
+    var random = Random.printed("search, disorder \(disorder)")
+    let scratch = Scratch()
+    let index = try SearchIndex(directory: scratch.path, groups: Self.groups)
+    let oracle = try await Self.filled(index, &random, disorder: disorder)
+    for _ in 0..<700 {
+      var query = Self.query(&random)
+      try await Self.check(query, index, oracle)
+      query.needsCount = false
+      try await Self.check(query, index, oracle)
+    }
+    #expect(try await index.check() == [])
+    await index.close()
+  }
+}

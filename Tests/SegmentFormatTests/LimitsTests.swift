@@ -1,0 +1,172 @@
+import Model
+import Sodium
+import Testing
+import Zstd
+
+@testable import SegmentFormat
+
+/// What even a writer with all keys may not make a reader do.
+@Suite struct LimitsTests {
+  private static let conversation = ConversationID(rawValue: 5)
+  private static let subjects = [SubjectID(rawValue: 1), SubjectID(rawValue: 2)]
+  private let keys = TestKeyring(subjects: subjects, conversations: [conversation])
+  private let identity = SegmentIdentity(
+    tenant: TenantID(rawValue: 1), retentionClass: 0, period: Period(rawValue: 24_187),
+    id: [UInt8](repeating: 9, count: 16))
+
+  /// Opens a block of lanes made by hand, each sealed rightly, that should hold messages 1 to `count`.
+  private func decode(
+    lanes: [[UInt8]], order: [Int], count: Int32, senders: [SubjectID] = subjects, rest: [UInt8] = []
+  ) throws {
+    let sealed = try lanes.enumerated().map { number, lane in
+      let place = SegmentPlace.lane(
+        ordinal: 0, lane: number, conversation: Self.conversation, sender: senders[number])
+      return AEAD.seal(
+        lane, key: try #require(keys.lane(senders[number], Self.conversation)),
+        additional: place.additional(identity))
+    }
+    let table = OrderTable(
+      lanes: zip(senders, sealed).map { OrderTable.Lane(sender: $0, length: $1.count) }, order: order)
+    let place = SegmentPlace.order(ordinal: 0, conversation: Self.conversation)
+    let sealedTable = AEAD.seal(
+      table.bytes, key: try keys.order(Self.conversation), additional: place.additional(identity))
+    var writer = ByteWriter()
+    writer.fixed(UInt32(sealedTable.count))
+    writer.raw(sealedTable + sealed.flatMap { $0 } + rest)
+    let entry = BlockEntry(
+      ordinal: 0, conversation: Self.conversation, route: RouteKey(rawValue: 0),
+      firstPosition: message(1).position, lastPosition: message(Int64(count)).position, count: count,
+      offset: 64,
+      length: Int32(writer.bytes.count), hash: BLAKE2b.hash(writer.bytes))
+    _ = try SegmentReader.decode(entry, writer.bytes, identity: identity, keys: keys)
+  }
+
+  private func expect(_ code: SegmentError.Code, _ body: () throws -> Void) {
+    #expect { try body() } throws: { ($0 as? SegmentError)?.code == code }
+  }
+
+  private static func bomb(_ bytes: Int) -> [UInt8] {
+    [1] + ZstdFrame.compress([UInt8](repeating: 0, count: bytes))
+  }
+
+  @Test func aLaneThatUnfoldsBeyondTheLimitIsRefused() {
+    expect(.overLimit) { try decode(lanes: [Self.bomb(BlockEntry.plainBytesMax + 1)], order: [0], count: 1) }
+  }
+
+  @Test func lanesThatUnfoldBeyondTheLimitTogetherAreRefused() {
+    var first = ByteWriter()
+    first.varint(1)
+    first.raw([UInt8](repeating: 0, count: 18))
+    first.varint(20 << 20)
+    first.raw([UInt8](repeating: 0, count: 20 << 20))
+    let large: [UInt8] = [1] + ZstdFrame.compress(first.bytes)
+    expect(.overLimit) { try decode(lanes: [large, large], order: [0, 1], count: 2) }
+  }
+
+  @Test(arguments: [[UInt8](), [2], [1], [1, 2, 3], [0], [0, 0x80], [0, 1, 1]])
+  func aLaneThatIsNoLaneIsRefused(lane: [UInt8]) {
+    expect(.damaged) { try decode(lanes: [lane], order: [0], count: 1) }
+  }
+
+  @Test func anOrderThatDoesNotFitItsLanesIsRefused() {
+    let lane: [UInt8] = [0] + LaneColumns.encode([message(1)])
+    let both: [UInt8] = [0] + LaneColumns.encode([message(1), message(2)])
+    #expect(throws: Never.self) { try decode(lanes: [lane], order: [0], count: 1) }
+    #expect(throws: Never.self) { try decode(lanes: [both], order: [0, 0], count: 2) }
+    expect(.damaged) { try decode(lanes: [both], order: [0, 0], count: 3) }
+    expect(.damaged) { try decode(lanes: [both], order: [0], count: 1) }
+    expect(.damaged) { try decode(lanes: [lane], order: [0, 0], count: 2) }
+    expect(.damaged) { try decode(lanes: [lane], order: [0], count: 2) }
+    expect(.damaged) { try decode(lanes: [lane], order: [], count: 1) }
+    expect(.damaged) { try decode(lanes: [lane], order: [1], count: 1) }
+    expect(.damaged) { try decode(lanes: [lane, lane], order: [0, 1], count: 2) }
+  }
+
+  @Test func anAuthorHasOneLane() {
+    let lanes = [1, 2].map { [0] + LaneColumns.encode([message($0)]) }
+    let twice = [Self.subjects[0], Self.subjects[0]]
+    #expect(throws: Never.self) { try decode(lanes: lanes, order: [0, 1], count: 2) }
+    expect(.damaged) { try decode(lanes: lanes, order: [0, 1], count: 2, senders: twice) }
+  }
+
+  @Test func bytesAfterTheLastLaneAreRefused() {
+    let lane: [UInt8] = [0] + LaneColumns.encode([message(1)])
+    expect(.damaged) { try decode(lanes: [lane], order: [0], count: 1, rest: [0]) }
+  }
+
+  private func message(_ number: Int64, payload: [UInt8] = []) -> StoredMessage {
+    StoredMessage(
+      key: MessageKey(high: number, low: 0),
+      position: MessagePosition(createdAt: Timestamp(milliseconds: number), sequence: number),
+      conversation: Self.conversation, sender: Self.subjects[0], payload: payload)
+  }
+
+  @Test func aBlockHoldsUpToItsLimitOfMessagesAndNotOneMore() throws {
+    for (count, fits) in [(BlockEntry.messagesMax, true), (BlockEntry.messagesMax + 1, false)] {
+      let messages = (1...count).map { message(Int64($0)) }
+      var writer = try SegmentWriter(identity: identity, keys: keys)
+      guard fits else {
+        #expect(throws: SegmentError(.overLimit, "a block")) {
+          try writer.block(Self.conversation, route: RouteKey(rawValue: 0), messages, keys: keys)
+        }
+        continue
+      }
+      let bytes = try writer.block(Self.conversation, route: RouteKey(rawValue: 0), messages, keys: keys)
+      let block = Array(bytes.dropFirst(SegmentIdentity.headerSize))
+      let entry = try #require(writer.directory.first)
+      #expect(try SegmentReader.decode(entry, block, identity: identity, keys: keys).messages == messages)
+    }
+  }
+
+  @Test func theWriterMakesNoBlockThatReadersRefuse() throws {
+    let half = [UInt8](repeating: 0, count: BlockEntry.plainBytesMax / 2)
+    var writer = try SegmentWriter(identity: identity, keys: keys)
+    #expect(throws: SegmentError(.overLimit, "a block")) {
+      try writer.block(
+        Self.conversation, route: RouteKey(rawValue: 0),
+        [message(1, payload: half), message(2, payload: half)],
+        keys: keys)
+    }
+    #expect(writer.directory.isEmpty)
+  }
+
+  @Test func aTrailerThatPointsNowhereIsRefused() throws {
+    for (offset, length) in [(Int64.max, UInt32.max), (-1, 41), (0, 40), (64, .max), (1 << 62, 0), (.min, 0)]
+    {
+      var writer = ByteWriter()
+      writer.fixed(offset)
+      writer.fixed(length)
+      writer.fixed(UInt32(0))
+      writer.raw([UInt8](repeating: 0, count: 32))
+      writer.raw(SegmentTrailer.magic)
+      for size in [Int64(160), .max] {
+        #expect(throws: SegmentError.self) { try SegmentTrailer(writer.bytes, objectSize: size) }
+      }
+    }
+  }
+
+  @Test func newerVersionsAreRefusedByName() throws {
+    for index in [8, 10] {
+      var header = identity.header
+      header[index] = 2
+      #expect(throws: SegmentError(.unsupportedVersion, "the segment")) {
+        try SegmentIdentity(header: header)
+      }
+    }
+    var other = identity.header
+    other[0] = 0x50
+    #expect(throws: SegmentError(.notASegment, "the object")) { try SegmentIdentity(header: other) }
+    #expect(try SegmentIdentity(header: identity.header) == identity)
+  }
+
+  @Test func aFooterThatDeclaresMoreThanItHoldsIsRefused() throws {
+    for plain: [UInt8] in [[0xFF, 0xFF, 0xFF, 0xFF, 0x0F], [1], [], [0, 0]] {
+      let footer = AEAD.seal(
+        plain, key: try keys.footer(identity),
+        additional: SegmentPlace.footer(offset: 64).additional(identity))
+      #expect(throws: SegmentError(.damaged, "the footer")) {
+        try SegmentReader.directory(footer: footer, at: 64, identity: identity, keys: keys)
+      }
+    }
+  }
+}

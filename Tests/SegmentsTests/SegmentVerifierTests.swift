@@ -1,0 +1,98 @@
+import Foundation
+import Model
+import SegmentFormat
+import Segments
+import Testing
+
+@Suite struct SegmentVerifierTests {
+  private let scratch: Scratch
+  private let store: FileSegmentStore
+  private let segment: StoredSegment
+
+  init() throws {
+    scratch = try Scratch()
+    store = try FileSegmentStore(directory: scratch.path + "/store")
+    segment = try StoredSegment()
+  }
+
+  private func structure(_ bytes: [UInt8]? = nil, keys: TestKeys? = nil) async throws -> [SegmentFinding] {
+    try await store.delete(segment.name)
+    try await segment.put(bytes, in: store, scratch)
+    return await SegmentVerifier(store: store).structure(segment.expected, keys: keys ?? segment.keys)
+  }
+
+  private func contents(keys: TestKeys) async -> [SegmentFinding] {
+    let identity = segment.identity
+    return await SegmentVerifier(store: store).contents(segment.expected) { entry, bytes in
+      try SegmentReader.decode(entry, bytes, identity: identity, keys: keys)
+    }
+  }
+
+  @Test func aSoundSegmentHasNoFindings() async throws {
+    #expect(try await structure().isEmpty)
+    #expect(await contents(keys: segment.keys).isEmpty)
+  }
+
+  @Test func destroyedKeysAreNoFindings() async throws {
+    var keys = segment.keys
+    keys.lanes[StoredSegment.subjects[0]] = nil
+    #expect(try await structure(keys: keys).isEmpty)
+    #expect(await contents(keys: keys).isEmpty)
+    keys.room = nil
+    keys.period = nil
+    #expect(try await structure(keys: keys).isEmpty)
+    #expect(await contents(keys: keys).isEmpty)
+  }
+
+  @Test func damageIsNamedByBlockAndConversation() async throws {
+    for entry in segment.directory {
+      var bytes = segment.bytes
+      bytes[Int(entry.offset) + Int(entry.length) / 2] ^= 1
+      let findings = try await structure(bytes)
+      #expect(findings.allSatisfy { $0.segment == segment.identity.hex })
+      let blocks = findings.filter { $0.block != nil }
+      #expect(blocks.map(\.block) == [entry.ordinal])
+      #expect(blocks.map(\.conversation) == [entry.conversation])
+      let deep = await contents(keys: segment.keys)
+      #expect(deep.map(\.block) == [entry.ordinal])
+      #expect(deep.map(\.conversation) == [entry.conversation])
+    }
+  }
+
+  /// Whatever the place: header, blocks, footer, trailer.
+  @Test func everyKindOfDamageIsFound() async throws {
+    for index in stride(from: 0, to: segment.bytes.count, by: 13) {
+      var bytes = segment.bytes
+      bytes[index] ^= 0x10
+      #expect(try await !structure(bytes).isEmpty, "byte \(index)")
+    }
+    for length in [0, 63, 64, 119, 120, segment.bytes.count - 1] {
+      #expect(try await !structure(Array(segment.bytes.prefix(length))).isEmpty, "\(length) bytes")
+    }
+    #expect(try await !structure(segment.bytes + [0]).isEmpty)
+    #expect(try await !structure(StoredSegment().bytes).isEmpty)
+  }
+
+  @Test func aCatalogueThatDisagreesIsFound() async throws {
+    _ = try await structure()
+    let expected = SegmentVerifier.Expected(
+      identity: segment.identity, bytes: Int64(segment.bytes.count), hash: segment.expected.hash,
+      blocks: Array(segment.directory.dropLast()))
+    let findings = await SegmentVerifier(store: store).structure(expected, keys: segment.keys)
+    #expect(findings.map(\.what) == ["its directory is not the catalogue's"])
+  }
+
+  @Test func aMissingObjectIsFound() async throws {
+    let findings = await SegmentVerifier(store: store).structure(segment.expected, keys: segment.keys)
+    #expect(findings.count == 1 + segment.directory.count)
+    #expect(
+      findings[0].description == "segment \(segment.identity.hex): segment object \(segment.name) is missing")
+  }
+
+  @Test func verificationLeavesTheObjectAsItWas() async throws {
+    _ = try await structure()
+    _ = await contents(keys: segment.keys)
+    #expect(try await store.read(segment.name, range: nil) == segment.bytes)
+    #expect(try await store.list() == [segment.name])
+  }
+}

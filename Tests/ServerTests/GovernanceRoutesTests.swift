@@ -1,0 +1,166 @@
+import AuditLog
+import Foundation
+import Runtime
+import Server
+import Testing
+
+@Suite("Holds, policies, exports, erasures, audit and jobs over HTTP")
+struct GovernanceRoutesTests {
+  @Test("A hold is placed once for an Idempotency-Key, shown, and released")
+  func holds() async throws {
+    let house = try await ServedHouse.shared
+    _ = try await house.deliver("held", texts: ["Keep this"])
+    let token = try house.token([.compliance], as: "counsel")
+    let body = #"{"matter":"M-1","reason":"dispute","conversations":["held"]}"#
+    let headers = ["Idempotency-Key": "hold-once"]
+    let first = try await house.ask("POST", "/v1/holds", token: token, json: body, headers: headers)
+    #expect(first.status == 201, "\(first.text)")
+    let again = try await house.ask("POST", "/v1/holds", token: token, json: body, headers: headers)
+    #expect(again.text == first.text)
+    let other = try await house.ask(
+      "POST", "/v1/holds", token: token, json: #"{"matter":"M-2","reason":"x"}"#, headers: headers)
+    #expect(other.status == 422)
+    #expect(other.code == "idempotency_key_reused")
+    let id = try #require(first.json["id"] as? String)
+    #expect(first.header("Location") == "/v1/holds/\(id)")
+    let coverage = try await house.ask("GET", "/v1/holds/\(id)/coverage", token: token)
+    #expect(coverage.json["kept"] as? Int == 1)
+    let foreign = try await house.ask("GET", "/v1/holds/\(id)", token: try house.token([.compliance], tenant: "other"))
+    #expect(foreign.status == 404)
+    let released = try await house.ask("POST", "/v1/holds/\(id)/release", token: token, json: #"{"reason":"settled"}"#)
+    #expect(released.json["active"] as? Bool == false)
+    let twice = try await house.ask("POST", "/v1/holds/\(id)/release", token: token, json: #"{"reason":"settled"}"#)
+    #expect(twice.status == 409)
+  }
+
+  @Test("Policies are set, listed and previewed, and a message explains itself")
+  func policies() async throws {
+    let house = try await ServedHouse.shared
+    _ = try await house.deliver("policed", texts: ["Old news"])
+    let token = try house.token([.admin], as: "admin")
+    let document = #"{"policies":[{"name":"long","scope":{"conversation":"policed"},"delete_after":"36500d"}]}"#
+    let preview = try await house.ask("POST", "/v1/retention/preview", token: token, json: document)
+    #expect(preview.status == 200, "\(preview.text)")
+    let set = try await house.ask("PUT", "/v1/retention/policies", token: token, json: document)
+    #expect(set.status == 200, "\(set.text)")
+    let list = try await house.ask("GET", "/v1/retention/policies", token: token)
+    #expect((list.json["versions"] as? [Any])?.isEmpty == false)
+    let bad = try await house.ask("PUT", "/v1/retention/policies", token: token, json: #"{"policies":1}"#)
+    #expect(bad.code == "invalid_document")
+    let why = try await house.ask("GET", "/v1/messages/policed-0/disposition", token: token)
+    #expect(why.json["verdict"] as? String == "keep")
+  }
+
+  @Test("An export is made, shown and fetched as a tar file")
+  func exports() async throws {
+    let house = try await ServedHouse.shared
+    _ = try await house.deliver("exported", texts: ["For the court"])
+    let token = try house.token([.compliance], as: "counsel")
+    let made = try await house.ask(
+      "POST", "/v1/exports", token: token, json: #"{"formats":["jsonl"],"conversations":["exported"]}"#)
+    #expect(made.status == 201, "\(made.text)")
+    let id = try #require(made.json["id"] as? String)
+    let content = try await house.ask("GET", "/v1/exports/\(id)/content", token: token)
+    #expect(content.status == 200)
+    #expect(content.body.count % 512 == 0)
+    #expect(content.text.contains("ustar"))
+    #expect(content.text.contains("For the court"))
+    let unknown = try await house.ask("GET", "/v1/exports/export-0000000000000001", token: token)
+    #expect(unknown.code == "unknown_export")
+  }
+
+  @Test("An erasure needs a second person, stops at a hold, and is certified")
+  func erasures() async throws {
+    let house = try await ServedHouse.shared
+    let line = #"{"type":"user.upserted","subject_id":"leaver","display_name":"Lee Leaver"}"#
+    _ = try await house.ask("POST", "/v1/events", token: try house.token([.ingest], as: "chat"), json: line)
+    let dpo = try house.token([.dpo, .approver], as: "dpo")
+    let made = try await house.ask(
+      "POST", "/v1/erasures", token: dpo, json: #"{"subject_id":"leaver","reason":"asked for it"}"#)
+    #expect(made.status == 201, "\(made.text)")
+    let id = try #require(made.json["id"] as? String)
+    #expect(made.json["state"] as? String == "planned")
+    let alone = try await house.ask("POST", "/v1/erasures/\(id)/approve", token: dpo)
+    #expect(alone.status == 403)
+    #expect(alone.code == "same_person")
+    let early = try await house.ask("GET", "/v1/erasures/\(id)/certificate", token: dpo)
+    #expect(early.code == "not_completed")
+    let approved = try await house.ask(
+      "POST", "/v1/erasures/\(id)/approve", token: try house.token([.approver], as: "second"))
+    #expect(approved.json["state"] as? String == "approved")
+    let run = try await house.ask("POST", "/v1/erasures/\(id)/run", token: dpo)
+    #expect(run.json["state"] as? String == "completed", "\(run.text)")
+    let certificate = try await house.ask("GET", "/v1/erasures/\(id)/certificate", token: dpo)
+    #expect(certificate.json["payload"] as? String != nil)
+  }
+
+  @Test("A held subject's erasure names the hold to a data protection officer only")
+  func heldErasure() async throws {
+    let house = try await ServedHouse.shared
+    let event = #"""
+      {"type":"message.created","message_id":"kept-0","conversation_id":"kept","sender_id":"suspect",\#
+      "created_at":"2024-03-02T10:00:00Z","body":{"plain":"evidence"}}
+      """#
+    let delivered = try await house.ask(
+      "POST", "/v1/events", token: try house.token([.ingest], as: "chat"), json: event)
+    #expect(delivered.json["accepted"] as? Int == 1, "\(delivered.text)")
+    let hold = try await house.ask(
+      "POST", "/v1/holds", token: try house.token([.compliance], as: "counsel"),
+      json: #"{"matter":"M-9","reason":"case","custodians":["suspect"]}"#)
+    let holdID = try #require(hold.json["id"] as? String)
+    let dpo = try house.token([.dpo], as: "dpo")
+    let made = try await house.ask("POST", "/v1/erasures", token: dpo, json: #"{"subject_id":"suspect","reason":"asked"}"#)
+    let id = try #require(made.json["id"] as? String)
+    let path = "/v1/erasures/\(id)/approve"
+    let blind = try await house.ask("POST", path, token: try house.token([.approver], as: "second"))
+    #expect(blind.status == 409)
+    #expect(blind.code == "held")
+    #expect(!blind.text.contains(holdID))
+    let told = try await house.ask("POST", path, token: try house.token([.approver, .dpo], as: "second"))
+    #expect(told.json["holds"] as? [String] == [holdID])
+  }
+
+  @Test("The audit log tells its tenant's entries, with proofs, and a look of compliance is in it without the query")
+  func audit() async throws {
+    let house = try await ServedHouse.shared
+    _ = try await house.ask(
+      "POST", "/v1/search", token: try house.token([.compliance], as: "counsel"), json: #"{"query":"xylophone"}"#)
+    let token = try house.token([.auditor], as: "auditor")
+    let entries = try await house.ask("GET", "/v1/audit/entries?limit=1000", token: token)
+    #expect(entries.status == 200)
+    #expect(entries.text.contains("search.performed"))
+    #expect(!entries.text.contains("xylophone"))
+    let list = try #require(entries.json["entries"] as? [[String: Any]])
+    let first = try #require(list.first)
+    let index = try #require(first["index"] as? Int)
+    let proof = try await house.ask("GET", "/v1/audit/proof/\(index)", token: token)
+    #expect(proof.status == 200, "\(proof.text)")
+    let entry = try #require(first["entry"] as? String)
+    #expect(throws: Never.self) {
+      try ProofFile(parsing: proof.text).verify(Array(entry.utf8), by: house.application.audit.key)
+    }
+    let checkpoint = try await house.ask("GET", "/v1/audit/checkpoint", token: token)
+    #expect(checkpoint.text.hasPrefix("muniment/audit\n"))
+    let other = try await house.ask("GET", "/v1/audit/proof/\(index)", token: try house.token([.auditor], tenant: "other"))
+    #expect(other.status == 404)
+    #expect(try await house.ask("GET", "/v1/audit/tile/0/000.p/1", token: token).body.count == 32)
+    #expect(try await house.ask("GET", "/v1/audit/tile/0/999", token: token).status == 404)
+  }
+
+  @Test("A job that is asked for runs in the background")
+  func jobs() async throws {
+    let house = try await ServedHouse.shared
+    let token = try house.token([.operator_], as: "ops", tenant: nil)
+    let started = try await house.ask("POST", "/v1/jobs/checkpoint/runs", token: token)
+    #expect(started.status == 202, "\(started.text)")
+    let path = try #require(started.header("Location"))
+    var state = "running"
+    while state == "running" { state = try await house.ask("GET", path, token: token).json["state"] as? String ?? "none" }
+    #expect(state == "completed")
+    let unknown = try await house.ask("POST", "/v1/jobs/sweep/runs", token: token)
+    #expect(unknown.code == "unknown_job")
+    let list = try await house.ask("GET", "/v1/jobs", token: token)
+    #expect((list.json["jobs"] as? [Any])?.count == Job.allCases.count)
+    #expect(try await house.ask("GET", "/v1/status", token: token).status == 200)
+  }
+}
