@@ -16,7 +16,7 @@ static int leave(cx_error *error, cx_status status, const std::string &message) 
   return status;
 }
 
-/// An opening that failed for want of files, memory or rights is not damage; Xapian says so in the system's words.
+/// An opening that failed for want of files, memory or rights is not damage; Xapian then quotes the system.
 static cx_status opening_status(const Xapian::Error &failure) noexcept {
   const char *system = failure.get_error_string();
   return system && std::strcmp(system, std::strerror(ENOENT)) != 0 ? CX_IO : CX_DAMAGED;
@@ -41,7 +41,8 @@ int translate(cx_error *error) noexcept {
     } catch (const Xapian::DatabaseOpeningError &x) {
       return leave(error, opening_status(x), x.get_description());
     } catch (const Xapian::DatabaseError &x) {
-      return leave(error, CX_IO, x.get_description());
+      // Without the system's words it is a file that ends early.
+      return leave(error, x.get_error_string() ? CX_IO : CX_DAMAGED, x.get_description());
     } catch (const Xapian::WildcardError &x) {
       return leave(error, CX_TOO_BROAD, x.get_description());
     } catch (const Xapian::RangeError &x) {

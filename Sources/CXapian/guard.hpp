@@ -32,7 +32,8 @@ int guarded(cx_error *error, Body body) noexcept {
 /// Reads the byte forms of CXapian.h; every read is checked against the end.
 class ByteCursor {
 public:
-  ByteCursor(const uint8_t *bytes, size_t count, cx_status status) : at(bytes), end(bytes + count), status(status) {}
+  ByteCursor(const uint8_t *bytes, size_t count, cx_status status)
+      : at(bytes), end(bytes + count), status(status) {}
 
   bool at_end() const { return at == end; }
 

@@ -78,8 +78,9 @@ package enum Deletions {
     WHERE (l.route_key, l.message_low) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
       AND h.released_at IS NULL ORDER BY h.hold_id
     """
+  // The digest of an erased message would confirm a guess of what it said.
   private static let setState = """
-    UPDATE message_locator SET state = $1
+    UPDATE message_locator SET state = $1, digest = CASE WHEN $1 = 4 THEN 0 ELSE digest END
     WHERE (route_key, message_low) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))
     """
   // A deletion's own record (kind 2) stays: it is the evidence that and when somebody deleted.

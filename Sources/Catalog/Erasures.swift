@@ -75,6 +75,13 @@ package enum Erasures {
       [.int8(id), .text(state.rawValue), .json(steps)])
   }
 
+  /// Notes whom the request turned out to be about, if they came after it.
+  package static func bind(_ id: Int64, to subject: SubjectID, in tx: borrowing Transaction) throws {
+    try tx.execute(
+      "UPDATE erasure SET subject_id = $2 WHERE erasure_id = $1 AND subject_id IS NULL",
+      [.int8(id), .int8(subject.rawValue)])
+  }
+
   package static func complete(
     _ id: Int64, certificate: String, steps: String, at now: Timestamp, in tx: borrowing Transaction
   ) throws {

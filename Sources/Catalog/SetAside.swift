@@ -44,14 +44,16 @@ package enum SetAside {
     }
   }
 
+  /// In order of arrival; what arrived together, in the order of its lines, so that trying it again keeps the order
+  /// of a conversation.
   package static func list(
-    tenant: TenantID, after cursor: (Timestamp, Int64)? = nil, limit: Int, in tx: borrowing Transaction
+    tenant: TenantID, after last: SetAsideRow? = nil, limit: Int, in tx: borrowing Transaction
   ) throws -> [SetAsideRow] {
     let rows = try tx.execute(
       select,
       [
-        .int8(tenant.rawValue), .timestamp(microseconds: (cursor?.0 ?? .earliest).microseconds),
-        .int8(cursor?.1 ?? Int64.min), .int8(Int64(limit)),
+        .int8(tenant.rawValue), .timestamp(microseconds: (last?.arrivedAt ?? .earliest).microseconds),
+        .int8(last?.line ?? Int64.min), .int8(last?.id ?? Int64.min), .int8(Int64(limit)),
       ])
     return (0..<rows.count).map { row in
       SetAsideRow(
@@ -90,6 +92,7 @@ package enum SetAside {
     """
   private static let select = """
     SELECT set_aside_id, arrived_at, expires_at, line, code, detail, subject_id, sealed FROM set_aside
-    WHERE tenant_id = $1 AND (arrived_at, set_aside_id) > ($2, $3) ORDER BY arrived_at, set_aside_id LIMIT $4
+    WHERE tenant_id = $1 AND (arrived_at, line, set_aside_id) > ($2, $3, $4)
+    ORDER BY arrived_at, line, set_aside_id LIMIT $5
     """
 }

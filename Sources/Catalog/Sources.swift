@@ -28,6 +28,14 @@ package enum Sources {
     return Set(events.indices.filter { !new.contains(events[$0]) })
   }
 
+  /// Takes back what ``seen(_:in:)`` noted in the same transaction.
+  package static func unsee(_ events: [MessageKey], in tx: borrowing Transaction) throws {
+    guard !events.isEmpty else { return }
+    try tx.execute(
+      "DELETE FROM event_seen WHERE (route_key, event_low) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))",
+      [.int8Array(events.map(\.high)), .int8Array(events.map(\.low))])
+  }
+
   /// Moves a receipt forward; returns whether it moved.
   package static func receipt(
     route: RouteKey, conversation: ConversationID, subject: SubjectID, state: Int16, upTo: MessageKey,

@@ -54,8 +54,8 @@ extension ErasureService {
         what: "keyed hash of the subject's id in the erasure ledger", until: "unlimited",
         ground: "GDPR Art. 5(2), 17: late deliveries and restored backups must not bring the person back"),
       .init(
-        what: "audit entries with salted commitments, their readable parts erased", until: "unlimited",
-        ground: "GDPR Art. 5(2): accountability"),
+        what: "audit entries of this erasure: numbers and salted commitments; what officers wrote as reasons stays sealed",
+        until: "unlimited", ground: "GDPR Art. 5(2): accountability"),
     ]
   }
 }

@@ -65,6 +65,8 @@ extension ErasureService {
       guard holds.isEmpty else { throw Self.held(holds.map(\.hold)) }
       try Subjects.set(.erasing, subject, tenant: tenant, in: tx)
       try ErasureLedger.record(row.subjectHash, erasure: row.id, tenant: tenant, at: now, in: tx)
+      // A run that goes on after the row which led to the subject is gone must still know them.
+      try Erasures.bind(row.id, to: subject, in: tx)
       try Erasures.set(row.id, state: .running, steps: row.steps, in: tx)
       _ = try audit.append([Self.entry("erasure.started", row.id, actor, tenant)], at: now, in: tx)
     }
@@ -130,11 +132,25 @@ extension ErasureService {
   private func purgeIndex(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {
     steps.indexGroups = 0
     for group in 0..<settings.groups {
-      _ = try await index.purge(sender: subject, group: group)
+      try await purge(subject, group: group)
       steps.indexGroups += 1
     }
     try await keep(steps, .running, row)
   }
+
+  /// A service that follows the feed holds a group's lock for moments at a time: the purge waits for its turn.
+  private func purge(_ subject: SubjectID, group: Int) async throws {
+    for attempt in 1... {
+      do {
+        try await index.purge(sender: subject, group: group)
+        return
+      } catch let error as SearchIndexError where error.code == .locked && attempt < Self.lockAttemptsMax {
+        try await Task.sleep(for: .milliseconds(200))
+      }
+    }
+  }
+
+  private static let lockAttemptsMax = 150
 
   /// Packages inside the home that hold the subject's messages are withdrawn whole.
   private func removePackages(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {

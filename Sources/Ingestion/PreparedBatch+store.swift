@@ -17,6 +17,7 @@ extension PreparedBatch {
     try Partitions.ensure(Set(messages.map { Period(containing: $0.message.createdAt) }), in: tx)
     try Feed.lock(groups: batch.touchedGroups, in: tx)
     let repeated = try batch.repeatedEvents(in: tx)
+    batch.refusedEvents = []  // what was refused before the transaction is not among those seen
     try batch.storeMessages(except: repeated, in: tx, &result)
     for change in changes where !repeated.contains(change.step.item.line) {
       try batch.apply(change, in: tx, &result)
@@ -28,6 +29,8 @@ extension PreparedBatch {
     _ = try Memberships.join(members, tenant: tenant, in: tx)
     try batch.linkAuthors(in: tx)
     try SetAside.insert(batch.rejected, in: tx)
+    // Otherwise trying them again would take them for repetitions, and drop them.
+    try Sources.unsee(batch.refusedEvents, in: tx)
     result.setAsideCount = batch.rejected.count
     result.setAside = batch.rejected.sorted { $0.line < $1.line }.prefix(IngestResult.noticesMax)
       .map { SetAsideNotice(line: $0.line, code: $0.code, detail: $0.detail) }

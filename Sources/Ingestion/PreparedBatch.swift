@@ -14,6 +14,8 @@ struct PreparedBatch: Sendable {
   var changes: [Change] = []
   var others: [Ingestor.Step] = []
   var rejected: [SetAsideRow] = []
+  /// Ids of events that were refused, so far.
+  var refusedEvents: [MessageKey] = []
   var members: [(route: RouteKey, conversation: ConversationID, subject: SubjectID, at: Timestamp, visibleFrom: Timestamp, role: String?)] = []
   var changed: (subjects: Set<String>, conversations: Set<String>) = ([], [])
   /// Which kinds of tokens came, by conversation.
@@ -97,6 +99,7 @@ struct PreparedBatch: Sendable {
     guard let rejecter else { return }
     let line = RejectedLine(line: step.item.line, raw: step.item.raw, code: code, detail: detail)
     rejected.append(rejecter.row(line, subject: step.subject, withheld: false))
+    if let event = step.eventKey { refusedEvents.append(event) }
   }
 
   /// A corpus' sender becomes a member who sees everything.

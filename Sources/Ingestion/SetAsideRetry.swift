@@ -43,8 +43,10 @@ package struct SetAsideStore: Sendable {
   /// Sends every kept line through the decoder and the store again; what goes through leaves the set.
   package func retry(decoder: BatchDecoder) async throws -> IngestResult {
     var result = IngestResult()
+    let began = ingestor.now()
     try await pages { rows in
-      for row in rows {
+      // What is set aside anew, for another reason than before, has had its turn.
+      for row in rows where row.arrivedAt <= began {
         guard let kept = try opened(row), !kept.raw.isEmpty else {
           result.setAsideCount += 1
           continue
@@ -53,7 +55,8 @@ package struct SetAsideStore: Sendable {
         lines.append(row.line, kept.raw)
         let outcome = try await ingestor.store(await decoder.decode(lines))
         result += outcome
-        guard outcome.setAsideCount == 0 else { continue }
+        // Refused for the reason it had: its row is the same one.
+        guard outcome.setAside.first?.code != row.code else { continue }
         let database = ingestor.database
         try await database.transaction { tx in try SetAside.remove([row.id], in: tx) }
       }
@@ -63,7 +66,7 @@ package struct SetAsideStore: Sendable {
 
   private func pages(_ body: ([SetAsideRow]) async throws -> Void) async throws {
     let tenant = ingestor.directory.tenant.id
-    var cursor: (Timestamp, Int64)?
+    var cursor: SetAsideRow?
     while true {
       let after = cursor
       let rows = try await ingestor.database.transaction { tx in
@@ -71,7 +74,7 @@ package struct SetAsideStore: Sendable {
       }
       guard let last = rows.last else { return }
       try await body(rows)
-      cursor = (last.arrivedAt, last.id)
+      cursor = last
     }
   }
 

@@ -18,7 +18,7 @@ extension RetentionService {
     let holds = facts.holds.map { row in
       Hold(
         id: row.id, matter: matters[row.id] ?? Handle.text("hold", row.id), from: row.from,
-        to: row.lastIncluded,
+        to: row.to,
         silent: row.silent)
     }
     let isThere = locator.state == .live || locator.state == .restricted
@@ -76,9 +76,4 @@ extension Locator {
       .period(tenant, 0, Period(containing: position.createdAt)),
     ]
   }
-}
-
-extension HoldRow {
-  /// The catalogue's windows end before `to`, the rules' with it; times are whole microseconds.
-  var lastIncluded: Timestamp? { to.map { Timestamp(microseconds: $0.microseconds - 1) } }
 }

@@ -84,6 +84,9 @@ extension Application {
       guard let tenant = tenants.first(where: { $0.id == entry.tenant }) else { continue }
       _ = try await erasure(directory(tenant)).replay(entry, actor: actor)
     }
+    // Key shards that were rotated since the backup wait for this, so that no destroyed key comes back.
+    _ = try await vault.rotate(
+      now: Self.clock(), backupWindowSeconds: settings.backupWindowSeconds, afterReplay: true)
     return revived.count
   }
 }

@@ -32,7 +32,7 @@ package final class Application: Sendable {
     if creating {
       try FileManager.default.createDirectory(
         atPath: settings.home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
-      try KeyVault.create(directory: settings.home + "/keys")
+      try KeyVault.create(directory: settings.home + "/keys", root: settings.rootKeySource)
     } else if !FileManager.default.fileExists(atPath: settings.home + "/keys") {
       throw SettingsError("there is no muniment home at \(settings.home); make one with `muniment init`")
     }
@@ -61,7 +61,7 @@ package final class Application: Sendable {
     self.settings = settings
     self.database = database
     self.embedded = embedded
-    vault = try KeyVault(directory: settings.home + "/keys", database: database)
+    vault = try KeyVault(directory: settings.home + "/keys", database: database, root: settings.rootKeySource)
     audit = AuditLog(
       origin: "muniment/audit", signer: vault.signingKey("audit"), sealing: vault.derivedKey("audit"))
     index = try SearchIndex(directory: settings.home + "/index", groups: settings.indexGroups)

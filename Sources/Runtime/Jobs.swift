@@ -17,7 +17,8 @@ package enum Job: String, Sendable, CaseIterable {
 
   package var purpose: String {
     switch self {
-    case .nightly: "archive, retention, key-rotation, checkpoint and set-aside-expiry, one after the other"
+    case .nightly:
+      "archive, retention, compact, key-rotation, checkpoint and set-aside-expiry, one after the other"
     case .archive: "move messages older than archive.older_than into sealed segments"
     case .retention: "delete what policies say is due and no hold keeps"
     case .compact: "rewrite segments without dead lanes and deleted messages"
@@ -30,7 +31,9 @@ package enum Job: String, Sendable, CaseIterable {
 
   /// What the nightly job does, in this order: what is archived is also subject to retention, keys that either
   /// destroyed are rotated out, and the checkpoint covers all of it.
-  package static let nightlySteps: [Job] = [.archive, .retention, .keyRotation, .checkpoint, .setAsideExpiry]
+  package static let nightlySteps: [Job] = [
+    .archive, .retention, .compact, .keyRotation, .checkpoint, .setAsideExpiry,
+  ]
 }
 
 /// What a run found and did.
@@ -50,14 +53,18 @@ package struct JobOutcome: Sendable, Hashable {
 
   /// A silent job is a bug: work that was due, was not blocked and did not happen is a problem.
   package var finding: String? {
-    problem ?? (due > 0 && done == 0 && blocked == 0 ? "\(due) were due, none was done, and nothing blocked it" : nil)
+    problem
+      ?? (due > 0 && done == 0 && blocked == 0
+        ? "\(due) were due, none was done, and nothing blocked it" : nil)
   }
 
   static func += (left: inout JobOutcome, right: JobOutcome) {
     left.due += right.due
     left.done += right.done
     left.blocked += right.blocked
-    if let problem = right.problem { left.problem = [left.problem, problem].compactMap { $0 }.joined(separator: "; ") }
+    if let problem = right.problem {
+      left.problem = [left.problem, problem].compactMap { $0 }.joined(separator: "; ")
+    }
   }
 }
 
@@ -68,7 +75,9 @@ extension Application {
   package func begin(_ job: Job, slot: String) async throws -> JobRun? {
     let (id, now) = (Randomness.identifier(), Self.clock())
     return try await database.transaction { tx in
-      guard let id = try JobRuns.begin(id: id, name: job.rawValue, slot: slot, at: now, in: tx) else { return nil }
+      guard let id = try JobRuns.begin(id: id, name: job.rawValue, slot: slot, at: now, in: tx) else {
+        return nil
+      }
       return try JobRuns.find(id, in: tx)
     }
   }
@@ -78,7 +87,9 @@ extension Application {
     var outcome = JobOutcome()
     var failure: (any Error)?
     do {
-      outcome = try await holding(Self.jobLease + job.rawValue) { try await perform(job, slot: run.slot, actor: actor) }
+      outcome = try await holding(Self.jobLease + job.rawValue) {
+        try await perform(job, slot: run.slot, actor: actor)
+      }
     } catch {
       outcome.problem = Self.words(for: error)
       failure = error
@@ -86,7 +97,8 @@ extension Application {
     let (database, now, ended) = (database, Self.clock(), outcome)
     let finished = try await database.transaction { tx in
       try JobRuns.finish(
-        run.id, due: ended.due, done: ended.done, blocked: ended.blocked, problem: ended.finding, at: now, in: tx)
+        run.id, due: ended.due, done: ended.done, blocked: ended.blocked, problem: ended.finding, at: now,
+        in: tx)
       return try JobRuns.find(run.id, in: tx)
     }
     if let failure { throw failure }
@@ -109,6 +121,8 @@ extension Application {
   /// Runs a job now, in a slot of its own.
   package func run(_ job: Job, actor: String) async throws -> JobRun {
     let slot = "manual-\(Handle.text("run", Randomness.identifier()))"
+    // Asked first, so that a busy job is not recorded as a failed one.
+    try await holding(Self.jobLease + job.rawValue) {}
     guard let run = try await begin(job, slot: slot) else { throw LeaseHeld(name: job.rawValue) }
     return try await carryOut(job, run, actor: actor)
   }
@@ -134,7 +148,8 @@ extension Application {
       do {
         let finished = try await carryOut(step, run, actor: actor)
         let problem = finished.problem.map { "\(step.rawValue): \($0)" }
-        total += JobOutcome(due: finished.due, done: finished.done, blocked: finished.blocked, problem: problem)
+        total += JobOutcome(
+          due: finished.due, done: finished.done, blocked: finished.blocked, problem: problem)
       } catch is CancellationError {
         throw CancellationError()
       } catch {
@@ -163,7 +178,8 @@ extension Application {
   private func retain(_ tenant: Tenant, actor: String) async throws -> JobOutcome {
     let run = try await retention(directory(tenant)).apply(actor: actor)
     return JobOutcome(
-      due: Int64(run.due), done: Int64(run.deleted), blocked: Int64(run.held + run.pending), problem: run.problem)
+      due: Int64(run.due), done: Int64(run.deleted), blocked: Int64(run.held + run.pending),
+      problem: run.problem)
   }
 
   private func compact(_ tenant: Tenant) async throws -> JobOutcome {
@@ -175,15 +191,18 @@ extension Application {
     let found = try await archiver(tenant).verifyAll(deep: false)
     return JobOutcome(
       due: Int64(found.segments), done: Int64(found.segments),
-      problem: found.damaged > 0 ? "\(found.damaged) segments are damaged; see `muniment archive verify`" : nil)
+      problem: found.damaged > 0
+        ? "\(found.damaged) segments are damaged; see `muniment archive verify`" : nil)
   }
 
   private func rotateKeys() async throws -> JobOutcome {
     let report = try await vault.rotate(now: Self.clock(), backupWindowSeconds: settings.backupWindowSeconds)
-    let restored = report.restoredShards.isEmpty
+    let restored =
+      report.restoredShards.isEmpty
       ? nil : "the database was restored from a backup; run `muniment erase replay`"
     return JobOutcome(
-      due: Int64(report.keysRewrapped), done: Int64(report.keysRewrapped), blocked: Int64(report.restoredShards.count),
+      due: Int64(report.keysRewrapped), done: Int64(report.keysRewrapped),
+      blocked: Int64(report.restoredShards.count),
       problem: restored)
   }
 

@@ -62,7 +62,9 @@ package actor Scheduler: Service {
     tried = (slot, now.adding(seconds: Self.retrySeconds))
     do {
       // A new home waits for its first night, so that nothing is archived while its first messages come in.
-      guard try await !isFirstNight(), let run = try await application.begin(.nightly, slot: slot) else { return }
+      guard try await !isFirstNight(), let run = try await application.begin(.nightly, slot: slot) else {
+        return
+      }
       await carryOut(.nightly, run, actor: "scheduler")
     } catch {
       log("the nightly job could not begin", .nightly, error)
@@ -103,7 +105,8 @@ package actor Scheduler: Service {
   private func abandon(_ run: JobRun) async {
     let now = Application.clock()
     try? await application.database.transaction { tx in
-      try JobRuns.finish(run.id, due: 0, done: 0, blocked: 0, problem: "the server stopped before it began", at: now, in: tx)
+      try JobRuns.finish(
+        run.id, due: 0, done: 0, blocked: 0, problem: "the server stopped before it began", at: now, in: tx)
     }
   }
 

@@ -37,12 +37,15 @@ extension Application {
       if let problem = ended.problem {
         problems.append(
           SystemProblem(
-            code: "job_failed", detail: "\(job.rawValue): \(problem)", nextStep: "muniment job run \(job.rawValue)"))
+            code: "job_failed", detail: "\(job.rawValue): \(problem)",
+            nextStep: "muniment job run \(job.rawValue)"))
       }
     }
     let nights = runs.first { $0.0 == .nightly }?.1 ?? []
     if settings.nightlyMinute != nil, let first = nights.last,
-      !nights.contains(where: { $0.state == "completed" && now < $0.startedAt.adding(seconds: Self.nightSeconds) }),
+      !nights.contains(where: {
+        $0.state == "completed" && now < $0.startedAt.adding(seconds: Self.nightSeconds)
+      }),
       first.startedAt.adding(seconds: Self.nightSeconds) < now
     {
       problems.append(
@@ -61,16 +64,20 @@ extension Application {
       let id = Handle.text("erasure", row.id)
       if row.dueAt < now {
         problems.append(
-          SystemProblem(code: "erasure_overdue", detail: "\(id) was due at \(row.dueAt)", nextStep: "muniment erase show \(id)"))
+          SystemProblem(
+            code: "erasure_overdue", detail: "\(id) was due at \(row.dueAt)",
+            nextStep: "muniment erase show \(id)"))
       } else if row.state == .partial {
         problems.append(
-          SystemProblem(code: "erasure_unfinished", detail: "\(id) stopped midway", nextStep: "muniment erase run \(id)"))
+          SystemProblem(
+            code: "erasure_unfinished", detail: "\(id) stopped midway", nextStep: "muniment erase run \(id)"))
       }
     }
     if try await !ErasureService.revived(database: database, home: settings.home).isEmpty {
       problems.append(
         SystemProblem(
-          code: "erased_revived", detail: "the database was restored from before an erasure: erased people are in it",
+          code: "erased_revived",
+          detail: "the database was restored from before an erasure: erased people are in it",
           nextStep: "muniment erase replay"))
     }
     return problems

@@ -20,7 +20,8 @@ extension Application {
       home: settings.home, version: version,
       limits: .init(bodyBytesMax: settings.bodyBytesMax, requestsPerSecond: settings.requestsPerSecond),
       flows: .init(
-        ingestor: { self.ingestor($0) }, conversations: { self.conversationHistory($0) }, search: { self.search($0) },
+        ingestor: { self.ingestor($0) }, conversations: { self.conversationHistory($0) },
+        search: { self.search($0) },
         retention: { self.retention($0) }, holds: { self.holds($0) }, exporter: { self.exporter($0) },
         erasure: { self.erasure($0) }),
       hooks: hooks, sharedSecret: settings.sharedSecret, now: Self.clock)
@@ -32,7 +33,8 @@ extension Application {
     host: String, port: Int, version: String, logger: Logger,
     onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
   ) async throws {
-    let group = try await serviceGroup(host: host, port: port, version: version, logger: logger, onRunning: onRunning)
+    let group = try await serviceGroup(
+      host: host, port: port, version: version, logger: logger, onRunning: onRunning)
     try await group.run()
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Governance
+package import KeyVault
 import Model
 import Yams
 
@@ -55,6 +56,9 @@ package struct Settings: Sendable {
       return (key, hidden ? "(set)" : value)
     }
   }
+
+  /// Where the root key comes from.
+  package var rootKeySource: RootKeySource { rootKeyCommand.isEmpty ? .file : .command(rootKeyCommand) }
 
   private static func absolute(_ path: String) -> String {
     URL(fileURLWithPath: path).standardizedFileURL.path

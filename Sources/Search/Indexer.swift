@@ -49,6 +49,7 @@ package struct Indexer: Sendable {
         progress(Progress(applied: applied, lag: 0))
       }
     }
+    await index.release()
     return applied
   }
 

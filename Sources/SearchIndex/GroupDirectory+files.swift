@@ -24,7 +24,9 @@ extension GroupDirectory {
   /// With its parents; one that is there is fine.
   func makeDirectory(_ path: String) throws(SearchIndexError) {
     if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
-    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else { throw error(.io) }
+    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+      throw error(.io)
+    }
     try makeDirectory(String(path[..<slash]))
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw error(.io) }
   }

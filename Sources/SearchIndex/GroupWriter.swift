@@ -2,7 +2,7 @@ import Blocking
 import Xapian
 
 /// The writing side of one group, on its own thread. Opened with the first write and kept: the group stays locked
-/// against other processes until ``close()``.
+/// against other processes until ``release()`` or ``close()``.
 actor GroupWriter {
   private let executor: ThreadExecutor
   private let directory: GroupDirectory
@@ -44,6 +44,12 @@ actor GroupWriter {
     writer = nil
     try directory.use(try directory.makeEmptyGeneration())
     try directory.sweep()
+  }
+
+  /// Lets other processes write; the next write takes the lock again.
+  func release() {
+    writer = nil
+    lock = nil
   }
 
   func close() {

@@ -61,7 +61,8 @@ package struct IndexQuery: Sendable {
   package init(
     clauses: [IndexClause], scope: ReadScope, from: Timestamp? = nil, until: Timestamp? = nil,
     conversations: [ConversationID]? = nil, senders: [SubjectID]? = nil, required: [[UInt8]] = [],
-    before: MessagePosition? = nil, beforeGroup: Int? = nil, limit: Int = 50, deadlineMilliseconds: Int = 5_000,
+    before: MessagePosition? = nil, beforeGroup: Int? = nil, limit: Int = 50,
+    deadlineMilliseconds: Int = 5_000,
     needsCount: Bool = true
   ) {
     self.clauses = clauses

@@ -35,7 +35,9 @@ actor IndexReader {
         handles[directory.group] = nil
         // Files that vanish underneath look like damage when a purge has just put others in their place.
         let isPassing = try error.code == .modified || directory.current() != generation
-        guard isPassing, attempt < Self.attemptsMax else { throw SearchIndexError(error, group: directory.group) }
+        guard isPassing, attempt < Self.attemptsMax else {
+          throw SearchIndexError(error, group: directory.group)
+        }
       }
     }
     preconditionFailure("the loop ends by itself")
@@ -50,7 +52,8 @@ actor IndexReader {
     executor.stop()
   }
 
-  private func reader(of generation: String, in directory: GroupDirectory) throws(XapianError) -> XapianReader {
+  private func reader(of generation: String, in directory: GroupDirectory) throws(XapianError) -> XapianReader
+  {
     if let handle = handles[directory.group], handle.generation == generation {
       try handle.reader.refresh()
       return handle.reader

@@ -74,6 +74,11 @@ package final class SearchIndex: Sendable {
   }
 
   /// Ends all threads and lets other processes write. Calls after it throw `.closed`.
+  /// Lets go of every group this process writes to, so that another process may.
+  package func release() async {
+    for writer in writers { await writer.release() }
+  }
+
   package func close() async {
     for writer in writers { await writer.close() }
     for reader in readers { await reader.close() }
@@ -125,7 +130,9 @@ extension XapianBatch {
     try put(
       sequence: document.sequence, conversation: document.conversation.rawValue,
       sender: document.sender.rawValue, createdAt: document.createdAt.microseconds,
-      terms: document.terms + [IndexTerms.conversation(document.conversation), IndexTerms.sender(document.sender)],
+      terms: document.terms + [
+        IndexTerms.conversation(document.conversation), IndexTerms.sender(document.sender),
+      ],
       positioned: document.positioned)
   }
 }

@@ -58,12 +58,15 @@ struct SearchPlan: Sendable {
     return open.sorted { $0.key < $1.key }.flatMap { conversation, windows in
       windows.lazy.filter { $0.from < $0.until }.map { window in
         XapianSearch.Window(
-          conversation: conversation.rawValue, from: window.from.microseconds, until: window.until.microseconds)
+          conversation: conversation.rawValue, from: window.from.microseconds,
+          until: window.until.microseconds)
       }
     }
   }
 
-  private static func tree(_ query: IndexQuery, _ windows: [XapianSearch.Window]?) throws(SearchIndexError) -> [UInt8] {
+  private static func tree(_ query: IndexQuery, _ windows: [XapianSearch.Window]?) throws(SearchIndexError)
+    -> [UInt8]
+  {
     var parts: [[UInt8]] = []
     if !query.clauses.isEmpty { parts.append(try node(any: query.clauses, clause)) }
     if let windows {

@@ -10,7 +10,8 @@ extension TermTree {
     try append(to: &writer, depth: 1, nodes: &nodes)
   }
 
-  private func append(to writer: inout ByteWriter, depth: Int, nodes: inout Int) throws(SearchIndexError) {
+  fileprivate func append(to writer: inout ByteWriter, depth: Int, nodes: inout Int) throws(SearchIndexError)
+  {
     nodes += 1
     guard depth <= Self.depthMax, nodes <= Self.nodesMax else { throw SearchIndexError(.badQuery) }
     switch self {
@@ -42,12 +43,6 @@ extension TermTree {
       writer.byte(8)
     }
   }
-
-  fileprivate func append(nested writer: inout ByteWriter, below depth: Int, nodes: inout Int)
-    throws(SearchIndexError)
-  {
-    try append(to: &writer, depth: depth + 1, nodes: &nodes)
-  }
 }
 
 extension ByteWriter {
@@ -64,9 +59,10 @@ extension ByteWriter {
     for word in words { try term(word) }
   }
 
-  fileprivate mutating func trees(_ trees: [TermTree], depth: Int, nodes: inout Int) throws(SearchIndexError) {
+  fileprivate mutating func trees(_ trees: [TermTree], depth: Int, nodes: inout Int) throws(SearchIndexError)
+  {
     guard trees.count <= TermTree.nodesMax else { throw SearchIndexError(.badQuery) }
     fixed(UInt16(trees.count))
-    for tree in trees { try tree.append(nested: &self, below: depth, nodes: &nodes) }
+    for tree in trees { try tree.append(to: &self, depth: depth + 1, nodes: &nodes) }
   }
 }

@@ -22,7 +22,8 @@ package struct APIServer: Sendable {
   }
 
   private static let all: [Route] =
-    EventRoutes.all + MessageRoutes.all + SearchRoutes.all + RetentionRoutes.all + HoldRoutes.all + ExportRoutes.all
+    EventRoutes.all + MessageRoutes.all + SearchRoutes.all + RetentionRoutes.all + HoldRoutes.all
+    + ExportRoutes.all
     + ErasureRoutes.all + AuditRoutes.all + JobRoutes.all + OperationsRoutes.all
 
   /// Every route there is.
@@ -68,7 +69,9 @@ package struct APIServer: Sendable {
     guard let header = request.headers[.authorization] else {
       throw Problem.unauthorized("this needs an access token: Authorization: Bearer …")
     }
-    guard header.lowercased().hasPrefix("bearer ") else { throw Problem.unauthorized("only Bearer tokens are taken") }
+    guard header.lowercased().hasPrefix("bearer ") else {
+      throw Problem.unauthorized("only Bearer tokens are taken")
+    }
     let principal: Principal
     do throws(TokenRefusal) {
       principal = try services.tokens.verify(String(header.dropFirst(7)), at: services.now())
@@ -76,10 +79,13 @@ package struct APIServer: Sendable {
       throw Problem.unauthorized(error.description)
     }
     guard !principal.roles.isDisjoint(with: roles) else {
-      throw Problem(403, "forbidden", "this needs one of the roles \(roles.map(\.rawValue).sorted().joined(separator: ", "))")
+      throw Problem(
+        403, "forbidden",
+        "this needs one of the roles \(roles.map(\.rawValue).sorted().joined(separator: ", "))")
     }
     if let wait = limiter.take(.init(tenant: principal.tenant, subject: principal.subject)) {
-      var problem = Problem(429, "too_many_requests", "more than \(services.limits.requestsPerSecond) requests a second")
+      var problem = Problem(
+        429, "too_many_requests", "more than \(services.limits.requestsPerSecond) requests a second")
       problem.retryAfterSeconds = wait
       throw problem
     }
@@ -90,7 +96,9 @@ package struct APIServer: Sendable {
   private func log(_ error: any Error, _ problem: Problem, _ id: String) {
     logger.error(
       "request failed",
-      metadata: ["request": "\(id)", "code": "\(problem.code)", "error": "\(String(describing: type(of: error)))"])
+      metadata: [
+        "request": "\(id)", "code": "\(problem.code)", "error": "\(String(describing: type(of: error)))",
+      ])
   }
 }
 
@@ -127,7 +135,8 @@ private struct Edge: RouterMiddleware {
     }
     let seconds = (ContinuousClock.now - start).seconds
     let route = context.endpointPath ?? "unmatched"
-    metrics.request(method: request.method.rawValue, route: route, status: response.status.code, seconds: seconds)
+    metrics.request(
+      method: request.method.rawValue, route: route, status: response.status.code, seconds: seconds)
     if route.hasPrefix("/v1") || response.status.code >= 400 {
       logger.info(
         "request",

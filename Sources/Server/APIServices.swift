@@ -39,7 +39,8 @@ package struct APIServices: Sendable {
       conversations: @escaping @Sendable (Directory) -> ConversationHistory,
       search: @escaping @Sendable (Directory) -> MessageSearch,
       retention: @escaping @Sendable (Directory) -> RetentionService,
-      holds: @escaping @Sendable (Directory) -> HoldService, exporter: @escaping @Sendable (Directory) -> Exporter,
+      holds: @escaping @Sendable (Directory) -> HoldService,
+      exporter: @escaping @Sendable (Directory) -> Exporter,
       erasure: @escaping @Sendable (Directory) -> ErasureService
     ) {
       self.ingestor = ingestor

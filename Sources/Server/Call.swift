@@ -37,7 +37,8 @@ struct Call: Sendable {
   }
 
   func parameter(_ name: String) throws -> String {
-    guard let text = parameters.get(name)?.removingPercentEncoding, (1...1_024).contains(text.utf8.count) else {
+    guard let text = parameters.get(name)?.removingPercentEncoding, (1...1_024).contains(text.utf8.count)
+    else {
       throw Problem.notFound
     }
     return text
@@ -73,14 +74,18 @@ struct Call: Sendable {
 
   func time(_ text: String?, _ name: String) throws -> Timestamp? {
     guard let text else { return nil }
-    guard let time = Timestamp(rfc3339: text) else { throw Problem.badRequest("\(name) takes an RFC 3339 time") }
+    guard let time = Timestamp(rfc3339: text) else {
+      throw Problem.badRequest("\(name) takes an RFC 3339 time")
+    }
     return time
   }
 
   func body() async throws -> [UInt8] {
     var bytes: [UInt8] = []
     for try await buffer in request.body {
-      guard bytes.count + buffer.readableBytes <= Self.bodyBytesMax else { throw Problem.tooLarge(Self.bodyBytesMax) }
+      guard bytes.count + buffer.readableBytes <= Self.bodyBytesMax else {
+        throw Problem.tooLarge(Self.bodyBytesMax)
+      }
       bytes.append(contentsOf: buffer.readableBytesView)
     }
     return bytes

@@ -19,14 +19,18 @@ struct IdempotentCreation: Sendable {
   private static let abandonedSeconds: Int64 = 900
 
   func run(_ body: [UInt8], _ make: @Sendable (Call, [UInt8]) async throws -> String) async throws -> String {
-    guard let key = call.request.headers.first(where: { $0.name.canonicalName == "idempotency-key" })?.value else {
+    guard let key = call.request.headers.first(where: { $0.name.canonicalName == "idempotency-key" })?.value
+    else {
       return try await make(call, body)
     }
-    guard (1...255).contains(key.utf8.count) else { throw Problem.badRequest("\(Self.header) has 1 to 255 bytes") }
+    guard (1...255).contains(key.utf8.count) else {
+      throw Problem.badRequest("\(Self.header) has 1 to 255 bytes")
+    }
     let tenant = try await call.directory().tenant.id
     let secret = call.services.vault.derivedKey("idempotency/\(tenant.rawValue)")
     let row = Row(
-      tenant: tenant, key: BLAKE2b.hash(Array("\(path)\u{0}\(call.principal.subject)\u{0}\(key)".utf8), key: secret),
+      tenant: tenant,
+      key: BLAKE2b.hash(Array("\(path)\u{0}\(call.principal.subject)\u{0}\(key)".utf8), key: secret),
       body: BLAKE2b.hash(body, key: secret))
     if let id = try await begin(row) { return id }
     do {
@@ -53,7 +57,8 @@ struct IdempotentCreation: Sendable {
   private func begin(_ row: Row) async throws -> String? {
     let now = call.services.now()
     return try await call.services.database.transaction { tx in
-      try tx.execute(Statement.expire, [.timestamp(microseconds: now.adding(seconds: -Self.keptSeconds).microseconds)])
+      try tx.execute(
+        Statement.expire, [.timestamp(microseconds: now.adding(seconds: -Self.keptSeconds).microseconds)])
       let begun = try tx.execute(
         Statement.begin,
         row.values + [

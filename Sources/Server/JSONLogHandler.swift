@@ -1,5 +1,6 @@
 import Foundation
 package import Logging
+import Model
 
 /// Writes one JSON object a line to standard error. Messages and metadata are the program's own words, codes and
 /// ids; callers never hand in bodies, names, queries or keys.
@@ -17,7 +18,7 @@ package struct JSONLogHandler: LogHandler {
 
   package func log(event: LogEvent) {
     var fields = metadata.merging(event.metadata ?? [:]) { $1 }.mapValues(\.description)
-    fields["time"] = Date().formatted(.iso8601.time(includingFractionalSeconds: true))
+    fields["time"] = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000)).rfc3339
     fields["level"] = event.level.rawValue
     fields["label"] = label
     fields["message"] = event.message.description

@@ -62,14 +62,21 @@ package final class Metrics: Sendable {
   func text(_ gauges: [Gauge]) -> String {
     let state = state.withLock { $0 }
     var lines = Self.head("muniment_http_requests_total", "counter", "Requests by route and status.")
-    for (series, count) in state.requests.sorted(by: { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }) {
+    for (series, count) in state.requests.sorted(by: {
+      ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status)
+    }) {
       lines.append(
-        "muniment_http_requests_total{method=\"\(series.method)\",route=\"\(series.route)\",status=\"\(series.status)\"} \(count)")
+        "muniment_http_requests_total{method=\"\(series.method)\",route=\"\(series.route)\",status=\"\(series.status)\"} \(count)"
+      )
     }
     lines += Self.head("muniment_http_request_seconds", "histogram", "Time to answer, by route.")
-    for (route, latency) in state.latencies.sorted(by: { $0.key < $1.key }) { lines += Self.lines(latency, route) }
+    for (route, latency) in state.latencies.sorted(by: { $0.key < $1.key }) {
+      lines += Self.lines(latency, route)
+    }
     lines += Self.head("muniment_ingest_events_total", "counter", "Events by what became of them.")
-    for (outcome, count) in [("accepted", state.accepted), ("duplicate", state.duplicates), ("set_aside", state.setAside)] {
+    for (outcome, count) in [
+      ("accepted", state.accepted), ("duplicate", state.duplicates), ("set_aside", state.setAside),
+    ] {
       lines.append("muniment_ingest_events_total{outcome=\"\(outcome)\"} \(count)")
     }
     for gauge in gauges {

@@ -77,8 +77,11 @@ package struct Problem: Error, Sendable {
     case is DecodingError: self = .badRequest("the body is not the JSON that is expected here")
     case is CancellationError: self = .busy("shutting_down", "the server is stopping")
     case let error as any HTTPResponseError:
-      self.init(error.status.code, error.status.code == 404 ? "not_found" : "http_error", error.status.reasonPhrase)
-    default: self.init(500, "internal_error", "something failed that should not; the server's log has the kind of it")
+      self.init(
+        error.status.code, error.status.code == 404 ? "not_found" : "http_error", error.status.reasonPhrase)
+    default:
+      self.init(
+        500, "internal_error", "something failed that should not; the server's log has the kind of it")
     }
   }
 

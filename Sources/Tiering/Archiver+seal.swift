@@ -127,6 +127,7 @@ extension Archiver {
 
 /// A segment while it is written to a scratch file.
 final class SegmentDraft {
+  static let suffix = ".sealing"
   private let archiver: Archiver
   private let period: Period
   private let identity: SegmentIdentity
@@ -149,7 +150,7 @@ final class SegmentDraft {
     keys = HeldKeys(period: held[owner], conversations: [:], lanes: [:])
     writer = try SegmentWriter(identity: identity, keys: keys)
     try FileManager.default.createDirectory(atPath: archiver.settings.scratch, withIntermediateDirectories: true)
-    path = archiver.settings.scratch + "/" + identity.hex + ".sealing"
+    path = archiver.settings.scratch + "/" + identity.hex + Self.suffix
     guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
       let file = FileHandle(forWritingAtPath: path)
     else { throw CocoaError(.fileWriteUnknown) }

@@ -1,5 +1,6 @@
 package import AuditLog
 package import Catalog
+import Foundation
 package import History
 package import KeyVault
 package import Model
@@ -106,6 +107,7 @@ package struct Archiver: Sendable {
   /// The caller holds the archive's lease, so nobody is putting new ones meanwhile.
   package func sweep() async throws {
     _ = try await store.sweep()
+    try sweepScratch()
     let (live, replaced) = try await database.transaction { tx in
       (
         try Archive.segments(tenant: nil, in: tx).map(\.id), try Archive.segments(tenant: nil, superseded: true, in: tx)
@@ -118,6 +120,14 @@ package struct Archiver: Sendable {
     let gone = replaced.map(\.id).filter { !fresh.map(\.id).contains($0) }
     try await database.transaction { tx in
       for id in gone { try Archive.remove(id, in: tx) }
+    }
+  }
+
+  /// Half-written segments of a run that was killed.
+  private func sweepScratch() throws {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: settings.scratch) else { return }
+    for name in names where name.hasSuffix(SegmentDraft.suffix) {
+      try FileManager.default.removeItem(atPath: settings.scratch + "/" + name)
     }
   }
 

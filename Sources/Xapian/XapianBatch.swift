@@ -24,7 +24,8 @@ package struct XapianBatch: Sendable {
     guard terms.allSatisfy(XapianLimits.isStorable), positioned.allSatisfy(XapianLimits.isStorable) else {
       throw XapianError(.badTerm, sequence: sequence)
     }
-    try reserve(33 + terms.lazy.map { $0.count + 1 }.reduce(0, +) + positioned.lazy.map { $0.count + 1 }.reduce(0, +))
+    try reserve(
+      33 + terms.lazy.map { $0.count + 1 }.reduce(0, +) + positioned.lazy.map { $0.count + 1 }.reduce(0, +))
     bytes.append(1)
     append(XapianLimits.document(sequence))
     append(conversation)

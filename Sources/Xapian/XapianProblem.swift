@@ -32,7 +32,8 @@ package struct XapianProblem: Hashable, Sendable {
     try unsafe XapianError.check { unsafe cx_check(directory, &problems, &count, $0) }
     return problems.prefix(count).map { problem in
       XapianProblem(
-        kind: Kind(rawValue: problem.kind)!, count: Int(problem.count), first: problem.first == 0 ? nil : problem.first)
+        kind: Kind(rawValue: problem.kind)!, count: Int(problem.count),
+        first: problem.first == 0 ? nil : problem.first)
     }
   }
 }

@@ -87,7 +87,8 @@ extension XapianPage {
   fileprivate init(_ page: cx_page) {
     let stored = unsafe UnsafeBufferPointer(start: page.hits, count: page.count)
     hits = unsafe stored.map { hit in
-      Hit(conversation: hit.conversation, sender: hit.sender, createdAt: hit.created_at, sequence: hit.sequence)
+      Hit(
+        conversation: hit.conversation, sender: hit.sender, createdAt: hit.created_at, sequence: hit.sequence)
     }
     matches = unsafe Int(page.matches)
     isExact = unsafe page.exact

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Catalog
 import Foundation
 import Governance
 import KeyVault
@@ -56,7 +57,8 @@ struct AccessTokenCommand: AsyncParsableCommand {
         let tenant = try await application.tenant(tenancy.tenant)
         let tokens = AccessTokens(signer: application.vault.signingKey("access-token"), sharedSecret: nil)
         return try tokens.make(
-          Principal(subject: subject ?? NSUserName(), tenant: tenant.name, roles: Set(known)), ttlSeconds: seconds,
+          Principal(subject: subject ?? NSUserName(), tenant: tenant.name, roles: Set(known)),
+          ttlSeconds: seconds,
           at: Application.clock())
       }
       try common.output.value(

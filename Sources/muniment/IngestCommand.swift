@@ -69,14 +69,19 @@ struct IngestCommand: AsyncParsableCommand {
         }
       }
       let seconds = watch.rounded
-      if !noIndex {
-        _ = try await application.indexer.catchUp { meter.update("index", count: $0.applied) }
-      }
+      if !noIndex { try await index(application, meter) }
       meter.finish()
       try report(result, seconds: seconds)
       return result.setAsideCount > 0
     }
     if partial { throw ExitStatus.doneInPart }
+  }
+
+  private func index(_ application: Application, _ meter: ProgressMeter) async throws {
+    guard try await application.followFeed(progress: { meter.update("index", count: $0.applied) }) else {
+      common.output.note("another process is writing to the search index; next: muniment index catch-up")
+      return
+    }
   }
 
   private func decoderFormat() throws -> BatchDecoder.Format {

@@ -47,7 +47,8 @@ struct JobCommand: AsyncParsableCommand {
   }
 
   struct List: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "The jobs, and how each ended last.")
+    static let configuration = CommandConfiguration(
+      commandName: "list", abstract: "The jobs, and how each ended last.")
     @OptionGroup var common: CommonOptions
 
     private struct Listed: Encodable {

@@ -166,7 +166,7 @@ struct RetentionCommand: AsyncParsableCommand {
       let problem = try await Application.with(try common.settings()) { application in
         let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
         let run = try await service.apply(dryRun: dryRun, actor: actor.name)
-        if !dryRun { _ = try await application.indexer.catchUp() }
+        if !dryRun { _ = try await application.followFeed() }
         try common.output.value(
           Report(
             due: run.due, deleted: run.deleted, held: run.held, pending: run.pending, kept: run.kept,

@@ -31,7 +31,8 @@ struct ServeCommand: AsyncParsableCommand {
       let logger = Logger(label: "muniment") { JSONLogHandler(label: $0) }
       try await application.serve(host: host, port: port, version: Version.text, logger: logger) { port in
         try? output.value(
-          Listening(host: host, port: port), text: "muniment \(Version.text) listens on http://\(host):\(port)")
+          Listening(host: host, port: port),
+          text: "muniment \(Version.text) listens on http://\(host):\(port)")
       }
     }
   }

@@ -4,11 +4,13 @@ import JobQueue
 import Model
 import Postgres
 import Runtime
+import Search
 import Server
 
 struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "Versions, lag of the index, what is archived, jobs, and problems with their next step.",
+    commandName: "status",
+    abstract: "Versions, lag of the index, what is archived, jobs, and problems with their next step.",
     discussion: "Works with and without `serve` running.")
   @OptionGroup var common: CommonOptions
 

@@ -146,7 +146,7 @@ struct DecisionModelTests {
       let person = hold.custodians.isEmpty || !Set(hold.custodians).isDisjoint(with: [author, colleague])
       let place = hold.conversations.isEmpty || hold.conversations.contains(room)
       let early = hold.from.map { sent < $0 } ?? false
-      let late = hold.to.map { sent > $0 } ?? false
+      let late = hold.to.map { sent >= $0 } ?? false
       return !released && person && place && !early && !late
     }.map(\.id)
   }

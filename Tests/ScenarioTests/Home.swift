@@ -74,6 +74,15 @@ final class Home {
     return last
   }
 
+  /// Kills this home's database server without warning.
+  func killServer(afterSeconds seconds: Double) throws {
+    usleep(UInt32(seconds * 1_000_000))
+    let lines = try? String(contentsOfFile: path + "/postgres/postmaster.pid", encoding: .utf8).split(separator: "\n")
+    // Without a server there is nothing to kill: it is being started.
+    guard let pid = lines?.first.flatMap({ pid_t($0) }), pid > 1 else { return }
+    kill(pid, SIGKILL)
+  }
+
   /// One number out of the catalogue.
   func count(_ sql: String) throws -> Int {
     let lines = try String(contentsOfFile: path + "/postgres/postmaster.pid", encoding: .utf8)

@@ -31,6 +31,24 @@ extension Scenarios {
       try home.expectIndexEqualsRebuilt()
     }
 
+    @Test("a database server killed under an ingest costs nothing but another try")
+    func serverKilled() throws {
+      var random = SeededGenerator("server killed")
+      let (home, corpus) = (try Home(), Self.corpus)
+      let source = try corpus.write(files: 12)
+      defer { try? FileManager.default.removeItem(atPath: source) }
+      for _ in 0..<(Self.kills / 2) {
+        let run = try home.start(["ingest", source, "--json"])
+        try home.killServer(afterSeconds: home.startSeconds * Double.random(in: 0.2...3, using: &random))
+        let outcome = try run.finish()
+        #expect(outcome.status == 0 || outcome.status == 75, "\(outcome.failure)")
+      }
+      try home.done(["ingest", source])
+      #expect(try home.count("SELECT count(*) FROM message") == corpus.lines.count)
+      try home.expect(corpus)
+      try home.expectIndexEqualsRebuilt()
+    }
+
     @Test("an index killed while it catches up ends as one that was built in peace")
     func catchUpKilled() throws {
       var random = SeededGenerator("catch-up killed")
@@ -73,11 +91,12 @@ extension Scenarios {
       let source = try corpus.write()
       defer { try? FileManager.default.removeItem(atPath: source) }
       let cutoff = corpus.lines[corpus.lines.count / 8].createdAt
-      try home.done(["ingest", source])
-      try home.done(["archive", "run", "--before", cutoff])
       let subject = corpus.prolific
+      // Asked for before anything of theirs came: nothing but their id leads to them.
       let id = try #require(
         try home.done(["erase", "request", "--subject", subject, "--reason", "wish"]).object["id"]?.text)
+      try home.done(["ingest", source])
+      try home.done(["archive", "run", "--before", cutoff])
       try home.done(["erase", "plan", id])
       try home.done(["erase", "approve", id])
       let kept = try home.histories(of: corpus, except: subject).mapValues { messages in

@@ -133,7 +133,7 @@ extension Scenarios {
         #expect(found.ids == ["m1"] && found.upper == 1)
         #expect(found.hits.first?["body"]?["plain"]?.text == "budget of the other house")
         #expect(try home.history("c-late", as: "bob", other).count == 1)
-        #expect(try home.search("budget", as: "bob").ids.count == 9)
+        #expect(try home.search("budget", as: "bob").ids.count == 8)
         #expect(try home.search("house", as: "ann").ids.isEmpty)
         try home.done(["archive", "run", "--older-than", "0d"])
       }
@@ -146,7 +146,9 @@ extension Scenarios {
       _ = try feed(home, Array(Self.events.prefix(10)))
       let huge = #"{"type":"message.created","message_id":"big","pad":"\#(String(repeating: "x", count: 1_050_000))"}"#
       let lines = [
-        Self.message(1, "budget rewritten behind the back"), Self.message(9, "budget item number 9"), #"{"type":"message.cre"#,
+        // With an id of its own: refused, it must not count as seen when it is tried again.
+        Self.message(1, "budget rewritten behind the back")
+          .replacingOccurrences(of: #"{"type""#, with: #"{"event_id":"e-1","type""#), Self.message(9, "budget item number 9"), #"{"type":"message.cre"#,
         #"{"type":"weather.changed","at":1}"#, huge, "\u{1}", #"{"type":"message.created","message_id":"m77"}"#,
         Self.message(10, "budget item number 10"),
       ]

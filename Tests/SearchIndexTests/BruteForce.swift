@@ -37,7 +37,9 @@ extension IndexQuery {
     switch scope {
     case .everything(let term): guard document.terms.contains(term) else { return false }
     case .windows(let windows):
-      guard windows[document.conversation, default: []].contains(where: { $0.from <= time && time < $0.until }) else {
+      guard
+        windows[document.conversation, default: []].contains(where: { $0.from <= time && time < $0.until })
+      else {
         return false
       }
     }
@@ -77,7 +79,8 @@ extension IndexDocument {
   fileprivate func hasNear(_ words: [[UInt8]], _ within: Int) -> Bool {
     positioned.indices.contains { left in
       positioned[left] == words[0]
-        && positioned.indices.contains { right in positioned[right] == words[1] && abs(left - right) <= within }
+        && positioned.indices.contains { right in positioned[right] == words[1] && abs(left - right) <= within
+        }
     }
   }
 }

@@ -80,7 +80,9 @@ struct Random: RandomNumberGenerator {
 /// What documents are made of in these tests: few values of everything, so that all of it collides.
 enum Sample {
   static let tenant = TenantID(rawValue: 7)
-  static let words = ["ab", "abc", "abd", "b", "ba", "bab", "c", "ca", "d", "déjà", "e"].map { Array($0.utf8) }
+  static let words = ["ab", "abc", "abd", "b", "ba", "bab", "c", "ca", "d", "déjà", "e"].map {
+    Array($0.utf8)
+  }
   static let flags = ["link", "file"]
   static let conversations = (1...6).map { ConversationID(rawValue: Int64($0) &* 0x1234_5678_9ABC_DEF1) }
   static let senders = (1...4).map { SubjectID(rawValue: Int64($0) &* 0x0FED_CBA9_8765_4321) }

@@ -34,11 +34,13 @@ struct CrashTests {
     await reader.close()
     let index = try SearchIndex(directory: path, groups: 1)
     let expected = (1...max(position, 1)).filter { $0 <= position && ($0 % 10 != 5 || $0 + 5 > position) }
-    let page = try await index.search(Sample.query(.term(Sample.word("ab")), limit: 10_000))
-    #expect(page.sequences == expected.reversed())
     #expect(try await index.documentCount(group: 0) == expected.count)
-    let edited = try await index.search(Sample.query(.term(Sample.word("d")), limit: 10_000))
-    #expect(edited.sequences == expected.filter { $0 < position }.reversed())
+    // A deletion hides its message before it is committed; the next step commits it.
+    let hidden = (position + 1) % 10 == 0 ? position - 4 : 0
+    let found = try await index.search(Sample.query(.term(Sample.word("ab")), limit: 10_000)).sequences
+    let edited = try await index.search(Sample.query(.term(Sample.word("d")), limit: 10_000)).sequences
+    #expect(found.filter { $0 != hidden } == expected.filter { $0 != hidden }.reversed())
+    #expect(edited.filter { $0 != hidden } == expected.filter { $0 != hidden && $0 < position }.reversed())
     // The next step applies, and opening for it has swept what was left of a purge.
     try await index.apply(step(position + 1), group: 0, upTo: position + 1)
     #expect(Scratch.names(in: path + "/group-00").filter { $0.hasPrefix("generation") }.count == 1)
@@ -90,7 +92,8 @@ struct CrashTests {
   }
 
   enum Damage: CaseIterable {
-    case noSidecar, shortSidecar, sidecarMagic, sidecarRecord, noPostlist, shortPostlist, noVersion, currentText
+    case noSidecar, shortSidecar, sidecarMagic, sidecarRecord, noPostlist, shortPostlist, noVersion,
+      currentText
     case currentMissingTarget
   }
 
@@ -114,7 +117,8 @@ struct CrashTests {
     }
   }
 
-  @Test("a damaged group says so and what to do, and a reset makes it usable again", arguments: Damage.allCases)
+  @Test(
+    "a damaged group says so and what to do, and a reset makes it usable again", arguments: Damage.allCases)
   func damaged(damage: Damage) async throws {
     let scratch = Scratch()
     let index = try SearchIndex(directory: scratch.path, groups: 1)
@@ -126,7 +130,8 @@ struct CrashTests {
 
     let again = try SearchIndex(directory: scratch.path, groups: 1)
     let problems = try await again.check()
-    #expect(problems.count == 1 && problems.allSatisfy { $0.group == 0 && $0.nextStep.contains("index rebuild") })
+    #expect(
+      problems.count == 1 && problems.allSatisfy { $0.group == 0 && $0.nextStep.contains("index rebuild") })
     // A single record is only found by looking at all of them.
     if damage != .sidecarRecord {
       do {

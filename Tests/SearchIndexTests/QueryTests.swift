@@ -26,18 +26,20 @@ struct QueryTests {
     try await only.apply([.put(bare(2, ["e"], "d")), .put(bare(3, [], "e d"))], group: 0, upTo: 2)
     #expect(try await only.search(phrase).sequences == [3])
     #expect(
-      try await only.search(Sample.query(.near([Sample.word("d"), Sample.word("e")], within: 1_000))).sequences == [3])
+      try await only.search(Sample.query(.near([Sample.word("d"), Sample.word("e")], within: 1_000)))
+        .sequences == [3])
     await only.close()
   }
 
   @Test("a prefix of a thousand words is answered, of one more refused")
   func broad() async throws {
     let word = { (number: Int) in Sample.word("ab" + String(number)) }
-    let index = try await filled((1...1_000).map { number in
-      var document = Sample.message(Int64(number), "")
-      document.terms.append(word(number))
-      return document
-    })
+    let index = try await filled(
+      (1...1_000).map { number in
+        var document = Sample.message(Int64(number), "")
+        document.terms.append(word(number))
+        return document
+      })
     #expect(try await index.search(Sample.query(.prefix(Sample.word("ab")))).matches == 1_000)
     var more = Sample.message(1_001, "")
     more.terms.append(word(1_001))
@@ -112,11 +114,12 @@ struct QueryTests {
 
   @Test("members of thousands of conversations see exactly theirs")
   func manyConversations() async throws {
-    let index = try await filled((Int64(1)...300).map { number in
-      var document = Sample.message(number, "ab")
-      document.conversation = ConversationID(rawValue: number)
-      return document
-    })
+    let index = try await filled(
+      (Int64(1)...300).map { number in
+        var document = Sample.message(number, "ab")
+        document.conversation = ConversationID(rawValue: number)
+        return document
+      })
     let always = [ReadWindow(from: .earliest, until: .latest)]
     for count in [0, 1, 32, 33, 5_000] {
       // Every second one of the 300, then others.
@@ -124,7 +127,8 @@ struct QueryTests {
       let scope = ReadScope.windows(Dictionary(uniqueKeysWithValues: ids.map { ($0, always) }))
       let page = try await index.search(Sample.query(.term(Sample.word("ab")), scope: scope, limit: 1_000))
       #expect(page.matches == min(count, 150))
-      #expect(page.hits.allSatisfy { $0.conversation.rawValue % 2 == 0 && $0.conversation.rawValue <= count * 2 })
+      #expect(
+        page.hits.allSatisfy { $0.conversation.rawValue % 2 == 0 && $0.conversation.rawValue <= count * 2 })
     }
     await index.close()
   }

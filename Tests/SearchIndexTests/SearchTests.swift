@@ -17,7 +17,9 @@ struct SearchTests {
           if old > 0, random.chance(10) { return .delete(sequence: old) }
           if let known = oracle.documents[group]?[old], random.chance(20) {
             var edited = Sample.document(old, &random, seconds: 0)
-            (edited.conversation, edited.sender, edited.createdAt) = (known.conversation, known.sender, known.createdAt)
+            (edited.conversation, edited.sender, edited.createdAt) = (
+              known.conversation, known.sender, known.createdAt
+            )
             return .put(edited)
           }
           last += 1
@@ -40,7 +42,8 @@ struct SearchTests {
       let left = random.below(Sample.words.count)
       let right = (left + 1 + random.below(Sample.words.count - 1)) % Sample.words.count
       return .near([left, right].map { Sample.word(Sample.words[$0]) }, within: 1 + random.below(3))
-    case 6: return random.chance(80) ? .prefix(Sample.word(["a", "ab", "b", "x"][random.below(4)])) : .everything
+    case 6:
+      return random.chance(80) ? .prefix(Sample.word(["a", "ab", "b", "x"][random.below(4)])) : .everything
     case 7, 8: return .all((0..<random.below(4)).map { _ in tree(&random, depth: depth - 1) })
     case 9, 10: return .any((0..<random.below(4)).map { _ in tree(&random, depth: depth - 1) })
     default: return .not(tree(&random, depth: depth - 1))

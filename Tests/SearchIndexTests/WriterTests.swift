@@ -6,7 +6,9 @@ import Testing
 struct WriterTests {
   let scratch = Scratch()
 
-  func open(groups: Int = 1) throws -> SearchIndex { try SearchIndex(directory: scratch.path, groups: groups) }
+  func open(groups: Int = 1) throws -> SearchIndex {
+    try SearchIndex(directory: scratch.path, groups: groups)
+  }
 
   static func code(_ expected: SearchIndexError.Code, _ body: () async throws -> Void) async {
     do {
@@ -37,7 +39,8 @@ struct WriterTests {
       (1...3).map { .put(Sample.message($0, "ab c")) } + [.delete(sequence: 99)], group: 0, upTo: 4)
     try await index.apply([.put(Sample.message(2, "d e")), .delete(sequence: 3)], group: 0, upTo: 6)
     #expect(try await index.search(Sample.query(.term(Sample.word("ab")))).sequences == [1])
-    #expect(try await index.search(Sample.query(.phrase([Sample.word("d"), Sample.word("e")]))).sequences == [2])
+    #expect(
+      try await index.search(Sample.query(.phrase([Sample.word("d"), Sample.word("e")]))).sequences == [2])
     #expect(try await index.documentCount(group: 0) == 2)
     #expect(try await index.position(group: 0) == 6)
     #expect(try await index.check() == [])
@@ -51,7 +54,8 @@ struct WriterTests {
     #expect(try await index.apply([.delete(sequence: 1)], group: 0, upTo: 5) == false)
     #expect(try await index.apply([.delete(sequence: 1)], group: 0, upTo: 4) == false)
     #expect(try await index.documentCount(group: 0) == 1)
-    #expect(try await index.apply([.put(Sample.message(1, "ab")), .put(Sample.message(2, "b"))], group: 0, upTo: 6))
+    #expect(
+      try await index.apply([.put(Sample.message(1, "ab")), .put(Sample.message(2, "b"))], group: 0, upTo: 6))
     #expect(try await index.documentCount(group: 0) == 2)
     await index.close()
   }
@@ -73,7 +77,8 @@ struct WriterTests {
     "a term Xapian cannot store is refused with its document, and the index stays as it was",
     arguments: [
       [], [UInt8](repeating: 0x61, count: 201), [UInt8](repeating: 0, count: 123),
-      [UInt8](repeating: 0x61, count: 190) + [UInt8](repeating: 0, count: 10) + [UInt8](repeating: 0x62, count: 60),
+      [UInt8](repeating: 0x61, count: 190) + [UInt8](repeating: 0, count: 10)
+        + [UInt8](repeating: 0x62, count: 60),
     ])
   func poison(term: [UInt8]) async throws {
     let index = try open()
@@ -83,7 +88,8 @@ struct WriterTests {
       var bad = Sample.message(3, "ab")
       if isPositioned { bad.positioned.append(term) } else { bad.terms.append(term) }
       do {
-        try await index.apply([.put(Sample.message(2, "ab")), .put(bad), .delete(sequence: 1)], group: 0, upTo: 4)
+        try await index.apply(
+          [.put(Sample.message(2, "ab")), .put(bad), .delete(sequence: 1)], group: 0, upTo: 4)
         Issue.record("expected bad_term")
       } catch let error as SearchIndexError {
         #expect(error.code == .badTerm)
@@ -112,7 +118,9 @@ struct WriterTests {
   func ranges() async throws {
     let index = try open()
     for sequence in [Int64(0), -1, 1 << 31, .max] {
-      await Self.code(.badBatch) { try await index.apply([.put(Sample.message(sequence, "ab", seconds: 0))], group: 0, upTo: 1) }
+      await Self.code(.badBatch) {
+        try await index.apply([.put(Sample.message(sequence, "ab", seconds: 0))], group: 0, upTo: 1)
+      }
       await Self.code(.badBatch) { try await index.apply([.delete(sequence: sequence)], group: 0, upTo: 1) }
     }
     var late = Sample.message(1, "ab")

@@ -34,7 +34,8 @@ struct AuthorizationTests {
 
   @Test("A tenant that does not exist gets no data", arguments: guarded)
   func unknownTenant(_ route: RouteSummary) async throws {
-    guard let roles = route.roles, !roles.contains(.operator_), !route.path.contains("audit/checkpoint") else { return }
+    guard let roles = route.roles, !roles.contains(.operator_), !route.path.contains("audit/checkpoint")
+    else { return }
     let house = try await ServedHouse.shared
     let answer = try await house.ask(
       route.method, path(route), token: try house.token(roles, tenant: "nobody"),
@@ -56,7 +57,9 @@ struct AuthorizationTests {
 
   private static func part(_ json: String) -> String { Array(json.utf8).base64(.urlSafe) }
 
-  private static func hs256(_ header: String, _ claims: String, key: String = ServedHouse.sharedSecret) -> String {
+  private static func hs256(_ header: String, _ claims: String, key: String = ServedHouse.sharedSecret)
+    -> String
+  {
     let signed = "\(part(header)).\(part(claims))"
     let mac = HMACSHA256.authenticate(Array(signed.utf8), key: SecretBytes(Array(key.utf8)))
     return "\(signed).\(mac.base64(.urlSafe))"
@@ -82,9 +85,15 @@ struct AuthorizationTests {
     ("no expiry", hs256(#"{"alg":"HS256"}"#, #"{"sub":"o","tenant":"acme","roles":["operator"]}"#)),
     (
       "not yet valid",
-      hs256(#"{"alg":"HS256"}"#, #"{"sub":"o","tenant":"acme","roles":["operator"],"exp":99999999999,"nbf":99999999998}"#)
+      hs256(
+        #"{"alg":"HS256"}"#,
+        #"{"sub":"o","tenant":"acme","roles":["operator"],"exp":99999999999,"nbf":99999999998}"#)
     ),
-    ("an unknown role", hs256(#"{"alg":"HS256"}"#, #"{"sub":"o","tenant":"acme","roles":["operator","root"],"exp":99999999999}"#)),
+    (
+      "an unknown role",
+      hs256(
+        #"{"alg":"HS256"}"#, #"{"sub":"o","tenant":"acme","roles":["operator","root"],"exp":99999999999}"#)
+    ),
     ("two parts", "a.b"), ("nothing", ""), ("not base64", "!.!.!"),
   ]
 

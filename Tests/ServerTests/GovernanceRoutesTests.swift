@@ -25,11 +25,14 @@ struct GovernanceRoutesTests {
     #expect(first.header("Location") == "/v1/holds/\(id)")
     let coverage = try await house.ask("GET", "/v1/holds/\(id)/coverage", token: token)
     #expect(coverage.json["kept"] as? Int == 1)
-    let foreign = try await house.ask("GET", "/v1/holds/\(id)", token: try house.token([.compliance], tenant: "other"))
+    let foreign = try await house.ask(
+      "GET", "/v1/holds/\(id)", token: try house.token([.compliance], tenant: "other"))
     #expect(foreign.status == 404)
-    let released = try await house.ask("POST", "/v1/holds/\(id)/release", token: token, json: #"{"reason":"settled"}"#)
+    let released = try await house.ask(
+      "POST", "/v1/holds/\(id)/release", token: token, json: #"{"reason":"settled"}"#)
     #expect(released.json["active"] as? Bool == false)
-    let twice = try await house.ask("POST", "/v1/holds/\(id)/release", token: token, json: #"{"reason":"settled"}"#)
+    let twice = try await house.ask(
+      "POST", "/v1/holds/\(id)/release", token: token, json: #"{"reason":"settled"}"#)
     #expect(twice.status == 409)
   }
 
@@ -38,7 +41,8 @@ struct GovernanceRoutesTests {
     let house = try await ServedHouse.shared
     _ = try await house.deliver("policed", texts: ["Old news"])
     let token = try house.token([.admin], as: "admin")
-    let document = #"{"policies":[{"name":"long","scope":{"conversation":"policed"},"delete_after":"36500d"}]}"#
+    let document =
+      #"{"policies":[{"name":"long","scope":{"conversation":"policed"},"delete_after":"36500d"}]}"#
     let preview = try await house.ask("POST", "/v1/retention/preview", token: token, json: document)
     #expect(preview.status == 200, "\(preview.text)")
     let set = try await house.ask("PUT", "/v1/retention/policies", token: token, json: document)
@@ -109,7 +113,8 @@ struct GovernanceRoutesTests {
       json: #"{"matter":"M-9","reason":"case","custodians":["suspect"]}"#)
     let holdID = try #require(hold.json["id"] as? String)
     let dpo = try house.token([.dpo], as: "dpo")
-    let made = try await house.ask("POST", "/v1/erasures", token: dpo, json: #"{"subject_id":"suspect","reason":"asked"}"#)
+    let made = try await house.ask(
+      "POST", "/v1/erasures", token: dpo, json: #"{"subject_id":"suspect","reason":"asked"}"#)
     let id = try #require(made.json["id"] as? String)
     let path = "/v1/erasures/\(id)/approve"
     let blind = try await house.ask("POST", path, token: try house.token([.approver], as: "second"))
@@ -120,11 +125,14 @@ struct GovernanceRoutesTests {
     #expect(told.json["holds"] as? [String] == [holdID])
   }
 
-  @Test("The audit log tells its tenant's entries, with proofs, and a look of compliance is in it without the query")
+  @Test(
+    "The audit log tells its tenant's entries, with proofs, and a look of compliance is in it without the query"
+  )
   func audit() async throws {
     let house = try await ServedHouse.shared
     _ = try await house.ask(
-      "POST", "/v1/search", token: try house.token([.compliance], as: "counsel"), json: #"{"query":"xylophone"}"#)
+      "POST", "/v1/search", token: try house.token([.compliance], as: "counsel"),
+      json: #"{"query":"xylophone"}"#)
     let token = try house.token([.auditor], as: "auditor")
     let entries = try await house.ask("GET", "/v1/audit/entries?limit=1000", token: token)
     #expect(entries.status == 200)
@@ -141,7 +149,8 @@ struct GovernanceRoutesTests {
     }
     let checkpoint = try await house.ask("GET", "/v1/audit/checkpoint", token: token)
     #expect(checkpoint.text.hasPrefix("muniment/audit\n"))
-    let other = try await house.ask("GET", "/v1/audit/proof/\(index)", token: try house.token([.auditor], tenant: "other"))
+    let other = try await house.ask(
+      "GET", "/v1/audit/proof/\(index)", token: try house.token([.auditor], tenant: "other"))
     #expect(other.status == 404)
     #expect(try await house.ask("GET", "/v1/audit/tile/0/000.p/1", token: token).body.count == 32)
     #expect(try await house.ask("GET", "/v1/audit/tile/0/999", token: token).status == 404)
@@ -155,7 +164,9 @@ struct GovernanceRoutesTests {
     #expect(started.status == 202, "\(started.text)")
     let path = try #require(started.header("Location"))
     var state = "running"
-    while state == "running" { state = try await house.ask("GET", path, token: token).json["state"] as? String ?? "none" }
+    while state == "running" {
+      state = try await house.ask("GET", path, token: token).json["state"] as? String ?? "none"
+    }
     #expect(state == "completed")
     let unknown = try await house.ask("POST", "/v1/jobs/sweep/runs", token: token)
     #expect(unknown.code == "unknown_job")

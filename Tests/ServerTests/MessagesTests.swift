@@ -18,17 +18,20 @@ struct MessagesTests {
   @Test("What was delivered is read and found as the flow itself answers")
   func roundTrip() async throws {
     let house = try await ServedHouse.shared
-    let delivered = try await house.deliver("round", texts: ["Budget is approved", "Lunch at noon", "Budget again"])
+    let delivered = try await house.deliver(
+      "round", texts: ["Budget is approved", "Lunch at noon", "Budget again"])
     #expect(delivered.status == 200, "\(delivered.text)")
     #expect(delivered.json["accepted"] as? Int == 6)
-    let again = try await house.deliver("round", texts: ["Budget is approved", "Lunch at noon", "Budget again"])
+    let again = try await house.deliver(
+      "round", texts: ["Budget is approved", "Lunch at noon", "Budget again"])
     #expect(again.json["duplicates"] as? Int == 6 || again.json["accepted"] as? Int ?? 6 <= 3)
     try await house.application.indexer.catchUpWhenFree()
     let directory = house.application.directory(try await house.application.tenant("acme"))
     let reader = try await directory.subject("robin")
     let subject = try #require(reader)
 
-    let history = try await house.ask("GET", "/v1/conversations/round/messages?limit=2", token: try house.token([.member]))
+    let history = try await house.ask(
+      "GET", "/v1/conversations/round/messages?limit=2", token: try house.token([.member]))
     let page = try await house.application.conversationHistory(directory)
       .page("round", reader: .member(subject), anchor: .newest, limit: 2)
     #expect(history.text == (try encoded(page)))
@@ -38,13 +41,15 @@ struct MessagesTests {
     #expect((older.json["messages"] as? [Any])?.count == 1)
 
     let found = try await house.ask(
-      "POST", "/v1/search", token: try house.token([.member]), json: #"{"query":"budget","conversation_ids":["round"]}"#)
+      "POST", "/v1/search", token: try house.token([.member]),
+      json: #"{"query":"budget","conversation_ids":["round"]}"#)
     var request = try SearchRequest(ParsedQuery("budget in:round"))
     request.limit = 50
     let reply = try await house.application.search(directory).search(request, reader: .member(subject))
     #expect(reply.hits.count == 2)
     #expect(found.text == (try encoded(reply)))
-    let got = try await house.ask("GET", "/v1/search/messages?q=budget%20in:round", token: try house.token([.member]))
+    let got = try await house.ask(
+      "GET", "/v1/search/messages?q=budget%20in:round", token: try house.token([.member]))
     #expect(got.text == found.text)
   }
 
@@ -79,7 +84,8 @@ struct MessagesTests {
       "POST", "/v1/search", token: try house.token([.member], as: "eve"), json: #"{"query":"nobody"}"#)
     #expect((found.json["hits"] as? [Any])?.isEmpty == true)
     let other = try await house.ask(
-      "POST", "/v1/search", token: try house.token([.compliance], tenant: "other"), json: #"{"query":"nobody"}"#)
+      "POST", "/v1/search", token: try house.token([.compliance], tenant: "other"),
+      json: #"{"query":"nobody"}"#)
     #expect((other.json["hits"] as? [Any])?.isEmpty == true)
     let list = try await house.ask("GET", "/v1/conversations", token: try house.token([.member], as: "eve"))
     #expect((list.json["conversations"] as? [Any])?.isEmpty == true)
@@ -96,7 +102,9 @@ struct MessagesTests {
       let page = try await house.ask(
         "GET", "/v1/conversations?limit=1\(cursor.map { "&cursor=\($0)" } ?? "")", token: token)
       #expect(page.status == 200)
-      for row in page.json["conversations"] as? [[String: Any]] ?? [] { seen.insert(row["conversation_id"] as? String ?? "") }
+      for row in page.json["conversations"] as? [[String: Any]] ?? [] {
+        seen.insert(row["conversation_id"] as? String ?? "")
+      }
       cursor = page.json["next_cursor"] as? String
     } while cursor != nil
     #expect(seen.isSuperset(of: ["list-one", "list-two"]))
@@ -118,16 +126,19 @@ struct MessagesTests {
     #expect(tooLarge.code == "body_too_large")
   }
 
-  @Test("A refusal is a problem document with a stable code", arguments: [
-    ("POST", "/v1/search", #"{"query":"(a"}"#, 400, "bad_query"),
-    ("POST", "/v1/search", #"{"query":"a","cursor":"?"}"#, 400, "bad_cursor"),
-    ("POST", "/v1/search", #"{"query":"a","limit":201}"#, 400, "bad_query"),
-    ("POST", "/v1/search", #"{"query":"a","sort":"relevance"}"#, 400, "unsupported"),
-    ("POST", "/v1/search", "no json", 400, "bad_query"),
-    ("GET", "/v1/conversations/x/messages?limit=0", "", 400, "bad_request"),
-    ("GET", "/v1/search/messages?q=a&limit=many", "", 400, "bad_request"),
-  ])
-  func problems(_ method: String, _ path: String, _ body: String, _ status: Int, _ code: String) async throws {
+  @Test(
+    "A refusal is a problem document with a stable code",
+    arguments: [
+      ("POST", "/v1/search", #"{"query":"(a"}"#, 400, "bad_query"),
+      ("POST", "/v1/search", #"{"query":"a","cursor":"?"}"#, 400, "bad_cursor"),
+      ("POST", "/v1/search", #"{"query":"a","limit":201}"#, 400, "bad_query"),
+      ("POST", "/v1/search", #"{"query":"a","sort":"relevance"}"#, 400, "unsupported"),
+      ("POST", "/v1/search", "no json", 400, "bad_query"),
+      ("GET", "/v1/conversations/x/messages?limit=0", "", 400, "bad_request"),
+      ("GET", "/v1/search/messages?q=a&limit=many", "", 400, "bad_request"),
+    ])
+  func problems(_ method: String, _ path: String, _ body: String, _ status: Int, _ code: String) async throws
+  {
     let house = try await ServedHouse.shared
     let answer =
       method == "GET"
@@ -143,7 +154,8 @@ struct MessagesTests {
   func encodings() async throws {
     let house = try await ServedHouse.shared
     let token = try house.token([.ingest], as: "chat")
-    let unknown = try await house.ask("POST", "/v1/events", token: token, json: "x", headers: ["Content-Encoding": "br"])
+    let unknown = try await house.ask(
+      "POST", "/v1/events", token: token, json: "x", headers: ["Content-Encoding": "br"])
     #expect(unknown.status == 415)
     for encoding in ["gzip", "zstd"] {
       let broken = try await house.ask(

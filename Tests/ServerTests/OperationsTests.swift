@@ -35,7 +35,9 @@ struct OperationsTests {
     let token = try house.token([.ingest], as: "chat")
     let body = (0..<2_000).map { #"{"type":"user.upserted","subject_id":"s\#($0)"}"# }.joined(separator: "\n")
     async let answer = house.ask("POST", "/v1/events", token: token, json: body)
-    while try await house.ask("GET", "/metrics").text.contains("outcome=\"accepted\"} 0") { await Task.yield() }
+    while try await house.ask("GET", "/metrics").text.contains("outcome=\"accepted\"} 0") {
+      await Task.yield()
+    }
     await house.group.triggerGracefulShutdown()
     #expect(try await answer.status == 200)
     try await house.running.value
@@ -46,7 +48,9 @@ struct OperationsTests {
   @Test("A caller over the rate waits, and another one does not")
   func rate() {
     let limiter = RequestLimiter(requestsPerSecond: 2)
-    let (one, two) = (RequestLimiter.Caller(tenant: "t", subject: "a"), RequestLimiter.Caller(tenant: "t", subject: "b"))
+    let (one, two) = (
+      RequestLimiter.Caller(tenant: "t", subject: "a"), RequestLimiter.Caller(tenant: "t", subject: "b")
+    )
     let now = ContinuousClock.now
     #expect(limiter.take(one, at: now) == nil)
     #expect(limiter.take(one, at: now) == nil)
@@ -65,7 +69,8 @@ struct OperationsTests {
     splitter.finish()
     let taken = splitter.take(10)
     #expect(taken.map(\.number) == [1, 2, 4, 6])
-    #expect(taken.map { $0.bytes.map { String(decoding: $0, as: UTF8.self) } } == ["abcd", nil, "ab", "last"])
+    #expect(
+      taken.map { $0.bytes.map { String(decoding: $0, as: UTF8.self) } } == ["abcd", nil, "ab", "last"])
     #expect(splitter.bytesHeld == 0)
   }
 
@@ -89,7 +94,9 @@ struct OperationsTests {
   @Test("Every job has its definition, and every definition its job")
   func definitions() throws {
     let root = TestDatabase.schema.split(separator: "/").dropLast(2).map { "/\($0)" }.joined()
-    let files = try FileManager.default.contentsOfDirectory(atPath: root + "/Jobs").filter { $0.hasSuffix(".json") }
+    let files = try FileManager.default.contentsOfDirectory(atPath: root + "/Jobs").filter {
+      $0.hasSuffix(".json")
+    }
     #expect(Set(files) == Set(Job.allCases.map { $0.rawValue + ".json" }))
   }
 
@@ -107,7 +114,9 @@ struct OperationsTests {
       }
     }
     let real = Dictionary(
-      uniqueKeysWithValues: APIServer.routes.map { ("\($0.method) \($0.path)", Set(($0.roles ?? []).map(\.rawValue))) })
+      uniqueKeysWithValues: APIServer.routes.map {
+        ("\($0.method) \($0.path)", Set(($0.roles ?? []).map(\.rawValue)))
+      })
     #expect(described == real)
   }
 }

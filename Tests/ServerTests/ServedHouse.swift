@@ -25,20 +25,29 @@ final class ServedHouse: Sendable {
 
   static let sharedSecret = "a secret of the tests, longer than 32 bytes"
 
-  static func open() async throws -> ServedHouse {
+  /// A home with two tenants that nobody serves.
+  static func openHome() async throws -> Application {
     let database = try await TestDatabase.make()
     let home = try TestDatabase.temporaryHome()
-    let yaml = "schedule: {nightly: \"off\"}\nserver: {body_bytes: 1048576, requests_per_second: 100000}\nindex: {groups: 2}\n"
+    let yaml =
+      "schedule: {nightly: \"off\"}\nserver: {body_bytes: 1048576, requests_per_second: 100000}\nindex: {groups: 2}\n"
     try yaml.write(toFile: home + "/muniment.yaml", atomically: true, encoding: .utf8)
     let settings = try Settings(
-      home: home, environment: ["MUNIMENT_DATABASE_URL": database.conninfo, "MUNIMENT_JWT_SECRET": sharedSecret])
+      home: home,
+      environment: ["MUNIMENT_DATABASE_URL": database.conninfo, "MUNIMENT_JWT_SECRET": sharedSecret])
     let application = try await Application.open(settings, creating: true)
     try await application.database.transaction { tx in
       for name in ["acme", "other"] { _ = try Tenants.ensure(name, at: Application.clock(), in: tx) }
     }
+    return application
+  }
+
+  static func open() async throws -> ServedHouse {
+    let application = try await openHome()
     let (ports, send) = AsyncStream<Int>.makeStream()
     let group = try await application.serviceGroup(
-      host: "127.0.0.1", port: 0, version: "test", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      host: "127.0.0.1", port: 0, version: "test",
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
       handlesSignals: false
     ) { port in send.yield(port) }
     let running = Task { try await group.run() }
@@ -49,7 +58,9 @@ final class ServedHouse: Sendable {
 
   struct Failed: Error {}
 
-  private init(_ application: Application, _ group: ServiceGroup, _ running: Task<Void, any Error>, _ port: Int) {
+  private init(
+    _ application: Application, _ group: ServiceGroup, _ running: Task<Void, any Error>, _ port: Int
+  ) {
     self.application = application
     self.group = group
     self.running = running
@@ -57,7 +68,9 @@ final class ServedHouse: Sendable {
     tokens = AccessTokens(signer: application.vault.signingKey("access-token"), sharedSecret: nil)
   }
 
-  func token(_ roles: Set<Role>, as subject: String = "robin", tenant: String? = "acme", ttl: Int64 = 600) throws -> String {
+  func token(_ roles: Set<Role>, as subject: String = "robin", tenant: String? = "acme", ttl: Int64 = 600)
+    throws -> String
+  {
     try tokens.make(
       Principal(subject: subject, tenant: tenant, roles: roles), ttlSeconds: ttl, at: Application.clock()
     ).token
@@ -77,7 +90,8 @@ final class ServedHouse: Sendable {
   }
 
   func ask(
-    _ method: String, _ path: String, token: String? = nil, body: [UInt8]? = nil, headers: [String: String] = [:]
+    _ method: String, _ path: String, token: String? = nil, body: [UInt8]? = nil,
+    headers: [String: String] = [:]
   ) async throws -> Answer {
     guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw Failed() }
     var request = URLRequest(url: url)
@@ -90,7 +104,9 @@ final class ServedHouse: Sendable {
     return Answer(status: response.statusCode, headers: response.allHeaderFields, body: data)
   }
 
-  func ask(_ method: String, _ path: String, token: String? = nil, json: String, headers: [String: String] = [:])
+  func ask(
+    _ method: String, _ path: String, token: String? = nil, json: String, headers: [String: String] = [:]
+  )
     async throws -> Answer
   {
     try await ask(method, path, token: token, body: Array(json.utf8), headers: headers)
@@ -103,7 +119,8 @@ final class ServedHouse: Sendable {
     ]
     for member in ["robin", "kim"] {
       lines.append(
-        #"{"type":"member.joined","conversation_id":"\#(conversation)","subject_id":"\#(member)","at":"2024-03-01T00:00:00Z"}"#)
+        #"{"type":"member.joined","conversation_id":"\#(conversation)","subject_id":"\#(member)","at":"2024-03-01T00:00:00Z"}"#
+      )
     }
     for (index, text) in texts.enumerated() {
       let words = text.lowercased().split(separator: " ").map { "\"\($0)\"" }.joined(separator: ",")

@@ -45,7 +45,8 @@ enum AuditRoutes {
       Entries(
         entries: found.map {
           .init(
-            index: $0.index, appended_at: $0.appendedAt.rfc3339, entry: String(decoding: $0.bytes, as: UTF8.self))
+            index: $0.index, appended_at: $0.appendedAt.rfc3339,
+            entry: String(decoding: $0.bytes, as: UTF8.self))
         }, next: found.count == limit ? found.last.map { $0.index + 1 } : nil))
   }
 
@@ -75,8 +76,9 @@ enum AuditRoutes {
     else { throw Problem(404, "unknown_tile", "the path is not one of a tile") }
     if path.level == nil {
       let first = path.index.multipliedReportingOverflow(by: Int64(TilePath.widthMax))
-      guard !first.overflow, try await own(call, from: first.partialValue, limit: path.width).last?.index
-        == first.partialValue + Int64(path.width) - 1
+      guard !first.overflow,
+        try await own(call, from: first.partialValue, limit: path.width).last?.index
+          == first.partialValue + Int64(path.width) - 1
       else { throw Problem(404, "unknown_tile", "there is no such bundle of entries of this tenant alone") }
     }
     let audit = call.services.audit

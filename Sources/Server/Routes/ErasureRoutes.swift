@@ -57,7 +57,9 @@ enum ErasureRoutes {
   /// Requests and plans in one, so that the approver sees what would go.
   @Sendable private static func request(_ call: Call, _ body: [UInt8]) async throws -> String {
     let requesting = try call.decoded(Requesting.self, from: body)
-    guard (1...128).contains(requesting.subject_id.utf8.count), (1...4_096).contains(requesting.reason.utf8.count) else {
+    guard (1...128).contains(requesting.subject_id.utf8.count),
+      (1...4_096).contains(requesting.reason.utf8.count)
+    else {
       throw Problem.badRequest("subject_id has 1 to 128 bytes, reason 1 to 4096")
     }
     let service = try await service(call)

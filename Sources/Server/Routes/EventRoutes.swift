@@ -144,12 +144,16 @@ private protocol Unpacking: AnyObject {
 
 private final class Gunzip: Unpacking {
   private var decoder = GzipDecoder()
-  func decode(_ bytes: [UInt8], _ output: ([UInt8]) throws -> Void) throws { try decoder.decode(bytes, output) }
+  func decode(_ bytes: [UInt8], _ output: ([UInt8]) throws -> Void) throws {
+    try decoder.decode(bytes, output)
+  }
   func finish() throws { try decoder.finish() }
 }
 
 private final class Unzstd: Unpacking {
   private var decoder = ZstdDecoder()
-  func decode(_ bytes: [UInt8], _ output: ([UInt8]) throws -> Void) throws { try decoder.decode(bytes, output) }
+  func decode(_ bytes: [UInt8], _ output: ([UInt8]) throws -> Void) throws {
+    try decoder.decode(bytes, output)
+  }
   func finish() throws { try decoder.finish() }
 }

@@ -11,7 +11,8 @@ enum ExportRoutes {
   static let all = [
     Route.create("/v1/exports", roles, make: create, show: show),
     Route.get("/v1/exports", roles, list),
-    Route.get("/v1/exports/:id", roles) { call in Reply.json(try await show(call, try call.parameter("id"))) },
+    Route.get("/v1/exports/:id", roles) { call in Reply.json(try await show(call, try call.parameter("id")))
+    },
     Route.get("/v1/exports/:id/content", roles, content),
   ]
 
@@ -42,7 +43,8 @@ enum ExportRoutes {
       let counts = record.counts
       self.counts = [
         "conversations": counts.conversations, "messages": counts.messages, "sealed": counts.sealed,
-        "restricted": counts.restricted, "people": counts.people, "unreadable": counts.unreadable, "gaps": counts.gaps,
+        "restricted": counts.restricted, "people": counts.people, "unreadable": counts.unreadable,
+        "gaps": counts.gaps,
       ]
     }
 
@@ -71,7 +73,8 @@ enum ExportRoutes {
     let names = creating.formats ?? [ExportFormat.jsonl.rawValue]
     let formats = names.compactMap(ExportFormat.init(rawValue:))
     guard formats.count == names.count, !formats.isEmpty else {
-      throw Problem.unsupported("formats takes \(ExportFormat.allCases.map(\.rawValue).joined(separator: ", "))")
+      throw Problem.unsupported(
+        "formats takes \(ExportFormat.allCases.map(\.rawValue).joined(separator: ", "))")
     }
     let folder = call.services.home + "/exports"
     try FileManager.default.createDirectory(
@@ -85,7 +88,8 @@ enum ExportRoutes {
   private static func selection(_ creating: Creating, _ call: Call, _ directory: Directory) async throws
     -> ExportSelection
   {
-    var selection = ExportSelection(from: try call.time(creating.from, "from"), to: try call.time(creating.to, "to"))
+    var selection = ExportSelection(
+      from: try call.time(creating.from, "from"), to: try call.time(creating.to, "to"))
     if let id = creating.subject {
       guard let subject = try await directory.subject(id) else {
         throw ExportError(.unknownSubject, "nobody of that id is known")
@@ -102,7 +106,9 @@ enum ExportRoutes {
       }
     }
     if let hold = creating.hold {
-      guard let number = Handle.number("hold", hold) else { throw ExportError(.unknownHold, "no hold of that id is known") }
+      guard let number = Handle.number("hold", hold) else {
+        throw ExportError(.unknownHold, "no hold of that id is known")
+      }
       selection.hold = number
     }
     return selection
@@ -128,7 +134,8 @@ enum ExportRoutes {
       throw Problem(409, "not_here", "the package was written outside of this server's home")
     }
     try await call.look(
-      directory, "export.downloaded", object: record.id, details: ["manifest_sha256": record.manifestHash?.hex ?? ""])
+      directory, "export.downloaded", object: record.id,
+      details: ["manifest_sha256": record.manifestHash?.hex ?? ""])
     let archive = try TarArchive(directory: path, named: record.id)
     return Response(
       status: .ok,

@@ -79,8 +79,10 @@ enum HoldRoutes {
   @Sendable private static func place(_ call: Call, _ body: [UInt8]) async throws -> String {
     let placing = try call.decoded(Placing.self, from: body)
     let request = HoldRequest(
-      matter: placing.matter, custodians: placing.custodians ?? [], conversations: placing.conversations ?? [],
-      from: try call.time(placing.from, "from"), to: try call.time(placing.to, "to"), silent: placing.silent ?? false,
+      matter: placing.matter, custodians: placing.custodians ?? [],
+      conversations: placing.conversations ?? [],
+      from: try call.time(placing.from, "from"), to: try call.time(placing.to, "to"),
+      silent: placing.silent ?? false,
       reason: placing.reason)
     return Handle.text("hold", try await service(call).place(request, actor: call.principal.subject))
   }
@@ -135,7 +137,8 @@ enum HoldRoutes {
 
   @Sendable private static func coverage(_ call: Call) async throws -> Response {
     let index = call.services.index
-    let coverage = try await service(call).coverage(try call.handle("hold"), groups: call.services.groups) { group in
+    let coverage = try await service(call).coverage(try call.handle("hold"), groups: call.services.groups) {
+      group in
       try await index.position(group: group)
     }
     return Reply.json(CoverageReply(coverage))

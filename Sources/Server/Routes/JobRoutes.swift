@@ -64,7 +64,9 @@ enum JobRoutes {
       try jobs.map { try JobRuns.history(name: $0.name, limit: 1, in: tx).first }
     }
     return Reply.json([
-      "jobs": zip(jobs, last).map { JobReply(name: $0.name, purpose: $0.purpose, lastRun: $1.map(RunReply.init)) }
+      "jobs": zip(jobs, last).map {
+        JobReply(name: $0.name, purpose: $0.purpose, lastRun: $1.map(RunReply.init))
+      }
     ])
   }
 
@@ -83,7 +85,8 @@ enum JobRoutes {
 
   @Sendable private static func show(_ call: Call) async throws -> Response {
     let id = try call.handle("run")
-    guard let run = try await call.services.database.transaction({ tx in try JobRuns.find(id, in: tx) }) else {
+    guard let run = try await call.services.database.transaction({ tx in try JobRuns.find(id, in: tx) })
+    else {
       throw Problem(404, "unknown_run", "there is no run of that id")
     }
     return Reply.json(RunReply(run))

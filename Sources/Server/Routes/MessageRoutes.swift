@@ -113,7 +113,9 @@ enum MessageRoutes {
 
   private static func anchor(_ call: Call) throws -> ConversationHistory.Anchor {
     let given = ["before", "after", "around", "cursor"].filter { call.value($0) != nil }
-    guard given.count <= 1 else { throw Problem.badRequest("give at most one of before, after, around and cursor") }
+    guard given.count <= 1 else {
+      throw Problem.badRequest("give at most one of before, after, around and cursor")
+    }
     if let id = call.value("before") { return .before(id) }
     if let id = call.value("after") { return .after(id) }
     if let id = call.value("around") { return .around(id) }

@@ -28,7 +28,8 @@ enum OperationsRoutes {
       _ = try await call.services.database.transaction { tx in try tx.execute("SELECT 1").count }
       _ = try await call.services.index.position(group: 0)
     } catch {
-      throw Problem.busy("not_ready", "the database or the search index cannot be used right now", retryAfterSeconds: 5)
+      throw Problem.busy(
+        "not_ready", "the database or the search index cannot be used right now", retryAfterSeconds: 5)
     }
     return Reply.json(["status": "ready"])
   }
@@ -42,7 +43,9 @@ enum OperationsRoutes {
     let lag = try await services.hooks.indexLag()
     let problems = try await services.hooks.problems()
     let succeeded = zip(jobs, runs).compactMap { job, runs in
-      runs.first { $0.state == "completed" }?.finishedAt.map { (job.name, Double($0.microseconds) / 1_000_000) }
+      runs.first { $0.state == "completed" }?.finishedAt.map {
+        (job.name, Double($0.microseconds) / 1_000_000)
+      }
     }
     let counted = Dictionary(grouping: problems, by: \.code).mapValues { Double($0.count) }
     let gauges = [

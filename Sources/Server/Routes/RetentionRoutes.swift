@@ -190,7 +190,8 @@ enum RetentionRoutes {
     guard let explanation = try await service(call).explain(id) else {
       throw Problem(404, "unknown_message", "there is no such message in this tenant")
     }
-    try await call.look(try await call.directory(), "disposition.read", object: "message", personal: ["message": id])
+    try await call.look(
+      try await call.directory(), "disposition.read", object: "message", personal: ["message": id])
     return Reply.json(DispositionReply(explanation, knowsHolds: call.principal.knowsHolds))
   }
 }

@@ -63,7 +63,9 @@ enum SearchRoutes {
     }
     if body.thread_id != nil { throw Problem.unsupported("thread_id is not answered yet") }
     if body.facets?.isEmpty == false { throw Problem.unsupported("facets are not answered yet") }
-    guard body.sort ?? "newest" == "newest" else { throw Problem.unsupported("sort takes newest; relevance is not answered yet") }
+    guard body.sort ?? "newest" == "newest" else {
+      throw Problem.unsupported("sort takes newest; relevance is not answered yet")
+    }
     var parsed = ParsedQuery()
     var sets: [SearchRequest.BlindedSet]?
     switch body.query {
@@ -73,7 +75,8 @@ enum SearchRoutes {
     case .sets(let given):
       guard given.count <= idsMax else { throw Problem(400, "bad_query", "at most \(idsMax) sets") }
       sets = given.map {
-        SearchRequest.BlindedSet(conversationID: $0.conversation_id, generation: $0.generation, tree: $0.query)
+        SearchRequest.BlindedSet(
+          conversationID: $0.conversation_id, generation: $0.generation, tree: $0.query)
       }
     }
     parsed.in += body.conversation_ids ?? []
@@ -81,7 +84,9 @@ enum SearchRoutes {
     parsed.before = try time(body.before, "before") ?? parsed.before
     parsed.after = try time(body.after, "after") ?? parsed.after
     for name in body.has ?? [] {
-      guard let has = ParsedQuery.Has(rawValue: name) else { throw Problem(400, "bad_query", "has takes link, file, image") }
+      guard let has = ParsedQuery.Has(rawValue: name) else {
+        throw Problem(400, "bad_query", "has takes link, file, image")
+      }
       parsed.has.append(has)
     }
     var request = try SearchRequest(parsed, blinded: sets)
@@ -105,19 +110,26 @@ enum SearchRoutes {
 
   private static func time(_ text: String?, _ name: String) throws -> QueryTime? {
     guard let text else { return nil }
-    guard let time = QueryTime(text) else { throw Problem(400, "bad_query", "\(name) takes an RFC 3339 time or a date") }
+    guard let time = QueryTime(text) else {
+      throw Problem(400, "bad_query", "\(name) takes an RFC 3339 time or a date")
+    }
     return time
   }
 
-  private static func search(_ request: SearchRequest, _ parsed: ParsedQuery, _ call: Call) async throws -> Response {
-    guard (1...SearchRequest.limitMax).contains(request.limit), parsed.in.count + parsed.from.count <= idsMax else {
-      throw Problem(400, "bad_query", "limit takes 1 to \(SearchRequest.limitMax), and a filter at most \(idsMax) ids")
+  private static func search(_ request: SearchRequest, _ parsed: ParsedQuery, _ call: Call) async throws
+    -> Response
+  {
+    guard (1...SearchRequest.limitMax).contains(request.limit), parsed.in.count + parsed.from.count <= idsMax
+    else {
+      throw Problem(
+        400, "bad_query", "limit takes 1 to \(SearchRequest.limitMax), and a filter at most \(idsMax) ids")
     }
     let directory = try await call.directory()
     let reader = try await call.reader(directory)
     let reply = try await call.services.flows.search(directory).search(request, reader: reader)
     if reader == .compliance {
-      try await call.look(directory, "search.performed", object: "search", details: ["hits": String(reply.hits.count)])
+      try await call.look(
+        directory, "search.performed", object: "search", details: ["hits": String(reply.hits.count)])
     }
     return Reply.json(reply)
   }

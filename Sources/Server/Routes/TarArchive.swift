@@ -25,7 +25,9 @@ struct TarArchive: Sendable {
       else { continue }
       let part = Part(path: directory + "/" + relative, name: name + "/" + relative, size: size)
       guard size <= Self.fileBytesMax, Self.split(part.name) != nil else {
-        throw Problem(500, "package_not_streamable", "a file of the package does not fit the tar format; copy it from the server")
+        throw Problem(
+          500, "package_not_streamable",
+          "a file of the package does not fit the tar format; copy it from the server")
       }
       parts.append(part)
     }
@@ -42,7 +44,9 @@ struct TarArchive: Sendable {
       defer { try? file.close() }
       try file.seek(toOffset: UInt64(offset))
       let bytes = Array(try file.read(upToCount: count) ?? Data())
-      guard !bytes.isEmpty else { throw Problem(500, "package_changed", "the package changed while it was read") }
+      guard !bytes.isEmpty else {
+        throw Problem(500, "package_changed", "the package changed while it was read")
+      }
       return bytes
     }
   }

@@ -1,0 +1,56 @@
+# Shared by Jobs/quickstart and Jobs/test: packages, and where the build goes. Sourced, not run.
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+scratch=${MUNIMENT_SCRATCH_PATH:-$repository/.build}
+
+# Generated sources keep their order from run to run, so that a second build finds nothing to do.
+export SWIFT_DETERMINISTIC_HASHING=1
+
+# What the build and the tests link with and start. PostgreSQL is added below, as its package's name has the version.
+packages=(
+  ca-certificates curl git libpq-dev libsimdjson-dev libsodium-dev libutf8proc-dev libxapian-dev libzstd-dev
+  pkg-config python3 zlib1g-dev zstd
+)
+
+fail() {
+  printf '%s: %s\n' "$(basename "$0")" "$1" >&2
+  exit 1
+}
+
+is_installed() {
+  [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# Any version from 15 on will do; only its programs are used, never a cluster of the distribution's.
+has_postgresql() {
+  local directory version
+  for directory in /usr/lib/postgresql/*/bin; do
+    version=$(basename "$(dirname "$directory")")
+    [[ $version =~ ^[0-9]+$ && $version -ge 15 && -x $directory/initdb ]] && return 0
+  done
+  return 1
+}
+
+# Installs what is missing and nothing else.
+install_packages() {
+  command -v swift >/dev/null || fail "there is no swift in PATH; install a Swift 6.2 or later toolchain first"
+  command -v dpkg-query >/dev/null || fail "this is not Debian or Ubuntu; install by hand: ${packages[*]} postgresql-15"
+  local package missing=()
+  for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  has_postgresql || missing+=(postgresql-15)
+  if ((${#missing[@]} == 0)); then
+    echo "all Debian packages are there"
+    return
+  fi
+  if ((EUID != 0)); then
+    fail "missing Debian packages; as root: apt-get install --no-install-recommends ${missing[*]}"
+  fi
+  apt-get update -q
+  if [[ " ${missing[*]} " == *" postgresql-15 "* ]] && ! apt-cache show postgresql-15 >/dev/null 2>&1; then
+    missing=("${missing[@]/#postgresql-15/postgresql}")
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+  has_postgresql || fail "the installed PostgreSQL is older than 15; install a newer one and start again"
+}

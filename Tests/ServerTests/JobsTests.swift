@@ -1,0 +1,62 @@
+import Catalog
+import Erasure
+import Foundation
+import History
+import JobQueue
+import KeyVault
+import Logging
+import Model
+import Postgres
+import Runtime
+import Server
+import Testing
+
+@Suite("Jobs and the start of the service")
+struct JobsTests {
+  @Test("The nightly job runs each of its steps and records what it did")
+  func nightly() async throws {
+    let application = try await ServedHouse.openHome()
+    let run = try await application.run(.nightly, actor: "test")
+    #expect(run.state == "completed")
+    for step in Job.nightlySteps {
+      let last = try await application.database.transaction { tx in
+        try JobRuns.history(name: step.rawValue, limit: 1, in: tx).first
+      }
+      #expect(last?.state == "completed", "\(step)")
+      #expect(last?.slot == run.slot)
+    }
+    #expect(try await application.problems().isEmpty)
+    await application.close()
+  }
+
+  @Test("A slot has one run, and a job one runner")
+  func oneRunner() async throws {
+    let application = try await ServedHouse.openHome()
+    let first = try await application.begin(.checkpoint, slot: "a night")
+    #expect(first != nil)
+    #expect(try await application.begin(.checkpoint, slot: "a night") == nil)
+    try await application.holding("job/checkpoint") {
+      _ = await #expect(throws: LeaseHeld.self) { try await application.run(.checkpoint, actor: "test") }
+    }
+    #expect(try await application.run(.checkpoint, actor: "test").state == "completed")
+    await application.close()
+  }
+
+  @Test("The service does not open while the database has somebody who was erased, and says what to do")
+  func revived() async throws {
+    let application = try await ServedHouse.openHome()
+    let directory = application.directory(try await application.tenant("acme"))
+    _ = try await directory.intern(
+      subjects: ["revenant": SubjectProfile(id: "revenant")], conversations: [:], at: Application.clock())
+    try LedgerFile(home: application.settings.home).record(
+      tenant: directory.tenant.id, hash: directory.hasher.hash("subject", "revenant"), erasure: 7)
+    let refusal = await #expect(throws: ServingRefused.self) {
+      try await application.serve(
+        host: "127.0.0.1", port: 0, version: "test",
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+    #expect(refusal?.description.contains("muniment erase replay") == true)
+    #expect(try await application.problems().map(\.code) == ["erased_revived"])
+    await application.close()
+  }
+}
