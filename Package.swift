@@ -33,6 +33,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -68,9 +70,9 @@ let domain: [Target] = [
 
 let stores: [Target] = [
   .target(
-    name: "Catalog", dependencies: ["Model", "Governance", "Postgres"], resources: [.embedInCode("sql")],
+    name: "Catalog", dependencies: ["Model", "Postgres"], resources: [.embedInCode("sql")],
     swiftSettings: house),
-  room("KeyVault", ["Model", "Postgres", "Sodium", "Blocking"]),
+  room("KeyVault", ["Model", "Postgres", "Sodium"]),
   room("AuditLog", ["Model", "Postgres", "Sodium"]),
   room("JobQueue", ["Model", "Postgres"]),
   room("SearchIndex", ["Model", "Xapian", "Blocking", "Sodium"]),
@@ -84,7 +86,8 @@ let flows: [Target] = [
   room(
     "Ingestion",
     [
-      "Model", "Catalog", "KeyVault", "SearchTokens", "SimdJSON", "Zstd", "Zlib", "Sodium", "Postgres", "Blocking",
+      "Model", "Catalog", "KeyVault", "SearchTokens", "SimdJSON", "Zstd", "Zlib", "Sodium", "Postgres",
+      "Blocking",
       "History",
     ]),
   room(
@@ -92,20 +95,23 @@ let flows: [Target] = [
     ["Model", "Catalog", "SearchIndex", "SearchTokens", "KeyVault", "History", "Postgres", "Sodium"]),
   room(
     "Tiering",
-    ["Model", "Catalog", "KeyVault", "Segments", "SegmentFormat", "History", "Postgres", "AuditLog", "Sodium"]),
+    [
+      "Model", "Catalog", "KeyVault", "Segments", "SegmentFormat", "History", "Postgres", "AuditLog",
+      "Sodium",
+    ]),
   room(
     "Retention",
     ["Model", "Catalog", "Governance", "AuditLog", "KeyVault", "History", "Postgres", "Sodium"]),
   room(
     "Erasure",
     [
-      "Model", "Catalog", "Governance", "AuditLog", "KeyVault", "SearchIndex", "Segments", "History", "Postgres",
-      "Sodium",
+      "Model", "Catalog", "AuditLog", "KeyVault", "SearchIndex", "History", "Postgres", "Sodium",
     ]),
   room(
     "Exporting",
     [
-      "Model", "Catalog", "AuditLog", "KeyVault", "History", "Segments", "SegmentFormat", "Postgres", "Sodium",
+      "Model", "Catalog", "AuditLog", "KeyVault", "History", "Segments", "SegmentFormat", "Postgres",
+      "Sodium",
       "Blocking",
     ]),
 ]
@@ -120,25 +126,32 @@ let allStores: [Target.Dependency] = [
 let top: [Target] = [
   room(
     "Server",
-    ["Model", "Governance", "Sodium", "SearchTokens", "Postgres", logging, hummingbird, lifecycle] + allFlows + allStores),
+    [
+      "Model", "Governance", "Sodium", "SearchTokens", "Postgres", "Blocking", "Zlib", "Zstd", logging,
+      hummingbird,
+      lifecycle, nioCore,
+    ] + allFlows + allStores),
   room(
     "Runtime",
     [
-      "Model", "Governance", "Server", "Postgres", "Sodium", "Blocking", "SearchTokens", logging, lifecycle, hummingbird, yams,
+      "Model", "Governance", "Server", "Postgres", "Sodium", "Blocking", logging, lifecycle, signals,
+      hummingbird, yams,
     ] + allFlows + allStores),
   .executableTarget(
     name: "muniment",
     dependencies: [
-      "Model", "Governance", "Runtime", "Server", "SearchTokens", "Postgres", "Sodium", "Zstd", "Xapian", "Blocking", "SegmentFormat", arguments, logging,
+      "Model", "Governance", "Runtime", "Server", "SearchTokens", "Postgres", "Sodium", "Zstd", "Xapian",
+      "Blocking", arguments, logging,
     ] + allFlows + allStores,
     swiftSettings: house),
 ]
 
 let testTargets: [Target] = [
   .target(
-    name: "TestSupport", dependencies: ["Runtime", "Postgres"], path: "Tests/TestSupport", swiftSettings: house),
+    name: "TestSupport", dependencies: ["Runtime", "Postgres"], path: "Tests/TestSupport",
+    swiftSettings: house),
   tests("Blocking", ["Blocking"]),
-  tests("Postgres", ["Postgres", "Blocking", "TestSupport"]),
+  tests("Postgres", ["Postgres", "TestSupport"]),
   tests("Runtime", ["Runtime", "Postgres", "TestSupport"]),
   tests("Zstd", ["Zstd", "Zlib"]),
   tests("SimdJSON", ["SimdJSON"]),
@@ -148,25 +161,33 @@ let testTargets: [Target] = [
   tests("Segments", ["Segments", "SegmentFormat", "Model", "Sodium"]),
   tests("KeyVault", ["KeyVault", "Model", "Postgres", "Sodium", "TestSupport"]),
   tests("AuditLog", ["AuditLog", "Model", "Postgres", "Sodium", "TestSupport"]),
-  tests("SearchIndex", ["SearchIndex", "Xapian", "Model", "Sodium"]),
+  tests("SearchIndex", ["SearchIndex", "Model"]),
   tests(
     "Ingestion",
-    [
-      "Ingestion", "Model", "SimdJSON", "Zstd", "Catalog", "KeyVault", "History", "Postgres", "SearchTokens",
-      "TestSupport",
-    ]),
+    ["Ingestion", "Model", "SimdJSON", "Zstd"]),
   tests(
     "Retention",
     [
-      "Retention", "Model", "Catalog", "Governance", "AuditLog", "KeyVault", "History", "Postgres", "Segments",
+      "Retention", "Model", "Catalog", "Governance", "AuditLog", "KeyVault", "History", "Postgres",
+      "Segments",
       "TestSupport",
     ]),
   tests(
     "Exporting",
     [
-      "Exporting", "Ingestion", "Tiering", "TestSupport", "Model", "Catalog", "AuditLog", "History", "KeyVault",
+      "Exporting", "Ingestion", "Tiering", "TestSupport", "Model", "Catalog", "AuditLog", "History",
+      "KeyVault",
       "Segments", "SegmentFormat", "Postgres", "Sodium",
     ]),
+  tests(
+    "Server",
+    [
+      "Server", "Runtime", "Model", "Catalog", "AuditLog", "KeyVault", "Sodium", "Search", "SearchTokens",
+      "History",
+      "Erasure", "JobQueue", "Postgres", "TestSupport", logging, lifecycle,
+    ]),
+  tests("Tidy", []),
+  tests("Scenario", ["muniment"]),
 ]
 
 let package = Package(
@@ -179,6 +200,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),

@@ -15,7 +15,8 @@ package struct AmendmentRow: Sendable {
   package let sealed: [UInt8]
 
   package init(
-    key: MessageKey, kind: Kind, author: SubjectID, version: Int64, at: Timestamp, removedAt: Timestamp? = nil,
+    key: MessageKey, kind: Kind, author: SubjectID, version: Int64, at: Timestamp,
+    removedAt: Timestamp? = nil,
     route: RouteKey, conversation: ConversationID, sealed: [UInt8]
   ) {
     self.key = key
@@ -46,12 +47,14 @@ package enum Amendments {
   }
 
   /// Keeps the change until its message arrives; returns whether it was new.
-  package static func wait(_ row: AmendmentRow, tenant: TenantID, in tx: borrowing Transaction) throws -> Bool {
+  package static func wait(_ row: AmendmentRow, tenant: TenantID, in tx: borrowing Transaction) throws -> Bool
+  {
     try tx.execute(
       wait,
       [
         .int8(row.key.high), .int8(row.key.low), .int2(row.kind.rawValue), .int8(row.author.rawValue),
-        .int8(row.version), .int8(tenant.rawValue), .int8(row.route.rawValue), .int8(row.conversation.rawValue),
+        .int8(row.version), .int8(tenant.rawValue), .int8(row.route.rawValue),
+        .int8(row.conversation.rawValue),
         .timestamp(microseconds: row.at.microseconds),
         row.removedAt.map { .timestamp(microseconds: $0.microseconds) } ?? .null, .bytes(row.sealed),
       ]
@@ -59,7 +62,8 @@ package enum Amendments {
   }
 
   /// Takes out the changes that waited for messages that are there now, oldest first.
-  package static func takeWaiting(_ keys: [MessageKey], in tx: borrowing Transaction) throws -> [AmendmentRow] {
+  package static func takeWaiting(_ keys: [MessageKey], in tx: borrowing Transaction) throws -> [AmendmentRow]
+  {
     guard !keys.isEmpty else { return [] }
     return rows(try tx.execute(takeWaiting, [.int8Array(keys.map(\.high)), .int8Array(keys.map(\.low))]))
       .sorted { ($0.at, $0.version) < ($1.at, $1.version) }
@@ -85,7 +89,8 @@ package enum Amendments {
 
   package static func count(by author: SubjectID, in tx: borrowing Transaction) throws -> Int {
     Int(
-      try tx.execute("SELECT count(*) FROM amendment WHERE author_id = $1", [.int8(author.rawValue)]).int64(0, 0))
+      try tx.execute("SELECT count(*) FROM amendment WHERE author_id = $1", [.int8(author.rawValue)]).int64(
+        0, 0))
   }
 
   private static func rows(_ rows: PostgresRows) -> [AmendmentRow] {
@@ -96,7 +101,8 @@ package enum Amendments {
         author: SubjectID(rawValue: rows.int64(row, 3)), version: rows.int64(row, 4),
         at: Timestamp(microseconds: rows.timestamp(row, 5)),
         removedAt: rows.timestampOrNil(row, 6).map { Timestamp(microseconds: $0) },
-        route: RouteKey(rawValue: rows.int64(row, 7)), conversation: ConversationID(rawValue: rows.int64(row, 8)),
+        route: RouteKey(rawValue: rows.int64(row, 7)),
+        conversation: ConversationID(rawValue: rows.int64(row, 8)),
         sealed: rows.bytes(row, 9))
     }
   }

@@ -16,7 +16,8 @@ package struct SegmentRow: Sendable, Hashable {
   package let supersededAt: Timestamp?
 
   package init(
-    id: String, tenant: TenantID, retentionClass: Int16, period: Period, messages: Int64, bytes: Int64, hash: [UInt8],
+    id: String, tenant: TenantID, retentionClass: Int16, period: Period, messages: Int64, bytes: Int64,
+    hash: [UInt8],
     sealedAt: Timestamp, supersededAt: Timestamp? = nil
   ) {
     self.id = id
@@ -80,8 +81,10 @@ package enum Archive {
     try tx.execute(
       insertBlocks,
       [
-        .text(segment.id), .int8Array(blocks.map(\.route.rawValue)), .int8Array(blocks.map(\.conversation.rawValue)),
-        .int8Array(blocks.map { Int64($0.ordinal) }), .timestampArray(blocks.map(\.first.createdAt.microseconds)),
+        .text(segment.id), .int8Array(blocks.map(\.route.rawValue)),
+        .int8Array(blocks.map(\.conversation.rawValue)),
+        .int8Array(blocks.map { Int64($0.ordinal) }),
+        .timestampArray(blocks.map(\.first.createdAt.microseconds)),
         .int8Array(blocks.map(\.first.sequence)), .timestampArray(blocks.map(\.last.createdAt.microseconds)),
         .int8Array(blocks.map(\.last.sequence)), .int8Array(blocks.map { Int64($0.count) }),
         .int8Array(blocks.map(\.offset)), .int8Array(blocks.map { Int64($0.length) }),
@@ -89,7 +92,8 @@ package enum Archive {
       ])
   }
 
-  package static func segments(tenant: TenantID?, superseded: Bool = false, in tx: borrowing Transaction) throws
+  package static func segments(tenant: TenantID?, superseded: Bool = false, in tx: borrowing Transaction)
+    throws
     -> [SegmentRow]
   {
     let rows = try tx.execute(
@@ -120,7 +124,8 @@ package enum Archive {
   /// Blocks of a conversation that reach into the open interval between two positions, nearest to its start
   /// (ascending) or end (descending) first.
   package static func blocks(
-    route: RouteKey, conversation: ConversationID, after: MessagePosition, before: MessagePosition, ascending: Bool,
+    route: RouteKey, conversation: ConversationID, after: MessagePosition, before: MessagePosition,
+    ascending: Bool,
     limit: Int, in tx: borrowing Transaction
   ) throws -> [BlockRow] {
     let order = ascending ? "b.first_at ASC, b.first_sequence ASC" : "b.last_at DESC, b.last_sequence DESC"
@@ -131,8 +136,10 @@ package enum Archive {
         ORDER BY \(order), b.segment_id LIMIT $7
         """,
       [
-        .int8(route.rawValue), .int8(conversation.rawValue), .timestamp(microseconds: after.createdAt.microseconds),
-        .int8(after.sequence), .timestamp(microseconds: before.createdAt.microseconds), .int8(before.sequence),
+        .int8(route.rawValue), .int8(conversation.rawValue),
+        .timestamp(microseconds: after.createdAt.microseconds),
+        .int8(after.sequence), .timestamp(microseconds: before.createdAt.microseconds),
+        .int8(before.sequence),
         .int8(Int64(limit)),
       ])
     return (0..<rows.count).map { block(rows, $0) }
@@ -140,7 +147,8 @@ package enum Archive {
 
   /// The blocks of a conversation that may hold messages at the given positions.
   package static func blocks(
-    holding positions: [MessagePosition], route: RouteKey, conversation: ConversationID, in tx: borrowing Transaction
+    holding positions: [MessagePosition], route: RouteKey, conversation: ConversationID,
+    in tx: borrowing Transaction
   ) throws -> [BlockRow] {
     let rows = try tx.execute(
       selectBlocks + """
@@ -150,7 +158,8 @@ package enum Archive {
         ORDER BY b.segment_id, b.ordinal
         """,
       [
-        .int8(route.rawValue), .int8(conversation.rawValue), .timestampArray(positions.map(\.createdAt.microseconds)),
+        .int8(route.rawValue), .int8(conversation.rawValue),
+        .timestampArray(positions.map(\.createdAt.microseconds)),
         .int8Array(positions.map(\.sequence)),
       ])
     return (0..<rows.count).map { block(rows, $0) }

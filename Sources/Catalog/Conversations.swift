@@ -13,7 +13,8 @@ package struct ConversationRow: Sendable {
   package let closedAt: Timestamp?
 
   package init(
-    id: ConversationID, route: RouteKey, hash: [UInt8], kind: Int16, isPublic: Bool, clientSealed: Bool = false,
+    id: ConversationID, route: RouteKey, hash: [UInt8], kind: Int16, isPublic: Bool,
+    clientSealed: Bool = false,
     retentionDays: Int32? = nil, sealed: [UInt8], closedAt: Timestamp? = nil
   ) {
     self.id = id
@@ -57,7 +58,8 @@ package enum Conversations {
         select
           + " WHERE tenant_id = $1 AND conversation_id > $2 AND (NOT $3 OR is_public) ORDER BY conversation_id LIMIT $4",
         [
-          .int8(tenant.rawValue), .int8(cursor?.rawValue ?? Int64.min), .bool(publicOnly), .int8(Int64(limit)),
+          .int8(tenant.rawValue), .int8(cursor?.rawValue ?? Int64.min), .bool(publicOnly),
+          .int8(Int64(limit)),
         ]))
   }
 

@@ -1,7 +1,8 @@
 package import Model
 package import Postgres
 
-/// Why messages go. Each path of deletion has its own case; all of them pass through ``Deletions/delete(_:for:tenant:in:)``.
+/// Why messages go. Each path of deletion has its own case; all of them pass through
+/// ``Deletions/delete(_:for:tenant:in:)``.
 package enum DeletionReason: Sendable, CaseIterable {
   case deletedByMember, retention, erasure
 
@@ -35,7 +36,9 @@ package enum Deletions {
     guard !keys.isEmpty else { return outcome }
     try Tenants.lockGovernance(tenant, exclusive: false, in: tx)
     let locators = try Locators.find(keys, in: tx).values
-      .filter { $0.tenant == tenant && ($0.state == .live || $0.state == .restricted) }.sorted { $0.key < $1.key }
+      .filter { $0.tenant == tenant && ($0.state == .live || $0.state == .restricted) }.sorted {
+        $0.key < $1.key
+      }
     let held = try heldBy(locators.map(\.key), in: tx)
     outcome.held = held.map { ($0.key, $0.value) }.sorted { $0.key < $1.key }
     outcome.deleted = locators.filter { held[$0.key] == nil }
@@ -46,17 +49,22 @@ package enum Deletions {
   }
 
   /// Which of the messages are under which active holds.
-  package static func heldBy(_ keys: [MessageKey], in tx: borrowing Transaction) throws -> [MessageKey: [Int64]] {
+  package static func heldBy(_ keys: [MessageKey], in tx: borrowing Transaction) throws -> [MessageKey:
+    [Int64]]
+  {
     guard !keys.isEmpty else { return [:] }
     let rows = try tx.execute(heldBy, [.int8Array(keys.map(\.high)), .int8Array(keys.map(\.low))])
     var held: [MessageKey: [Int64]] = [:]
     for row in 0..<rows.count {
-      held[MessageKey(high: rows.int64(row, 0), low: rows.int64(row, 1)), default: []].append(rows.int64(row, 2))
+      held[MessageKey(high: rows.int64(row, 0), low: rows.int64(row, 1)), default: []].append(
+        rows.int64(row, 2))
     }
     return held
   }
 
-  private static func setState(_ state: Locator.State, _ keys: [MessageKey], in tx: borrowing Transaction) throws {
+  private static func setState(_ state: Locator.State, _ keys: [MessageKey], in tx: borrowing Transaction)
+    throws
+  {
     guard !keys.isEmpty else { return }
     try tx.execute(
       setState, [.int2(state.rawValue), .int8Array(keys.map(\.high)), .int8Array(keys.map(\.low))])

@@ -26,7 +26,8 @@ package struct ErasureRow: Sendable {
 
 package enum Erasures {
   package static func insert(
-    id: Int64, tenant: TenantID, subjectHash: [UInt8], subject: SubjectID?, requesterHash: [UInt8], sealed: [UInt8],
+    id: Int64, tenant: TenantID, subjectHash: [UInt8], subject: SubjectID?, requesterHash: [UInt8],
+    sealed: [UInt8],
     at now: Timestamp, due: Timestamp, in tx: borrowing Transaction
   ) throws {
     try tx.execute(
@@ -41,7 +42,9 @@ package enum Erasures {
       ])
   }
 
-  package static func find(_ id: Int64, locking: Bool = false, in tx: borrowing Transaction) throws -> ErasureRow? {
+  package static func find(_ id: Int64, locking: Bool = false, in tx: borrowing Transaction) throws
+    -> ErasureRow?
+  {
     let rows = try tx.execute(select + " WHERE erasure_id = $1" + (locking ? " FOR UPDATE" : ""), [.int8(id)])
     return rows.count == 0 ? nil : row(rows, 0)
   }
@@ -61,7 +64,9 @@ package enum Erasures {
       """, [.int8(id), .json(plan)])
   }
 
-  package static func approve(_ id: Int64, approverHash: [UInt8], at now: Timestamp, in tx: borrowing Transaction) throws {
+  package static func approve(
+    _ id: Int64, approverHash: [UInt8], at now: Timestamp, in tx: borrowing Transaction
+  ) throws {
     try tx.execute(
       """
       UPDATE erasure SET state = 'approved', approver_hash = $2, approved_at = $3
@@ -69,7 +74,9 @@ package enum Erasures {
       """, [.int8(id), .bytes(approverHash), .timestamp(microseconds: now.microseconds)])
   }
 
-  package static func set(_ id: Int64, state: ErasureRow.State, steps: String, in tx: borrowing Transaction) throws {
+  package static func set(_ id: Int64, state: ErasureRow.State, steps: String, in tx: borrowing Transaction)
+    throws
+  {
     try tx.execute(
       "UPDATE erasure SET state = $2, steps = $3 WHERE erasure_id = $1 AND state <> 'completed'",
       [.int8(id), .text(state.rawValue), .json(steps)])
@@ -102,7 +109,9 @@ package enum Erasures {
   }
 
   /// What the database still holds of a subject, by kind; all zero once erased.
-  package static func residue(subject: SubjectID, hash: [UInt8], tenant: TenantID, in tx: borrowing Transaction) throws
+  package static func residue(
+    subject: SubjectID, hash: [UInt8], tenant: TenantID, in tx: borrowing Transaction
+  ) throws
     -> [(what: String, count: Int)]
   {
     let rows = try tx.execute(residue, [.int8(subject.rawValue), .bytes(hash), .int8(tenant.rawValue)])
@@ -112,11 +121,14 @@ package enum Erasures {
   private static func row(_ rows: PostgresRows, _ row: Int) -> ErasureRow {
     ErasureRow(
       id: rows.int64(row, 0), tenant: TenantID(rawValue: rows.int64(row, 1)), subjectHash: rows.bytes(row, 2),
-      subject: rows.int64OrNil(row, 3).map(SubjectID.init), state: ErasureRow.State(rawValue: rows.text(row, 4)) ?? .partial,
+      subject: rows.int64OrNil(row, 3).map(SubjectID.init),
+      state: ErasureRow.State(rawValue: rows.text(row, 4)) ?? .partial,
       requestedAt: Timestamp(microseconds: rows.timestamp(row, 5)),
       dueAt: Timestamp(microseconds: rows.timestamp(row, 6)), requesterHash: rows.bytes(row, 7),
-      approverHash: rows.bytesOrNil(row, 8), approvedAt: rows.timestampOrNil(row, 9).map { Timestamp(microseconds: $0) },
-      completedAt: rows.timestampOrNil(row, 10).map { Timestamp(microseconds: $0) }, plan: rows.textOrNil(row, 11),
+      approverHash: rows.bytesOrNil(row, 8),
+      approvedAt: rows.timestampOrNil(row, 9).map { Timestamp(microseconds: $0) },
+      completedAt: rows.timestampOrNil(row, 10).map { Timestamp(microseconds: $0) },
+      plan: rows.textOrNil(row, 11),
       steps: rows.text(row, 12), certificate: rows.textOrNil(row, 13), sealed: rows.bytesOrNil(row, 14))
   }
 

@@ -46,7 +46,8 @@ package enum Feed {
       [.int2(group), .int2(kind.rawValue), .int8Array(keys.map(\.high)), .int8Array(keys.map(\.low))])
   }
 
-  package static func read(group: Int16, after position: Int64, limit: Int, in tx: borrowing Transaction) throws
+  package static func read(group: Int16, after position: Int64, limit: Int, in tx: borrowing Transaction)
+    throws
     -> [FeedEntry]
   {
     let rows = try tx.execute(read, [.int2(group), .int8(position), .int8(Int64(limit))])
@@ -61,7 +62,8 @@ package enum Feed {
   /// The last sequence handed out in each group.
   package static func heads(in tx: borrowing Transaction) throws -> [Int16: Int64] {
     let rows = try tx.execute("SELECT group_id, next_sequence - 1 FROM feed_head")
-    return Dictionary(uniqueKeysWithValues: (0..<rows.count).map { (Int16(rows.int64($0, 0)), rows.int64($0, 1)) })
+    return Dictionary(
+      uniqueKeysWithValues: (0..<rows.count).map { (Int16(rows.int64($0, 0)), rows.int64($0, 1)) })
   }
 
   private static let append = """

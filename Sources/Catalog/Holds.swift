@@ -74,13 +74,16 @@ package enum Holds {
   /// Messages a hold covers, whatever their state, counted by state and tier-independent.
   package static func coverage(_ id: Int64, in tx: borrowing Transaction) throws -> [Locator.State: Int] {
     let rows = try tx.execute(coverage, [.int8(id)])
-    return Dictionary(uniqueKeysWithValues: (0..<rows.count).compactMap { row in
-      Locator.State(rawValue: Int16(rows.int64(row, 0))).map { ($0, Int(rows.int64(row, 1))) }
-    })
+    return Dictionary(
+      uniqueKeysWithValues: (0..<rows.count).compactMap { row in
+        Locator.State(rawValue: Int16(rows.int64(row, 0))).map { ($0, Int(rows.int64(row, 1))) }
+      })
   }
 
   /// Active holds that cover at least one message of the subject.
-  package static func blocking(sender: SubjectID, in tx: borrowing Transaction) throws -> [(hold: Int64, messages: Int)] {
+  package static func blocking(sender: SubjectID, in tx: borrowing Transaction) throws -> [(
+    hold: Int64, messages: Int
+  )] {
     let rows = try tx.execute(blockingSender, [.int8(sender.rawValue)])
     return (0..<rows.count).map { (rows.int64($0, 0), Int(rows.int64($0, 1))) }
   }
@@ -102,7 +105,8 @@ package enum Holds {
       HoldRow(
         id: rows.int64(row, 0), tenant: TenantID(rawValue: rows.int64(row, 1)),
         custodians: rows.text(row, 2).split(separator: ",").compactMap { Int64($0) }.map(SubjectID.init),
-        conversations: rows.text(row, 3).split(separator: ",").compactMap { Int64($0) }.map(ConversationID.init),
+        conversations: rows.text(row, 3).split(separator: ",").compactMap { Int64($0) }.map(
+          ConversationID.init),
         from: rows.timestampOrNil(row, 4).map { Timestamp(microseconds: $0) },
         to: rows.timestampOrNil(row, 5).map { Timestamp(microseconds: $0) }, silent: rows.bool(row, 6),
         sealed: rows.bytes(row, 7), placedAt: Timestamp(microseconds: rows.timestamp(row, 8)),

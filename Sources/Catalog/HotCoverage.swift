@@ -23,7 +23,8 @@ package struct HotCoverage: Sendable {
   /// nothing else; waits two seconds at most for its readers and throws `.lockTimeout` after that.
   package func removeHot(period: Period, dropping: Bool, in tx: borrowing Transaction) throws -> Int {
     let values: [PostgresValue] = [
-      .int8(tenant.rawValue), .timestamp(microseconds: from.microseconds), .timestamp(microseconds: until.microseconds),
+      .int8(tenant.rawValue), .timestamp(microseconds: from.microseconds),
+      .timestamp(microseconds: until.microseconds),
       .int8Array(places.map(\.route.rawValue)), .int8Array(places.map(\.conversation.rawValue)),
       .int8Array(places.map(\.bound)),
     ]

@@ -48,7 +48,8 @@ extension Locator {
 }
 
 package enum Locators {
-  package static func find(_ keys: [MessageKey], in tx: borrowing Transaction) throws -> [MessageKey: Locator] {
+  package static func find(_ keys: [MessageKey], in tx: borrowing Transaction) throws -> [MessageKey: Locator]
+  {
     guard !keys.isEmpty else { return [:] }
     let rows = try tx.execute(
       """
@@ -69,15 +70,18 @@ package enum Locators {
 
   package static func count(tenant: TenantID, in tx: borrowing Transaction) throws -> [Locator.State: Int] {
     let rows = try tx.execute(
-      "SELECT state, count(*) FROM message_locator WHERE tenant_id = $1 GROUP BY state", [.int8(tenant.rawValue)])
-    return Dictionary(uniqueKeysWithValues: (0..<rows.count).compactMap { row in
-      Locator.State(rawValue: Int16(rows.int64(row, 0))).map { ($0, Int(rows.int64(row, 1))) }
-    })
+      "SELECT state, count(*) FROM message_locator WHERE tenant_id = $1 GROUP BY state",
+      [.int8(tenant.rawValue)])
+    return Dictionary(
+      uniqueKeysWithValues: (0..<rows.count).compactMap { row in
+        Locator.State(rawValue: Int16(rows.int64(row, 0))).map { ($0, Int(rows.int64(row, 1))) }
+      })
   }
 
   /// Live messages of a sender, in key order after `cursor`.
   package static func bySender(
-    _ sender: SubjectID, states: [Locator.State], after cursor: MessageKey?, limit: Int, in tx: borrowing Transaction
+    _ sender: SubjectID, states: [Locator.State], after cursor: MessageKey?, limit: Int,
+    in tx: borrowing Transaction
   ) throws -> [Locator] {
     let rows = try tx.execute(
       """
@@ -112,7 +116,8 @@ package enum Locators {
 
   static func prefixed(_ alias: String) -> String {
     [
-      "route_key", "message_low", "tenant_id", "conversation_route", "conversation_id", "sender_id", "created_at",
+      "route_key", "message_low", "tenant_id", "conversation_route", "conversation_id", "sender_id",
+      "created_at",
       "sequence", "state",
     ].map { "\(alias).\($0)" }.joined(separator: ", ")
   }
@@ -125,7 +130,8 @@ package enum Locators {
       conversation: ConversationID(rawValue: rows.int64(row, column + 4)),
       sender: SubjectID(rawValue: rows.int64(row, column + 5)),
       position: MessagePosition(
-        createdAt: Timestamp(microseconds: rows.timestamp(row, column + 6)), sequence: rows.int64(row, column + 7)),
+        createdAt: Timestamp(microseconds: rows.timestamp(row, column + 6)),
+        sequence: rows.int64(row, column + 7)),
       state: Locator.State(rawValue: Int16(rows.int64(row, column + 8))) ?? .erased)
   }
 }

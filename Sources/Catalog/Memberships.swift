@@ -25,7 +25,10 @@ package struct MembershipWindow: Sendable, Hashable {
 package enum Memberships {
   /// Opens windows; a subject that already has an open one in the conversation keeps it. Returns how many were new.
   package static func join(
-    _ members: [(route: RouteKey, conversation: ConversationID, subject: SubjectID, at: Timestamp, visibleFrom: Timestamp, role: String?)],
+    _ members: [(
+      route: RouteKey, conversation: ConversationID, subject: SubjectID, at: Timestamp,
+      visibleFrom: Timestamp, role: String?
+    )],
     tenant: TenantID, in tx: borrowing Transaction
   ) throws -> Int {
     guard !members.isEmpty else { return 0 }
@@ -86,7 +89,8 @@ package enum Memberships {
       windows, [.int8(subject.rawValue), conversation.map { .int8($0.rawValue) } ?? .null])
     return (0..<rows.count).map {
       MembershipWindow(
-        conversation: ConversationID(rawValue: rows.int64($0, 0)), route: RouteKey(rawValue: rows.int64($0, 1)),
+        conversation: ConversationID(rawValue: rows.int64($0, 0)),
+        route: RouteKey(rawValue: rows.int64($0, 1)),
         subject: subject, from: Timestamp(microseconds: rows.timestamp($0, 2)),
         until: rows.timestampOrNil($0, 3).map { Timestamp(microseconds: $0) } ?? .latest)
     }

@@ -10,7 +10,8 @@ package struct HotMessage: Sendable {
   package let sealed: [UInt8]
 
   package init(
-    key: MessageKey, position: MessagePosition, conversation: ConversationID, sender: SubjectID, sealed: [UInt8]
+    key: MessageKey, position: MessagePosition, conversation: ConversationID, sender: SubjectID,
+    sealed: [UInt8]
   ) {
     self.key = key
     self.position = position
@@ -31,15 +32,19 @@ package enum Messages {
       try tx.execute(
         select + " ORDER BY created_at \(order), sequence \(order) LIMIT $7",
         [
-          .int8(route.rawValue), .int8(conversation.rawValue), .timestamp(microseconds: after.createdAt.microseconds),
-          .int8(after.sequence), .timestamp(microseconds: before.createdAt.microseconds), .int8(before.sequence),
+          .int8(route.rawValue), .int8(conversation.rawValue),
+          .timestamp(microseconds: after.createdAt.microseconds),
+          .int8(after.sequence), .timestamp(microseconds: before.createdAt.microseconds),
+          .int8(before.sequence),
           .int8(Int64(limit)),
         ]))
   }
 
   /// The hot rows at known places. The lateral form makes PostgreSQL probe one partition's index a place.
   package static func at(_ places: [MessagePlace], in tx: borrowing Transaction) throws -> [HotMessage] {
-    guard let first = places.map(\.position.createdAt).min(), let last = places.map(\.position.createdAt).max() else {
+    guard let first = places.map(\.position.createdAt).min(),
+      let last = places.map(\.position.createdAt).max()
+    else {
       return []
     }
     return rows(
@@ -91,7 +96,8 @@ package enum Messages {
       [
         .int8(tenant.rawValue), .int8Array(rows.map(\.route.rawValue)),
         .int8Array(rows.map(\.row.conversation.rawValue)),
-        .timestampArray(rows.map(\.row.position.createdAt.microseconds)), .int8Array(rows.map(\.row.position.sequence)),
+        .timestampArray(rows.map(\.row.position.createdAt.microseconds)),
+        .int8Array(rows.map(\.row.position.sequence)),
         .int8Array(rows.map(\.row.key.high)), .int8Array(rows.map(\.row.key.low)),
         .int8Array(rows.map(\.row.sender.rawValue)), .bytesArray(rows.map(\.row.sealed)),
       ])
@@ -126,7 +132,8 @@ package enum Messages {
         key: MessageKey(high: rows.int64($0, 0), low: rows.int64($0, 1)),
         position: MessagePosition(
           createdAt: Timestamp(microseconds: rows.timestamp($0, 2)), sequence: rows.int64($0, 3)),
-        conversation: ConversationID(rawValue: rows.int64($0, 4)), sender: SubjectID(rawValue: rows.int64($0, 5)),
+        conversation: ConversationID(rawValue: rows.int64($0, 4)),
+        sender: SubjectID(rawValue: rows.int64($0, 5)),
         sealed: rows.bytes($0, 6))
     }
   }

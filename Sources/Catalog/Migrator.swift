@@ -66,7 +66,8 @@ package struct Migrator: Sendable {
 
   /// FNV-1a over the script: guards against mistakes, not against an attacker.
   private static func checksum(_ script: String) -> String {
-    String(script.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
+    String(
+      script.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
   }
 
   private enum Statement {

@@ -46,7 +46,8 @@ package enum SearchCoverage {
 
   /// Conversations, of those given (or of the whole tenant), that a query over one kind of tokens cannot fully answer.
   package static func gaps(
-    tenant: TenantID, conversations: [ConversationID]?, blinded: Bool, limit: Int, in tx: borrowing Transaction
+    tenant: TenantID, conversations: [ConversationID]?, blinded: Bool, limit: Int,
+    in tx: borrowing Transaction
   ) throws -> [TokenCoverage] {
     let rows = try tx.execute(
       gaps,

@@ -38,7 +38,8 @@ package enum SetAside {
         insert,
         [
           .int8(row.id), .int8(row.tenant.rawValue), .timestamp(microseconds: row.arrivedAt.microseconds),
-          .timestamp(microseconds: row.expiresAt.microseconds), .int8(row.line), .text(row.code), .text(row.detail),
+          .timestamp(microseconds: row.expiresAt.microseconds), .int8(row.line), .text(row.code),
+          .text(row.detail),
           row.subject.map { .int8($0.rawValue) } ?? .null, row.sealed.map { .bytes($0) } ?? .null,
         ])
     }
@@ -58,7 +59,8 @@ package enum SetAside {
     return (0..<rows.count).map { row in
       SetAsideRow(
         id: rows.int64(row, 0), tenant: tenant, arrivedAt: Timestamp(microseconds: rows.timestamp(row, 1)),
-        expiresAt: Timestamp(microseconds: rows.timestamp(row, 2)), line: rows.int64(row, 3), code: rows.text(row, 4),
+        expiresAt: Timestamp(microseconds: rows.timestamp(row, 2)), line: rows.int64(row, 3),
+        code: rows.text(row, 4),
         detail: rows.text(row, 5), subject: rows.int64OrNil(row, 6).map(SubjectID.init),
         sealed: rows.bytesOrNil(row, 7))
     }

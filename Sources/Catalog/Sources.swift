@@ -13,7 +13,9 @@ package enum Sources {
       ])
   }
 
-  package static func position(source hash: [UInt8], tenant: TenantID, in tx: borrowing Transaction) throws -> Int64 {
+  package static func position(source hash: [UInt8], tenant: TenantID, in tx: borrowing Transaction) throws
+    -> Int64
+  {
     let rows = try tx.execute(
       "SELECT position FROM source_position WHERE tenant_id = $1 AND source_hash = $2",
       [.int8(tenant.rawValue), .bytes(hash)])

@@ -58,7 +58,9 @@ package enum Subjects {
   }
 
   /// Returns whether the subject was active.
-  package static func deactivate(_ id: SubjectID, tenant: TenantID, in tx: borrowing Transaction) throws -> Bool {
+  package static func deactivate(_ id: SubjectID, tenant: TenantID, in tx: borrowing Transaction) throws
+    -> Bool
+  {
     try tx.execute(
       "UPDATE subject SET state = 2 WHERE tenant_id = $1 AND subject_id = $2 AND state = 1",
       [.int8(tenant.rawValue), .int8(id.rawValue)]
@@ -74,7 +76,8 @@ package enum Subjects {
 
   package static func remove(_ id: SubjectID, tenant: TenantID, in tx: borrowing Transaction) throws {
     try tx.execute(
-      "DELETE FROM subject WHERE tenant_id = $1 AND subject_id = $2", [.int8(tenant.rawValue), .int8(id.rawValue)])
+      "DELETE FROM subject WHERE tenant_id = $1 AND subject_id = $2",
+      [.int8(tenant.rawValue), .int8(id.rawValue)])
   }
 
   private static func rows(_ rows: PostgresRows) throws -> [SubjectRow] {

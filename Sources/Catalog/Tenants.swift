@@ -13,7 +13,8 @@ package struct Tenant: Sendable, Hashable {
   package var revealsOrder: Bool
 
   package init(
-    id: TenantID, name: String, secondPerson: Bool = true, publicChannels: Bool = false, revealsOrder: Bool = false
+    id: TenantID, name: String, secondPerson: Bool = true, publicChannels: Bool = false,
+    revealsOrder: Bool = false
   ) {
     self.id = id
     self.name = name
@@ -25,7 +26,8 @@ package struct Tenant: Sendable, Hashable {
 
 package enum Tenants {
   /// Creates the tenant unless it exists; returns it either way.
-  package static func ensure(_ name: String, at now: Timestamp, in tx: borrowing Transaction) throws -> Tenant {
+  package static func ensure(_ name: String, at now: Timestamp, in tx: borrowing Transaction) throws -> Tenant
+  {
     if let tenant = try find(name, in: tx) { return tenant }
     try tx.execute("SELECT pg_advisory_xact_lock(7203014416)")
     try tx.execute(insert, [.text(name), .timestamp(microseconds: now.microseconds)])
@@ -45,13 +47,15 @@ package enum Tenants {
     return (0..<rows.count).map { tenant(rows, $0) }
   }
 
-  package static func set(_ key: String, _ value: Bool, tenant: TenantID, in tx: borrowing Transaction) throws {
+  package static func set(_ key: String, _ value: Bool, tenant: TenantID, in tx: borrowing Transaction) throws
+  {
     try tx.execute(update, [.int8(tenant.rawValue), .text(key), .bool(value)])
   }
 
   /// Taken in share mode by whoever deletes, exclusively by whoever places a hold: a hold that is placed while a
   /// deletion is under way waits for it, and every later deletion sees the hold.
-  package static func lockGovernance(_ tenant: TenantID, exclusive: Bool, in tx: borrowing Transaction) throws {
+  package static func lockGovernance(_ tenant: TenantID, exclusive: Bool, in tx: borrowing Transaction) throws
+  {
     try tx.execute(exclusive ? lockExclusive : lockShared, [.int8(tenant.rawValue)])
   }
 

@@ -28,7 +28,8 @@ extension ErasureService {
       let statement = Certificate.Statement(
         id: Handle.text("erasure", row.id), tenant: name, subjectHash: row.subjectHash.hex,
         requestedAt: row.requestedAt.rfc3339, completedAt: now.rfc3339, stores: steps,
-        verification: "database, keys, index, archive, packages and every file of the home were looked through: no residue",
+        verification:
+          "database, keys, index, archive, packages and every file of the home were looked through: no residue",
         remains: Self.remains(now: now, window: window), notCovered: ErasurePlan.limits, auditIndex: index,
         auditCheckpoint: checkpoint, auditProof: proof.map { $0.base64() })
       let certificate = try Certificate(statement, signer: vault.signingKey("certificate"))
@@ -49,12 +50,14 @@ extension ErasureService {
         ground: "backup window: the key-encryption key that could open the wrapped key is destroyed then"),
       .init(
         what: "random numbers for the subject with time and conversation of each message, without content",
-        until: "unlimited", ground: "integrity of the record; the row that led from the person to the number is gone"),
+        until: "unlimited",
+        ground: "integrity of the record; the row that led from the person to the number is gone"),
       .init(
         what: "keyed hash of the subject's id in the erasure ledger", until: "unlimited",
         ground: "GDPR Art. 5(2), 17: late deliveries and restored backups must not bring the person back"),
       .init(
-        what: "audit entries of this erasure: numbers and salted commitments; what officers wrote as reasons stays sealed",
+        what:
+          "audit entries of this erasure: numbers and salted commitments; what officers wrote as reasons stays sealed",
         until: "unlimited", ground: "GDPR Art. 5(2): accountability"),
     ]
   }

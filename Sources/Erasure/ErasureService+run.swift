@@ -41,7 +41,8 @@ extension ErasureService {
     guard findings.isEmpty else {
       try await keep(steps, .partial, row)
       throw ErasureError(
-        .residue, "not certified, residue found: " + findings.joined(separator: "; ") + "; run the erasure again")
+        .residue,
+        "not certified, residue found: " + findings.joined(separator: "; ") + "; run the erasure again")
     }
     return try await certify(row, subject: subject, steps: steps, findings: findings, actor: actor)
   }
@@ -73,7 +74,9 @@ extension ErasureService {
     directory.invalidate()
   }
 
-  private func removeMessages(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {
+  private func removeMessages(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps)
+    async throws
+  {
     let (tenant, groups) = (tenant, settings.groups)
     while true {
       let outcome = try await database.transaction { tx -> DeletionOutcome? in
@@ -81,8 +84,12 @@ extension ErasureService {
           subject, states: [.live, .restricted], after: nil, limit: Self.batchMessages, in: tx)
         guard !batch.isEmpty else { return nil }
         let outcome = try Deletions.delete(batch.map(\.key), for: .erasure, tenant: tenant, in: tx)
-        guard outcome.held.isEmpty else { throw Self.held(Array(Set(outcome.held.flatMap(\.holds))).sorted()) }
-        for (group, gone) in Dictionary(grouping: outcome.deleted, by: { $0.route.group(of: groups) }).sorted(by: { $0.key < $1.key }) {
+        guard outcome.held.isEmpty else {
+          throw Self.held(Array(Set(outcome.held.flatMap(\.holds))).sorted())
+        }
+        for (group, gone) in Dictionary(grouping: outcome.deleted, by: { $0.route.group(of: groups) }).sorted(
+          by: { $0.key < $1.key })
+        {
           try Feed.append(.removed, gone.map(\.key), group: Int16(group), in: tx)
         }
         return outcome
@@ -93,12 +100,15 @@ extension ErasureService {
     }
   }
 
-  private func removeRecords(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {
+  private func removeRecords(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps)
+    async throws
+  {
     let audit = audit
     let removed = try await database.transaction { tx in
       _ = try audit.eraseParts(about: subject, in: tx)
       return (
-        changes: try Amendments.removeAll(by: subject, in: tx), members: try Memberships.removeAll(of: subject, in: tx),
+        changes: try Amendments.removeAll(by: subject, in: tx),
+        members: try Memberships.removeAll(of: subject, in: tx),
         setAside: try SetAside.removeAll(about: subject, in: tx)
       )
     }
@@ -153,7 +163,9 @@ extension ErasureService {
   private static let lockAttemptsMax = 150
 
   /// Packages inside the home that hold the subject's messages are withdrawn whole.
-  private func removePackages(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {
+  private func removePackages(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps)
+    async throws
+  {
     let now = now()
     let withdrawn = try await database.transaction { tx in
       try Exports.withdraw(containing: subject, at: now, in: tx)

@@ -11,7 +11,9 @@ extension ErasureService {
   /// Looks again in every store, years later if need be; empty when nothing is left.
   package func verify(_ id: Int64) async throws -> [String] {
     let row = try await find(id)
-    guard row.state == .completed else { throw ErasureError(.notCompleted, "this erasure is not completed yet") }
+    guard row.state == .completed else {
+      throw ErasureError(.notCompleted, "this erasure is not completed yet")
+    }
     return try await residue(row, subject: row.subject, markers: Markers())
   }
 
@@ -56,9 +58,11 @@ extension ErasureService {
     }
     for place in places {
       let blocks = try await database.transaction { tx in
-        try Archive.blocks(holding: [place.position], route: place.route, conversation: place.conversation, in: tx)
+        try Archive.blocks(
+          holding: [place.position], route: place.route, conversation: place.conversation, in: tx)
       }
-      for block in blocks where try await history.archive.messages(block).contains(where: { $0.sender == subject }) {
+      for block in blocks
+      where try await history.archive.messages(block).contains(where: { $0.sender == subject }) {
         return ["archive: segment \(block.segment) still opens"]
       }
     }
@@ -82,10 +86,13 @@ extension ErasureService {
   package func replay(_ entry: LedgerFile.Entry, actor: String) async throws -> Certificate {
     let (tenant, now) = (tenant, now())
     try await database.transaction { tx in
-      guard let subject = try Subjects.find(hashes: [entry.hash], tenant: tenant, in: tx).first?.id else { return }
+      guard let subject = try Subjects.find(hashes: [entry.hash], tenant: tenant, in: tx).first?.id else {
+        return
+      }
       if try Erasures.find(entry.erasure, in: tx) == nil {
         try Erasures.insert(
-          id: entry.erasure, tenant: tenant, subjectHash: entry.hash, subject: subject, requesterHash: [], sealed: [],
+          id: entry.erasure, tenant: tenant, subjectHash: entry.hash, subject: subject, requesterHash: [],
+          sealed: [],
           at: now, due: now, in: tx)
       }
       try Erasures.reopen(entry.erasure, subject: subject, in: tx)

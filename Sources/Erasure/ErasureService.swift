@@ -67,7 +67,8 @@ package struct ErasureService: Sendable {
     let (tenant, now, requester, audit) = (tenant, now(), actorHash(actor), audit)
     return try await database.transaction { tx in
       try Erasures.insert(
-        id: erasure, tenant: tenant, subjectHash: hash, subject: subject, requesterHash: requester, sealed: sealed,
+        id: erasure, tenant: tenant, subjectHash: hash, subject: subject, requesterHash: requester,
+        sealed: sealed,
         at: now, due: now.adding(seconds: Self.dueSeconds), in: tx)
       _ = try audit.append(
         [Self.entry("erasure.requested", erasure, actor, tenant)], at: now, in: tx)
@@ -96,7 +97,8 @@ package struct ErasureService: Sendable {
     let subject = try await currentSubject(row)
     let plan = try await database.transaction { tx in
       var plan = ErasurePlan(
-        id: Handle.text("erasure", id), subjectKnown: subject != nil, hotMessages: 0, coldMessages: 0, changes: 0,
+        id: Handle.text("erasure", id), subjectKnown: subject != nil, hotMessages: 0, coldMessages: 0,
+        changes: 0,
         conversations: 0, setAside: 0, packages: 0, blockedBy: [], notCovered: ErasurePlan.limits,
         dueAt: row.dueAt.rfc3339)
       if let subject {
@@ -122,7 +124,8 @@ package struct ErasureService: Sendable {
   package func approve(_ id: Int64, actor: String) async throws {
     let row = try await find(id)
     guard row.state == .planned else {
-      throw ErasureError(.wrongState, "only a planned erasure can be approved; this one is \(row.state.rawValue)")
+      throw ErasureError(
+        .wrongState, "only a planned erasure can be approved; this one is \(row.state.rawValue)")
     }
     let hash = actorHash(actor)
     guard !directory.tenant.secondPerson || hash != row.requesterHash else {
@@ -154,7 +157,9 @@ package struct ErasureService: Sendable {
   func currentSubject(_ row: ErasureRow) async throws -> SubjectID? {
     if let subject = row.subject { return subject }
     let (tenant, hash) = (tenant, row.subjectHash)
-    return try await database.transaction { tx in try Subjects.find(hashes: [hash], tenant: tenant, in: tx).first?.id }
+    return try await database.transaction { tx in
+      try Subjects.find(hashes: [hash], tenant: tenant, in: tx).first?.id
+    }
   }
 
   func actorHash(_ actor: String) -> [UInt8] { directory.hasher.hash("actor", actor) }
@@ -182,7 +187,9 @@ enum RequestSeal {
     return AEAD.seal(writer.bytes, key: key, additional: additional(erasure))
   }
 
-  static func open(_ sealed: [UInt8], erasure: Int64, key: SecretBytes) throws -> (subject: String, reason: String) {
+  static func open(_ sealed: [UInt8], erasure: Int64, key: SecretBytes) throws -> (
+    subject: String, reason: String
+  ) {
     var reader = ByteReader(try AEAD.open(sealed, key: key, additional: additional(erasure)))
     return (try reader.text(), try reader.text())
   }

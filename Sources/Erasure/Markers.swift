@@ -16,7 +16,9 @@ struct Markers: Sendable {
   private static let idBytesMin = 8
   private static let textsMax = 2_000
 
-  static func gather(_ service: ErasureService, _ row: ErasureRow, _ subject: SubjectID) async throws -> Markers {
+  static func gather(_ service: ErasureService, _ row: ErasureRow, _ subject: SubjectID) async throws
+    -> Markers
+  {
     var markers = Markers()
     let request = KeyOwner.request(row.tenant, row.id)
     if let sealed = row.sealed, let key = try await service.vault.keys([request], creating: false)[request] {
@@ -43,10 +45,13 @@ struct Markers: Sendable {
 
   private mutating func add(_ message: HistoricMessage) {
     guard bytes.count < Self.textsMax else { return }
-    if case .plain(let text) = message.payload.body, text.utf8.count >= Self.textBytesMin, text.contains(" ") {
+    if case .plain(let text) = message.payload.body, text.utf8.count >= Self.textBytesMin, text.contains(" ")
+    {
       bytes.append(Array(text.utf8.prefix(64)))
     }
-    if message.payload.messageID.utf8.count >= Self.textBytesMin { bytes.append(Array(message.payload.messageID.utf8)) }
+    if message.payload.messageID.utf8.count >= Self.textBytesMin {
+      bytes.append(Array(message.payload.messageID.utf8))
+    }
   }
 }
 
@@ -57,7 +62,9 @@ struct ByteScan {
   private let longest: Int
 
   init(_ markers: Markers) {
-    for marker in markers.bytes where marker.count >= 8 { starts[Self.word(marker, 0), default: []].append(marker) }
+    for marker in markers.bytes where marker.count >= 8 {
+      starts[Self.word(marker, 0), default: []].append(marker)
+    }
     longest = markers.bytes.map(\.count).max() ?? 0
   }
 

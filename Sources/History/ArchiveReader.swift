@@ -23,8 +23,10 @@ package struct ArchiveReader: Sendable {
 
   package func decode(_ block: BlockRow, _ bytes: [UInt8]) async throws -> DecodedBlock {
     let entry = BlockEntry(
-      ordinal: block.ordinal, conversation: block.conversation, route: block.route, firstPosition: block.first,
-      lastPosition: block.last, count: block.count, offset: block.offset, length: block.length, hash: block.hash)
+      ordinal: block.ordinal, conversation: block.conversation, route: block.route,
+      firstPosition: block.first,
+      lastPosition: block.last, count: block.count, offset: block.offset, length: block.length,
+      hash: block.hash)
     let identity = try SegmentIdentity(
       tenant: block.tenant, retentionClass: block.retentionClass, period: block.period, hex: block.segment)
     let keys = try await keys(for: entry, identity, bytes)
@@ -32,18 +34,22 @@ package struct ArchiveReader: Sendable {
   }
 
   /// Gathers the keys of exactly the authors of one block.
-  private func keys(for entry: BlockEntry, _ identity: SegmentIdentity, _ bytes: [UInt8]) async throws -> HeldKeys {
+  private func keys(for entry: BlockEntry, _ identity: SegmentIdentity, _ bytes: [UInt8]) async throws
+    -> HeldKeys
+  {
     let tenant = identity.tenant
     let period = KeyOwner.period(tenant, identity.retentionClass, identity.period)
     let conversation = KeyOwner.conversation(tenant, entry.conversation)
     let held = try await vault.keys([period, conversation], creating: false)
     var keys = HeldKeys(
-      period: held[period], conversations: held[conversation].map { [entry.conversation: $0] } ?? [:], lanes: [:])
+      period: held[period], conversations: held[conversation].map { [entry.conversation: $0] } ?? [:],
+      lanes: [:])
     let senders = try SegmentReader.senders(of: entry, bytes, identity: identity, keys: keys)
     let lanes = Set(
       senders.map {
         LaneID(
-          tenant: tenant, subject: $0, conversation: entry.conversation, retentionClass: identity.retentionClass,
+          tenant: tenant, subject: $0, conversation: entry.conversation,
+          retentionClass: identity.retentionClass,
           period: identity.period)
       })
     for (lane, key) in try await vault.lanes(lanes, creating: false) {

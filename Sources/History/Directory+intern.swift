@@ -41,7 +41,9 @@ extension Directory {
     return interned
   }
 
-  private func internSubjects(_ profiles: [SubjectProfile], at now: Timestamp, into interned: inout Interned) async throws {
+  private func internSubjects(_ profiles: [SubjectProfile], at now: Timestamp, into interned: inout Interned)
+    async throws
+  {
     guard !profiles.isEmpty else { return }
     let tenant = tenant.id
     let hashes = profiles.map { hasher.hash("subject", $0.id) }
@@ -56,9 +58,12 @@ extension Directory {
       .map { (profile: $0.0, hash: $0.1, id: SubjectID(rawValue: Randomness.identifier())) }
     try await insert(new, at: now)
     let stored = try await storedRows(hashes: new.map(\.hash), known: rows)
-    let keys = try await vault.keys(Set(stored.values.map { KeyOwner.subject(tenant, $0.id) }), creating: false)
+    let keys = try await vault.keys(
+      Set(stored.values.map { KeyOwner.subject(tenant, $0.id) }), creating: false)
     for (profile, hash) in zip(profiles, hashes) {
-      guard let row = stored[hash], row.state != .erasing, let key = keys[.subject(tenant, row.id)] else { continue }
+      guard let row = stored[hash], row.state != .erasing, let key = keys[.subject(tenant, row.id)] else {
+        continue
+      }
       let current = try SubjectProfile(bytes: ProfileSeal.open(row.sealed, owner: row.id.rawValue, key: key))
       let updated = current.updated(with: profile)
       if updated != current || new.contains(where: { $0.id == row.id }) {
@@ -94,9 +99,12 @@ extension Directory {
 
   private func storedRows(hashes: [[UInt8]], known: [SubjectRow]) async throws -> [[UInt8]: SubjectRow] {
     let tenant = tenant.id
-    let new = hashes.isEmpty ? [] : try await database.transaction { tx in
-      try Subjects.find(hashes: hashes, tenant: tenant, in: tx)
-    }
+    let new =
+      hashes.isEmpty
+      ? []
+      : try await database.transaction { tx in
+        try Subjects.find(hashes: hashes, tenant: tenant, in: tx)
+      }
     return Dictionary((known + new).map { ($0.hash, $0) }) { first, _ in first }
   }
 
@@ -128,11 +136,13 @@ extension Directory {
       try await database.transaction { tx in try Conversations.insert(rows, tenant: tenant, at: now, in: tx) }
       known = try await find()
     }
-    let keys = try await vault.keys(Set(known.values.map { KeyOwner.conversation(tenant, $0.id) }), creating: false)
+    let keys = try await vault.keys(
+      Set(known.values.map { KeyOwner.conversation(tenant, $0.id) }), creating: false)
     for index in drafts.indices {
       guard var row = known[hashes[index]], let key = keys[.conversation(tenant, row.id)] else { continue }
       let draft = drafts[index]
-      let current = try ConversationProfile(bytes: ProfileSeal.open(row.sealed, owner: row.id.rawValue, key: key))
+      let current = try ConversationProfile(
+        bytes: ProfileSeal.open(row.sealed, owner: row.id.rawValue, key: key))
       if new.contains(where: { $0.1 == row.id }) { interned.changedConversations.insert(draft.profile.id) }
       if !draft.changesNothing(row, current) {
         interned.changedConversations.insert(draft.profile.id)
@@ -171,7 +181,8 @@ package struct ConversationDraft: Sendable, Hashable {
 
   func row(id: ConversationID, route: RouteKey, hash: [UInt8], sealed: [UInt8]) -> ConversationRow {
     ConversationRow(
-      id: id, route: route, hash: hash, kind: described?.kind.number ?? 2, isPublic: described?.isPublic ?? false,
+      id: id, route: route, hash: hash, kind: described?.kind.number ?? 2,
+      isPublic: described?.isPublic ?? false,
       clientSealed: described?.sealed ?? false, retentionDays: described?.retentionDays, sealed: sealed)
   }
 

@@ -67,7 +67,8 @@ extension Directory {
       guard let key = keys[.conversation(tenant.id, row.id)] else { continue }
       let card = ConversationCard(
         conversation: row.id, route: row.route,
-        profile: try ConversationProfile(bytes: ProfileSeal.open(row.sealed, owner: row.id.rawValue, key: key)),
+        profile: try ConversationProfile(
+          bytes: ProfileSeal.open(row.sealed, owner: row.id.rawValue, key: key)),
         kind: .init(row.kind), isPublic: row.isPublic, clientSealed: row.clientSealed,
         retentionDays: row.retentionDays, closedAt: row.closedAt)
       remember(card: card)

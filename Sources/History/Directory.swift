@@ -35,7 +35,9 @@ package final class Directory: Sendable {
   /// Forgets what it knows; used when a transaction found it out of date.
   package func invalidate() { cache.withLock { $0 = Cache() } }
 
-  func cachedSubject(_ id: String) -> (id: SubjectID, profile: SubjectProfile?)? { cache.withLock { $0.subjects[id] } }
+  func cachedSubject(_ id: String) -> (id: SubjectID, profile: SubjectProfile?)? {
+    cache.withLock { $0.subjects[id] }
+  }
 
   func cachedConversation(_ id: String) -> (row: ConversationRow, profile: ConversationProfile?)? {
     cache.withLock { $0.conversations[id] }

@@ -18,7 +18,8 @@ package struct HeldKeys: SegmentKeys {
   package var conversations: [ConversationID: SecretBytes]
   package var lanes: [Lane: SecretBytes]
 
-  package init(period: SecretBytes?, conversations: [ConversationID: SecretBytes], lanes: [Lane: SecretBytes]) {
+  package init(period: SecretBytes?, conversations: [ConversationID: SecretBytes], lanes: [Lane: SecretBytes])
+  {
     self.period = period
     self.conversations = conversations
     self.lanes = lanes

@@ -28,7 +28,8 @@ extension HistoryReader {
     }
     var rows: [MessagePosition: TieredMessage] = [:]
     for block in blocks {
-      for message in try await archive.messages(block) where span.after < message.position && message.position < span.before {
+      for message in try await archive.messages(block)
+      where span.after < message.position && message.position < span.before {
         rows[message.position] = TieredMessage(message: message, tier: .cold)
       }
     }
@@ -61,7 +62,8 @@ extension HistoryReader {
     return rows
   }
 
-  private func cold(_ places: [MessagePlace], _ conversation: ConversationID) async throws -> [TieredMessage] {
+  private func cold(_ places: [MessagePlace], _ conversation: ConversationID) async throws -> [TieredMessage]
+  {
     let route = places[0].route
     let wanted = Set(places.map(\.position))
     let blocks = try await database.transaction { tx in
@@ -98,7 +100,9 @@ extension HistoryReader {
   }
 
   /// Adds states and changes; keeps what is in one of the states.
-  func merged(_ rows: [TieredMessage], tenant: TenantID, states: Set<Locator.State>) async throws -> [HistoricMessage] {
+  func merged(_ rows: [TieredMessage], tenant: TenantID, states: Set<Locator.State>) async throws
+    -> [HistoricMessage]
+  {
     guard !rows.isEmpty else { return [] }
     let keys = rows.map(\.message.key)
     let (locators, amendments) = try await database.transaction { tx in
@@ -118,7 +122,8 @@ extension HistoryReader {
     return merged
   }
 
-  private func opened(_ rows: [AmendmentRow], tenant: TenantID) async throws -> [MessageKey: [HistoricChange]] {
+  private func opened(_ rows: [AmendmentRow], tenant: TenantID) async throws -> [MessageKey: [HistoricChange]]
+  {
     let lanes = try await vault.lanes(Set(rows.map { $0.lane(tenant) }), creating: false)
     var changes: [MessageKey: [HistoricChange]] = [:]
     for row in rows {
@@ -138,7 +143,8 @@ extension HistoryReader {
 extension HotMessage {
   package func lane(_ tenant: TenantID) -> LaneID {
     LaneID(
-      tenant: tenant, subject: sender, conversation: conversation, period: Period(containing: position.createdAt))
+      tenant: tenant, subject: sender, conversation: conversation,
+      period: Period(containing: position.createdAt))
   }
 }
 

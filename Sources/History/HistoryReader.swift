@@ -39,7 +39,9 @@ package struct HistoryReader: Sendable {
   }
 
   /// Up to `limit` readable messages of the span, in its order.
-  package func page(_ span: Span, limit: Int, states: Set<Locator.State> = [.live]) async throws -> [HistoricMessage] {
+  package func page(_ span: Span, limit: Int, states: Set<Locator.State> = [.live]) async throws
+    -> [HistoricMessage]
+  {
     var found: [HistoricMessage] = []
     var rest = span
     while found.count < limit {

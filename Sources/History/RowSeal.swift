@@ -9,7 +9,9 @@ package enum RowSeal {
   static let compressionBytesMin = 512
   static let payloadBytesMax = 4 << 20
 
-  package static func seal(_ payload: [UInt8], key: MessageKey, kind: Int16, version: Int64, lane: LaneKey) -> [UInt8] {
+  package static func seal(_ payload: [UInt8], key: MessageKey, kind: Int16, version: Int64, lane: LaneKey)
+    -> [UInt8]
+  {
     var plain: [UInt8] = []
     if payload.count >= compressionBytesMin {
       let compressed = ZstdFrame.compress(payload, level: 3)
@@ -27,7 +29,9 @@ package enum RowSeal {
     return lane.seal(plain, additional: additional(key, kind, version))
   }
 
-  package static func open(_ sealed: [UInt8], key: MessageKey, kind: Int16, version: Int64, lane: LaneKey) throws -> [UInt8] {
+  package static func open(_ sealed: [UInt8], key: MessageKey, kind: Int16, version: Int64, lane: LaneKey)
+    throws -> [UInt8]
+  {
     let plain = try lane.open(sealed, additional: additional(key, kind, version))
     guard let marker = plain.first else { throw MalformedBytes("empty row payload") }
     let rest = Array(plain.dropFirst())

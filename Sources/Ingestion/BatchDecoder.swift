@@ -53,7 +53,9 @@ package struct BatchDecoder: Sendable {
   }
 
   @concurrent
-  private func decode(_ lines: ArraySlice<(number: Int64, bytes: [UInt8]?)>, of source: String) async -> IngestBatch {
+  private func decode(_ lines: ArraySlice<(number: Int64, bytes: [UInt8]?)>, of source: String) async
+    -> IngestBatch
+  {
     var batch = IngestBatch(source: source)
     let reader = LineReader(format)
     for (number, bytes) in lines {
@@ -75,17 +77,22 @@ package struct BatchDecoder: Sendable {
     return batch
   }
 
-  private func item(_ number: Int64, _ bytes: [UInt8], _ decoded: LineDecoder.Line) throws(RejectedInput) -> IngestItem {
+  private func item(_ number: Int64, _ bytes: [UInt8], _ decoded: LineDecoder.Line) throws(RejectedInput)
+    -> IngestItem
+  {
     switch decoded {
     case .corpus(let message):
-      return (client ?? CorpusClient(tokens: .none, tenant: tenant.name)).item(message, line: number, raw: bytes)
+      return (client ?? CorpusClient(tokens: .none, tenant: tenant.name)).item(
+        message, line: number, raw: bytes)
     case .event(let incoming):
       if let named = incoming.tenant, named != tenant.name {
-        throw RejectedInput(.badValue, key: "tenant", detail: "the event names another tenant than it was sent to")
+        throw RejectedInput(
+          .badValue, key: "tenant", detail: "the event names another tenant than it was sent to")
       }
       if !tenant.revealsOrder, incoming.event.revealsOrder {
         throw RejectedInput(
-          .badValue, key: "tokens.sequence", detail: "this tenant does not allow blinded tokens to reveal their order")
+          .badValue, key: "tokens.sequence",
+          detail: "this tenant does not allow blinded tokens to reveal their order")
       }
       guard let client else {
         return IngestItem(line: number, raw: bytes, event: incoming.event, eventID: incoming.eventID)

@@ -78,12 +78,15 @@ package struct CorpusClient: Sendable {
     case .plain:
       let found = tokenizer.tokens(in: text)
       return TokenSet(
-        mode: .plain, set: found.setBytes, sequence: Array(found.wordBytes.prefix(Self.sequenceMax)), flags: found.flags)
+        mode: .plain, set: found.setBytes, sequence: Array(found.wordBytes.prefix(Self.sequenceMax)),
+        flags: found.flags)
     case .blinded(let master, let bigrams, let prefixes):
-      let key = master.conversationKey(tenant: tenant, conversation: conversation, generation: Self.generation)
+      let key = master.conversationKey(
+        tenant: tenant, conversation: conversation, generation: Self.generation)
       let found = key.blind(tokenizer.tokens(in: text), bigrams: bigrams, prefixes: prefixes)
       return TokenSet(
-        mode: .blinded, generation: Self.generation, set: Self.raw(found.set), bigrams: Self.raw(found.bigrams),
+        mode: .blinded, generation: Self.generation, set: Self.raw(found.set),
+        bigrams: Self.raw(found.bigrams),
         prefixes: Self.raw(found.prefixes), flags: found.flags)
     }
   }

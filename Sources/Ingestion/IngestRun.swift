@@ -22,7 +22,8 @@ package struct IngestRun: Sendable {
   }
 
   /// Ingests one source (a path, or `-`), returning what became of its lines.
-  package func ingest(_ source: String, progress: @escaping @Sendable (Progress) -> Void = { _ in }) async throws
+  package func ingest(_ source: String, progress: @escaping @Sendable (Progress) -> Void = { _ in })
+    async throws
     -> IngestResult
   {
     let feeder = try LineFeeder(source)
@@ -76,8 +77,9 @@ actor LineFeeder {
     var bytes = 0
     while let line = try nextLine(behind: batch) {
       carried = nil
-      if let open = batch, open.source != line.source || open.lines.count >= IngestRun.batchLinesMax
-        || bytes >= IngestRun.batchBytesMax
+      if let open = batch,
+        open.source != line.source || open.lines.count >= IngestRun.batchLinesMax
+          || bytes >= IngestRun.batchBytesMax
       {
         carried = line
         break

@@ -12,7 +12,8 @@ extension Ingestor {
     let interned = try await directory.intern(
       subjects: named.subjects, conversations: named.conversations, at: now)
     var prepared = PreparedBatch(
-      tenant: directory.tenant.id, source: directory.hasher.hash("source", batch.source), position: batch.position,
+      tenant: directory.tenant.id, source: directory.hasher.hash("source", batch.source),
+      position: batch.position,
       now: now, vault: vault)
     let rejecter = Rejecter(ingestor: self, source: batch.source, now: now)
     for line in batch.rejected { prepared.reject(rejecter.row(line, subject: nil, withheld: false)) }
@@ -54,7 +55,9 @@ extension Ingestor {
     var withheld = false
   }
 
-  private func step(_ item: IngestItem, _ interned: Directory.Interned, _ now: Timestamp) -> Result<Step, Refusal> {
+  private func step(_ item: IngestItem, _ interned: Directory.Interned, _ now: Timestamp) -> Result<
+    Step, Refusal
+  > {
     let event = item.event
     let subject = event.subjectID.flatMap { interned.subjects[$0] }
     if event.subjectID != nil, subject == nil {
@@ -72,7 +75,8 @@ extension Ingestor {
     }
     if let time = event.laneTime, !(Self.timeMin...now.adding(seconds: Self.aheadSecondsMax)).contains(time) {
       return .failure(
-        Refusal(code: "bad_time", detail: "the time is before 1990 or more than a year ahead", subject: subject))
+        Refusal(
+          code: "bad_time", detail: "the time is before 1990 or more than a year ahead", subject: subject))
     }
     var lane: LaneID?
     if let conversation, let subject, let time = event.laneTime {
@@ -83,7 +87,8 @@ extension Ingestor {
     let hasher = directory.hasher
     return .success(
       Step(
-        item: item, key: event.messageID.map { hasher.messageKey($0) }, conversation: conversation, subject: subject,
+        item: item, key: event.messageID.map { hasher.messageKey($0) }, conversation: conversation,
+        subject: subject,
         eventKey: item.eventID.map { hasher.messageKey("event\u{0}" + $0) }, lane: lane,
         digest: event.digestText.map { hasher.number("digest", $0) } ?? 0,
         reactionVersion: event.reactionName.map { hasher.number("reaction", $0) } ?? 0))
@@ -131,11 +136,14 @@ struct Rejecter: Sendable {
   func row(_ line: RejectedLine, subject: SubjectID?, withheld: Bool) -> SetAsideRow {
     let directory = ingestor.directory
     let content = BLAKE2b.hash(line.raw).hex
-    let id = directory.hasher.number("set-aside", "\(source)\u{0}\(line.line)\u{0}\(line.code)\u{0}\(content)")
+    let id = directory.hasher.number(
+      "set-aside", "\(source)\u{0}\(line.line)\u{0}\(line.code)\u{0}\(content)")
     return SetAsideRow(
       id: id, tenant: directory.tenant.id, arrivedAt: now,
       expiresAt: now.adding(seconds: ingestor.settings.setAsideSeconds), line: line.line, code: line.code,
       detail: line.detail, subject: subject,
-      sealed: withheld ? nil : SetAsideSeal(vault: ingestor.vault, tenant: directory.tenant.id).seal(source, line.raw, id: id))
+      sealed: withheld
+        ? nil
+        : SetAsideSeal(vault: ingestor.vault, tenant: directory.tenant.id).seal(source, line.raw, id: id))
   }
 }

@@ -39,11 +39,18 @@ extension PreparedBatch {
   }
 
   private func pinSubjects(in tx: borrowing Transaction) throws {
-    let steps = messages.map(\.step) + changes.map(\.step) + others
-    let subjects = Set(steps.compactMap(\.subject))
+    var subjects: Set<SubjectID> = []
+    forEachStep { step in if let subject = step.subject { subjects.insert(subject) } }
     guard try subjects.isEmpty || Subjects.pin(Array(subjects), tenant: tenant, in: tx) else {
       throw CatalogError(.staleDirectory, "a subject was erased while its batch was prepared")
     }
+  }
+
+  /// Goes over all steps in place: an array of them all would copy every event, and cost as much as the statements.
+  private func forEachStep(_ body: (borrowing Ingestor.Step) -> Void) {
+    for place in messages.indices { body(messages[place].step) }
+    for place in changes.indices { body(changes[place].step) }
+    for place in others.indices { body(others[place]) }
   }
 
   private var touchedGroups: Set<Int16> {
@@ -56,11 +63,11 @@ extension PreparedBatch {
     var keys: [MessageKey] = []
     var within: Set<MessageKey> = []
     var repeated: Set<Int64> = []
-    for step in messages.map(\.step) + changes.map(\.step) + others {
-      guard let key = step.eventKey else { continue }
+    forEachStep { step in
+      guard let key = step.eventKey else { return }
       guard within.insert(key).inserted else {
         repeated.insert(step.item.line)
-        continue
+        return
       }
       lines.append(step.item.line)
       keys.append(key)
@@ -71,7 +78,7 @@ extension PreparedBatch {
   private mutating func storeMessages(
     except repeated: Set<Int64>, in tx: borrowing Transaction, _ result: inout IngestResult
   ) throws {
-    let new = messages.filter { !repeated.contains($0.step.item.line) }
+    let new = repeated.isEmpty ? messages : messages.filter { !repeated.contains($0.step.item.line) }
     let known = try Messages.store(new.map(\.message), tenant: tenant, in: tx)
     for entry in known {
       if entry.isDuplicate { result.duplicates += 1 } else { rejectConflict(new[entry.ordinal].step) }
@@ -86,7 +93,9 @@ extension PreparedBatch {
 
   private enum Effect { case changed, nothing, gone, elsewhere }
 
-  private mutating func apply(_ change: Change, in tx: borrowing Transaction, _ result: inout IngestResult) throws {
+  private mutating func apply(_ change: Change, in tx: borrowing Transaction, _ result: inout IngestResult)
+    throws
+  {
     let locator = try Locators.find(change.row.key, in: tx)
     switch try self.change(change.row, locator: locator, in: tx) {
     case .changed: result.accepted += 1
@@ -113,7 +122,8 @@ extension PreparedBatch {
     return .changed
   }
 
-  private func apply(_ step: Ingestor.Step, in tx: borrowing Transaction, _ result: inout IngestResult) throws {
+  private func apply(_ step: Ingestor.Step, in tx: borrowing Transaction, _ result: inout IngestResult) throws
+  {
     if try applied(step, in: tx) { result.accepted += 1 } else { result.duplicates += 1 }
   }
 
@@ -131,7 +141,8 @@ extension PreparedBatch {
       return try Memberships.join(
         [
           (
-            conversation.route, conversation.id, subject, member.at, member.seesHistoryFrom ?? member.at, member.role
+            conversation.route, conversation.id, subject, member.at, member.seesHistoryFrom ?? member.at,
+            member.role
           )
         ], tenant: tenant, in: tx) > 0
     case .memberLeft(let member):
@@ -154,8 +165,8 @@ extension PreparedBatch {
   private func linkAuthors(in tx: borrowing Transaction) throws {
     let joined = Set(members.map { AuthorPlace(subject: $0.subject, conversation: $0.conversation) })
     var places: [AuthorPlace: RouteKey] = [:]
-    for step in messages.map(\.step) + changes.map(\.step) + others {
-      guard let subject = step.subject, let conversation = step.conversation else { continue }
+    forEachStep { step in
+      guard let subject = step.subject, let conversation = step.conversation else { return }
       places[AuthorPlace(subject: subject, conversation: conversation.id)] = conversation.route
     }
     try Memberships.link(

@@ -16,7 +16,11 @@ struct PreparedBatch: Sendable {
   var rejected: [SetAsideRow] = []
   /// Ids of events that were refused, so far.
   var refusedEvents: [MessageKey] = []
-  var members: [(route: RouteKey, conversation: ConversationID, subject: SubjectID, at: Timestamp, visibleFrom: Timestamp, role: String?)] = []
+  var members:
+    [(
+      route: RouteKey, conversation: ConversationID, subject: SubjectID, at: Timestamp,
+      visibleFrom: Timestamp, role: String?
+    )] = []
   var changed: (subjects: Set<String>, conversations: Set<String>) = ([], [])
   /// Which kinds of tokens came, by conversation.
   var coverage: [ConversationID: (RouteKey, TokenCoverage)] = [:]
@@ -55,7 +59,8 @@ struct PreparedBatch: Sendable {
   ) throws {
     self.rejecter = rejecter
     self.groups = groups
-    guard let laneID = step.lane, let key = step.key, let conversation = step.conversation, let subject = step.subject
+    guard let laneID = step.lane, let key = step.key, let conversation = step.conversation,
+      let subject = step.subject
     else {
       others.append(step)
       return
@@ -132,7 +137,8 @@ extension Ingestor.Step {
     switch item.event {
     case .messageEdited(let edit):
       let payload = MessagePayload(messageID: edit.messageID, body: edit.body, tokens: edit.tokens)
-      return change(.edit, version: edit.version ?? edit.editedAt.microseconds, at: edit.editedAt, payload.bytes)
+      return change(
+        .edit, version: edit.version ?? edit.editedAt.microseconds, at: edit.editedAt, payload.bytes)
     case .messageDeleted(let deletion):
       return change(.deletion, version: 0, at: deletion.deletedAt, [])
     case .reaction(let reaction):

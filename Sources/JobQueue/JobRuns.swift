@@ -39,7 +39,9 @@ package enum JobRuns {
   }
 
   /// Newest first.
-  package static func history(name: String? = nil, limit: Int, in tx: borrowing Transaction) throws -> [JobRun] {
+  package static func history(name: String? = nil, limit: Int, in tx: borrowing Transaction) throws
+    -> [JobRun]
+  {
     let rows = try tx.execute(history, [name.map { .text($0) } ?? .null, .int8(Int64(limit))])
     return (0..<rows.count).map { run(rows, $0) }
   }
@@ -59,7 +61,8 @@ package enum JobRuns {
 
   private static let select =
     "SELECT run_id, name, slot, state, started_at, finished_at, due, done, blocked, problem FROM job_run"
-  private static let history = select + " WHERE $1::text IS NULL OR name = $1 ORDER BY started_at DESC, run_id LIMIT $2"
+  private static let history =
+    select + " WHERE $1::text IS NULL OR name = $1 ORDER BY started_at DESC, run_id LIMIT $2"
   // A run that says it is running but began more than a day ago died: its slot is free again.
   private static let begin = """
     INSERT INTO job_run AS j (run_id, name, slot, state, started_at) VALUES ($1, $2, $3, 'running', $4)

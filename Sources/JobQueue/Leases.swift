@@ -20,7 +20,8 @@ package enum Leases {
 
   /// Extends the lease; `false` if it was lost.
   package static func renew(_ lease: Lease, seconds: Int64, in tx: borrowing Transaction) throws -> Bool {
-    try tx.execute(renew, [.text(lease.name), .text(lease.holder), .int8(lease.fencing), .int8(seconds)]).affected > 0
+    try tx.execute(renew, [.text(lease.name), .text(lease.holder), .int8(lease.fencing), .int8(seconds)])
+      .affected > 0
   }
 
   package static func release(_ lease: Lease, in tx: borrowing Transaction) throws {

@@ -15,7 +15,8 @@ package struct KeyDestruction: Hashable, Sendable {
 
 extension KeyVault {
   /// Destroys keys in the caller's transaction and returns how many there were; call ``forget(_:)`` once it is
-  /// committed. The rows are gone at once, their remains in backups with the KEK: ``rotate(now:backupWindowSeconds:afterReplay:)``.
+  /// committed. The rows are gone at once, their remains in backups with the KEK:
+  /// ``rotate(now:backupWindowSeconds:afterReplay:)``.
   @discardableResult
   package static func destroy(
     _ owners: [KeyOwner], reason: String, at time: Timestamp, in tx: borrowing Transaction

@@ -20,7 +20,8 @@ extension Application {
     let name = name ?? Self.defaultTenant
     let found = try await database.transaction { tx in try Tenants.find(name, in: tx) }
     guard let found else {
-      throw CatalogError(.unknownTenant, "there is no tenant of that name; make it with `muniment init --tenant NAME`")
+      throw CatalogError(
+        .unknownTenant, "there is no tenant of that name; make it with `muniment init --tenant NAME`")
     }
     return found
   }
@@ -43,7 +44,9 @@ extension Application {
   /// Takes what is in the feed into the index. Writers hold its lock only while they have something to write, so
   /// that another one is waited for, within limits.
   /// - Returns: whether the index has it all now; if not, it stays behind until somebody follows the feed again.
-  package func followFeed(progress: @escaping @Sendable (Indexer.Progress) -> Void = { _ in }) async throws -> Bool {
+  package func followFeed(progress: @escaping @Sendable (Indexer.Progress) -> Void = { _ in }) async throws
+    -> Bool
+  {
     let limit = ContinuousClock.now + Self.indexWaitMax
     while true {
       do {
@@ -64,7 +67,8 @@ extension Application {
   }
 
   package func search(_ directory: Directory) -> MessageSearch {
-    MessageSearch(directory: directory, history: history, index: index, indexer: indexer, groups: settings.indexGroups)
+    MessageSearch(
+      directory: directory, history: history, index: index, indexer: indexer, groups: settings.indexGroups)
   }
 
   package func archiver(_ tenant: Tenant) -> Archiver {

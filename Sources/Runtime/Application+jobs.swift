@@ -27,7 +27,8 @@ extension Application {
 
   /// Runs the body while holding a lease, so that there is one runner on all machines.
   package func holding<R: Sendable>(_ name: String, _ body: () async throws -> R) async throws -> R {
-    let holder = "\(ProcessInfo.processInfo.hostName)/\(ProcessInfo.processInfo.processIdentifier)/\(UUID().uuidString)"
+    let holder =
+      "\(ProcessInfo.processInfo.hostName)/\(ProcessInfo.processInfo.processIdentifier)/\(UUID().uuidString)"
     let database = database
     let lease = try await database.transaction { tx in
       try Leases.acquire(name, holder: holder, seconds: Self.leaseSeconds, in: tx)
@@ -36,7 +37,9 @@ extension Application {
     let renewing = Task {
       while !Task.isCancelled {
         try await Task.sleep(for: .seconds(Self.leaseSeconds / 3))
-        guard try await database.transaction({ tx in try Leases.renew(lease, seconds: Self.leaseSeconds, in: tx) })
+        guard
+          try await database.transaction({ tx in try Leases.renew(lease, seconds: Self.leaseSeconds, in: tx) }
+          )
         else { return }
       }
     }
@@ -53,7 +56,8 @@ extension Application {
 
   package func exporter(_ directory: Directory) -> Exporter {
     Exporter(
-      directory: directory, database: database, vault: vault, history: history, audit: audit, home: settings.home,
+      directory: directory, database: database, vault: vault, history: history, audit: audit,
+      home: settings.home,
       now: Self.clock)
   }
 

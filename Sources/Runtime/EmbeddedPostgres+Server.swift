@@ -70,18 +70,23 @@ struct Server: Sendable {
     return settings.sorted { $0.key < $1.key }.flatMap { ["-c", "\($0.key)=\($0.value)"] }
   }
 
+  private static let unseenSecondsMax = 2
+
   /// True when the server accepts; false when it is gone, or alive but out of reach.
   private func accepts(_ conninfo: String) async throws -> Bool {
     let start = ContinuousClock.now
     var lastAnswer = start
+    var lastSeen = start
     while ContinuousClock.now < start + .seconds(Self.recoverySecondsMax) {
       switch try await PostgresPool.ping(conninfo) {
       case .accepting: return true
       case .rejecting: lastAnswer = .now
       case .unreachable, .malformedConninfo:
-        if processes().isEmpty || ContinuousClock.now > lastAnswer + .seconds(Self.silenceSecondsMax) {
-          return false
-        }
+        // Between fork and exec a starting server cannot be told by its command line: it is gone only when it has
+        // not been seen for a while.
+        if !processes().isEmpty { lastSeen = .now }
+        let isGone = ContinuousClock.now > lastSeen + .seconds(Self.unseenSecondsMax)
+        if isGone || ContinuousClock.now > lastAnswer + .seconds(Self.silenceSecondsMax) { return false }
       }
       try await Task.sleep(for: .milliseconds(20))
     }

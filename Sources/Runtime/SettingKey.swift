@@ -29,23 +29,28 @@ package struct SettingKey: Sendable {
       name: "retention.grace", environment: nil, fallback: "24h", range: "a duration such as 24h",
       meaning: "how long a change of policy that deletes more waits before it takes effect"),
     SettingKey(
-      name: "keys.backup_window", environment: nil, fallback: "30d", range: "a duration such as 30d; 0d is allowed",
+      name: "keys.backup_window", environment: nil, fallback: "30d",
+      range: "a duration such as 30d; 0d is allowed",
       meaning: "how long backups of the database are kept: destroyed keys are beyond recovery after it"),
     SettingKey(
       name: "set_aside.expiry", environment: nil, fallback: "30d", range: "a duration such as 30d",
       meaning: "how long input that was set aside is kept"),
     SettingKey(
-      name: "schedule.nightly", environment: nil, fallback: "02:15", range: "a time of day in UTC, HH:MM, or off",
+      name: "schedule.nightly", environment: nil, fallback: "02:15",
+      range: "a time of day in UTC, HH:MM, or off",
       meaning: "when `serve` runs the nightly job"),
     SettingKey(
       name: "server.body_bytes", environment: nil, fallback: "1073741824",
-      range: "a number from 1048576 to 1099511627776", meaning: "largest request body POST /v1/events accepts"),
+      range: "a number from 1048576 to 1099511627776", meaning: "largest request body POST /v1/events accepts"
+    ),
     SettingKey(
-      name: "server.requests_per_second", environment: nil, fallback: "200", range: "a number from 1 to 100000",
+      name: "server.requests_per_second", environment: nil, fallback: "200",
+      range: "a number from 1 to 100000",
       meaning: "requests a second a signed-in subject may make before 429"),
     SettingKey(
       name: "access_token.shared_secret", environment: "MUNIMENT_JWT_SECRET", fallback: "",
-      range: "at least 32 bytes; secret", meaning: "accept HS256 tokens signed with this as well as our own EdDSA ones"),
+      range: "at least 32 bytes; secret",
+      meaning: "accept HS256 tokens signed with this as well as our own EdDSA ones"),
     SettingKey(
       name: "root_key.command", environment: nil, fallback: "", range: "a command line",
       meaning: "prints the root key in hexadecimal; empty: <home>/keys/root.key"),

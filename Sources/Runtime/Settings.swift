@@ -27,13 +27,17 @@ package struct Settings: Sendable {
 
   package init(home: String?, environment: [String: String] = ProcessInfo.processInfo.environment) throws {
     let home = Self.absolute(home ?? environment["MUNIMENT_HOME"] ?? "muniment-data")
-    let file = try Self.file(environment["MUNIMENT_CONFIG"] ?? home + "/muniment.yaml", explicit: environment["MUNIMENT_CONFIG"] != nil)
+    let file = try Self.file(
+      environment["MUNIMENT_CONFIG"] ?? home + "/muniment.yaml",
+      explicit: environment["MUNIMENT_CONFIG"] != nil)
     var values: [String: String] = [:]
     for key in SettingKey.all {
       values[key.name] = key.environment.flatMap { environment[$0] } ?? file[key.name] ?? key.fallback
     }
-    if let unknown = file.keys.sorted().first(where: { name in !SettingKey.all.contains { $0.name == name } }) {
-      throw SettingsError("unknown setting \(unknown) in the settings file; `muniment config show --defaults` lists them")
+    if let unknown = file.keys.sorted().first(where: { name in !SettingKey.all.contains { $0.name == name } })
+    {
+      throw SettingsError(
+        "unknown setting \(unknown) in the settings file; `muniment config show --defaults` lists them")
     }
     let read = SettingReader(values: values)
     self.home = home
@@ -52,7 +56,8 @@ package struct Settings: Sendable {
     rootKeyCommand = read.words("root_key.command")
     shown = SettingKey.all.map { key in
       let value = values[key.name] ?? ""
-      let hidden = key.range.hasSuffix("secret") && !value.isEmpty || key.name == "database.url" && !value.isEmpty
+      let hidden =
+        key.range.hasSuffix("secret") && !value.isEmpty || key.name == "database.url" && !value.isEmpty
       return (key, hidden ? "(set)" : value)
     }
   }
@@ -112,7 +117,9 @@ private struct SettingReader {
     let value = values[name] ?? "off"
     if value == "off" { return nil }
     let parts = value.split(separator: ":").compactMap { Int($0) }
-    guard parts.count == 2, (0..<24).contains(parts[0]), (0..<60).contains(parts[1]) else { throw refusal(name) }
+    guard parts.count == 2, (0..<24).contains(parts[0]), (0..<60).contains(parts[1]) else {
+      throw refusal(name)
+    }
     return parts[0] * 60 + parts[1]
   }
 

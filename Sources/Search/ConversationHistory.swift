@@ -47,14 +47,18 @@ package struct ConversationHistory: Sendable {
   package static let limitMax = 1_000
 
   package func page(_ conversation: String, reader: Reader, anchor: Anchor, limit: Int) async throws -> Page {
-    guard let card = try await directory.conversation(conversation) else { throw SearchError.unknownConversation }
+    guard let card = try await directory.conversation(conversation) else {
+      throw SearchError.unknownConversation
+    }
     let windows = try await authorization.windows(reader, in: card)
     guard !windows.isEmpty else { throw SearchError.unknownConversation }
     let limit = min(max(limit, 1), Self.limitMax)
     switch anchor {
     case .newest: return try await older(card, windows, than: .end, limit)
-    case .before(let id): return try await older(card, windows, than: try await position(id, card, windows), limit)
-    case .after(let id): return try await newer(card, windows, than: try await position(id, card, windows), limit)
+    case .before(let id):
+      return try await older(card, windows, than: try await position(id, card, windows), limit)
+    case .after(let id):
+      return try await newer(card, windows, than: try await position(id, card, windows), limit)
     case .cursor(let cursor):
       return cursor.ascending
         ? try await newer(card, windows, than: cursor.position, limit)
@@ -82,7 +86,9 @@ package struct ConversationHistory: Sendable {
     let locator = try await history.database.transaction { tx in try Locators.find(key, in: tx) }
     guard let locator, locator.tenant == directory.tenant.id,
       let card = try await directory.cards([locator.conversation])[locator.conversation],
-      try await authorization.windows(reader, in: card).contains(where: { $0.contains(locator.position.createdAt) })
+      try await authorization.windows(reader, in: card).contains(where: {
+        $0.contains(locator.position.createdAt)
+      })
     else { return nil }
     return try await history.messages([locator.place]).first
   }
@@ -126,7 +132,8 @@ package struct ConversationHistory: Sendable {
       found += try await history.page(span, limit: limit + 1 - found.count)
     }
     let page = Array(found.prefix(limit))
-    let next = found.count > limit ? page.last.map { Cursor(position: $0.position, ascending: true).text } : nil
+    let next =
+      found.count > limit ? page.last.map { Cursor(position: $0.position, ascending: true).text } : nil
     return Page(messages: try await presenter.views(page), nextCursor: next)
   }
 

@@ -75,7 +75,9 @@ package struct Indexer: Sendable {
     let live = touched.values.filter { $0.state == .live }
     var messages: [MessageKey: HistoricMessage] = [:]
     for (_, locators) in Dictionary(grouping: live, by: \.tenant) {
-      for message in try await history.messages(locators.map(\.place)) { messages[message.locator.key] = message }
+      for message in try await history.messages(locators.map(\.place)) {
+        messages[message.locator.key] = message
+      }
     }
     return touched.values.sorted { $0.position.sequence < $1.position.sequence }.map { locator in
       guard let message = messages[locator.key] else { return .delete(sequence: locator.position.sequence) }
@@ -115,7 +117,9 @@ extension IndexDocument {
     let payload = message.payload
     var flags = Set(payload.tokens?.flags ?? [])
     if !payload.attachments.isEmpty { flags.insert("file") }
-    if payload.attachments.contains(where: { $0.mimeType?.hasPrefix("image/") ?? false }) { flags.insert("image") }
+    if payload.attachments.contains(where: { $0.mimeType?.hasPrefix("image/") ?? false }) {
+      flags.insert("image")
+    }
     if message.newestEdit != nil { flags.insert("edited") }
     if payload.threadID != nil || payload.replyTo != nil { flags.insert("thread") }
     return flags.filter { (1...32).contains($0.utf8.count) }.sorted()

@@ -34,7 +34,9 @@ extension MessageSearch {
   }
 
   private func readScope(_ scope: Scope) -> ReadScope {
-    guard let windows = scope.windows else { return .everything(term: IndexTerms.tenant(directory.tenant.id)) }
+    guard let windows = scope.windows else {
+      return .everything(term: IndexTerms.tenant(directory.tenant.id))
+    }
     return .windows(windows.mapValues { $0.map { ReadWindow(from: $0.from, until: $0.until) } })
   }
 
@@ -42,7 +44,8 @@ extension MessageSearch {
     let tenant = directory.tenant.id
     switch request.query {
     case .everything: return [IndexClause(conversation: nil, tree: .everything)]
-    case .plain(let node): return [IndexClause(conversation: nil, tree: TermTree(plain: node, tenant: tenant))]
+    case .plain(let node):
+      return [IndexClause(conversation: nil, tree: TermTree(plain: node, tenant: tenant))]
     case .blinded(let sets):
       return try sets.compactMap { set in
         guard let conversation = scope.named[set.conversationID] else { return nil }
@@ -92,7 +95,9 @@ extension MessageSearch {
   private static let gapsMax = 200
 
   /// A gap is told only as far as the reader's own windows reach.
-  private func clipped(_ span: ClosedRange<Timestamp>?, to windows: [MembershipWindow]?) -> ClosedRange<Timestamp>? {
+  private func clipped(_ span: ClosedRange<Timestamp>?, to windows: [MembershipWindow]?) -> ClosedRange<
+    Timestamp
+  >? {
     guard let span else { return nil }
     guard let windows else { return span }
     let seen = windows.filter { $0.from <= span.upperBound && span.lowerBound < $0.until }
@@ -141,7 +146,8 @@ extension TermTree {
     case .any(let nodes): self = .any(try trees(nodes))
     case .not(let inner): self = .not(try TermTree(blinded: inner))
     case .phrase, .near:
-      throw SearchError(.badQuery, "blinded tokens have no order: ask for all words, or for their bigram tokens")
+      throw SearchError(
+        .badQuery, "blinded tokens have no order: ask for all words, or for their bigram tokens")
     }
   }
 }

@@ -14,7 +14,9 @@ package struct MessageSearch: Sendable {
   let indexer: Indexer
   let groups: Int
 
-  package init(directory: Directory, history: HistoryReader, index: SearchIndex, indexer: Indexer, groups: Int) {
+  package init(
+    directory: Directory, history: HistoryReader, index: SearchIndex, indexer: Indexer, groups: Int
+  ) {
     self.directory = directory
     self.history = history
     self.index = index
@@ -29,7 +31,8 @@ package struct MessageSearch: Sendable {
     let scope = try await scope(request, reader: reader)
     let coverage = try await coverage(request, scope)
     guard let query = try await compile(request, scope) else {
-      return SearchReply(hits: [], nextCursor: nil, matches: .init(lower: 0, estimate: 0, upper: 0), coverage: coverage)
+      return SearchReply(
+        hits: [], nextCursor: nil, matches: .init(lower: 0, estimate: 0, upper: 0), coverage: coverage)
     }
     let page = try await matching(query, request, scope)
     let views = try await MessagePresenter(directory: directory)
@@ -102,7 +105,9 @@ package struct MessageSearch: Sendable {
     var cursor: Cursor { Cursor(position: hit.position, group: group) }
   }
 
-  private func hits(_ query: IndexQuery, before cursor: Cursor?, limit: Int) async throws -> (hits: [GroupHit], count: Int) {
+  private func hits(_ query: IndexQuery, before cursor: Cursor?, limit: Int) async throws -> (
+    hits: [GroupHit], count: Int
+  ) {
     var all: [GroupHit] = []
     var count = 0
     try await withThrowingTaskGroup(of: (Int, IndexPage).self) { tasks in
@@ -134,15 +139,18 @@ package struct MessageSearch: Sendable {
     let tenant = directory.tenant.id
     let places = hits.compactMap { entry in
       cards[entry.hit.conversation].map {
-        MessagePlace(tenant: tenant, route: $0.route, conversation: $0.conversation, position: entry.hit.position)
+        MessagePlace(
+          tenant: tenant, route: $0.route, conversation: $0.conversation, position: entry.hit.position)
       }
     }
     let messages = Dictionary(
-      try await history.messages(places).map { ($0.locator.place, $0) }, uniquingKeysWith: { first, _ in first })
+      try await history.messages(places).map { ($0.locator.place, $0) },
+      uniquingKeysWith: { first, _ in first })
     return hits.compactMap { entry in
       guard let card = cards[entry.hit.conversation],
         let message = messages[
-          MessagePlace(tenant: tenant, route: card.route, conversation: card.conversation, position: entry.hit.position)]
+          MessagePlace(
+            tenant: tenant, route: card.route, conversation: card.conversation, position: entry.hit.position)]
       else { return nil }
       return ReadHit(message: message, cursor: entry.cursor)
     }
@@ -152,7 +160,9 @@ package struct MessageSearch: Sendable {
 extension Cursor {
   /// Newer first; at the same time and sequence the higher group comes first.
   func isNewer(than other: Cursor) -> Bool {
-    (position.createdAt, position.sequence, group) > (other.position.createdAt, other.position.sequence, other.group)
+    (position.createdAt, position.sequence, group) > (
+      other.position.createdAt, other.position.sequence, other.group
+    )
   }
 
   /// The exclusive bound in one group: groups below the cursor's have not shown their hit of the same place yet.

@@ -74,7 +74,8 @@ package struct MessagePresenter: Sendable {
 
   package init(directory: Directory) { self.directory = directory }
 
-  package func views(_ messages: [HistoricMessage], withTier: Bool = false, withBodies: Bool = true) async throws
+  package func views(_ messages: [HistoricMessage], withTier: Bool = false, withBodies: Bool = true)
+    async throws
     -> [MessageView]
   {
     let people = Set(messages.map(\.sender) + messages.flatMap { $0.reactions.map(\.author) })

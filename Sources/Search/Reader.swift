@@ -41,7 +41,8 @@ package struct Authorization: Sendable {
     let (windows, open) = try await database.transaction { tx in
       (
         try Memberships.windows(of: subject, in: tx),
-        publicChannels ? try Conversations.list(tenant: tenant, publicOnly: true, limit: Self.publicMax, in: tx) : []
+        publicChannels
+          ? try Conversations.list(tenant: tenant, publicOnly: true, limit: Self.publicMax, in: tx) : []
       )
     }
     var byConversation = Dictionary(grouping: windows, by: \.conversation).mapValues(Self.merged)
@@ -56,7 +57,8 @@ package struct Authorization: Sendable {
 
   private func everything(_ conversation: ConversationID, _ route: RouteKey) -> MembershipWindow {
     MembershipWindow(
-      conversation: conversation, route: route, subject: SubjectID(rawValue: 0), from: .earliest, until: .latest)
+      conversation: conversation, route: route, subject: SubjectID(rawValue: 0), from: .earliest,
+      until: .latest)
   }
 
   static func merged(_ windows: [MembershipWindow]) -> [MembershipWindow] {

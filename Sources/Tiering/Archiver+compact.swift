@@ -68,7 +68,8 @@ extension Archiver {
   }
 
   private func rewrite(
-    _ period: Period, _ old: [SegmentRow], _ runs: [(conversation: ConversationID, route: RouteKey, messages: [StoredMessage])]
+    _ period: Period, _ old: [SegmentRow],
+    _ runs: [(conversation: ConversationID, route: RouteKey, messages: [StoredMessage])]
   ) async throws -> Int {
     var sealed: [SealedSegment] = []
     var open: SegmentDraft?
@@ -115,7 +116,8 @@ extension Archiver {
           (
             route: run.route,
             row: HotMessage(
-              key: message.key, position: message.position, conversation: message.conversation, sender: message.sender,
+              key: message.key, position: message.position, conversation: message.conversation,
+              sender: message.sender,
               sealed: RowSeal.seal(message.payload, key: message.key, kind: 0, version: 0, lane: key))
           )
         }
@@ -127,7 +129,8 @@ extension Archiver {
       try Messages.restore(rows, tenant: tenant, in: tx)
       try Archive.supersede(id, at: now, in: tx)
       _ = try audit.append(
-        [AuditEntry(tenant: tenant, actor: "archive", action: "archive.restored", object: id)], at: now, in: tx)
+        [AuditEntry(tenant: tenant, actor: "archive", action: "archive.restored", object: id)], at: now,
+        in: tx)
     }
     return rows.count
   }

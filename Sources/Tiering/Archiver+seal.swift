@@ -74,7 +74,8 @@ extension Archiver {
     }
     let messages = try await history.opened(rows, tenant: tenant.id)
     guard messages.count == rows.count else {
-      throw TieringError(.keyMissing, "hot messages whose keys are destroyed are still there; run the erasure again")
+      throw TieringError(
+        .keyMissing, "hot messages whose keys are destroyed are still there; run the erasure again")
     }
     var blocks = Self.blocks(run.started + messages)
     let goesOn = rows.count == Self.blockMessagesMax
@@ -119,7 +120,8 @@ extension Archiver {
       let read = try await history.archive.messages(block)
       guard Self.digest(read) == digest else {
         throw TieringError(
-          .verificationFailed, "segment \(segment.row.id), block \(block.ordinal) does not read back as it was written")
+          .verificationFailed,
+          "segment \(segment.row.id), block \(block.ordinal) does not read back as it was written")
       }
     }
   }
@@ -149,7 +151,8 @@ final class SegmentDraft {
     let held = try await archiver.vault.keys([owner], creating: true)
     keys = HeldKeys(period: held[owner], conversations: [:], lanes: [:])
     writer = try SegmentWriter(identity: identity, keys: keys)
-    try FileManager.default.createDirectory(atPath: archiver.settings.scratch, withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(
+      atPath: archiver.settings.scratch, withIntermediateDirectories: true)
     path = archiver.settings.scratch + "/" + identity.hex + Self.suffix
     guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
       let file = FileHandle(forWritingAtPath: path)
@@ -162,7 +165,8 @@ final class SegmentDraft {
   func append(_ block: [StoredMessage], conversation: ConversationID, route: RouteKey) async throws {
     let tenant = archiver.tenant.id
     let owner = KeyOwner.conversation(tenant, conversation)
-    keys.conversations = try await archiver.vault.keys([owner], creating: false)[owner].map { [conversation: $0] } ?? [:]
+    keys.conversations =
+      try await archiver.vault.keys([owner], creating: false)[owner].map { [conversation: $0] } ?? [:]
     let lanes = Set(
       block.map { LaneID(tenant: tenant, subject: $0.sender, conversation: conversation, period: period) })
     keys.lanes = [:]
@@ -194,7 +198,8 @@ final class SegmentDraft {
         hash: full, sealedAt: archiver.now()),
       blocks: writer.directory.map {
         BlockRow(
-          segment: identity.hex, period: period, tenant: tenant, retentionClass: 0, ordinal: $0.ordinal, route: $0.route,
+          segment: identity.hex, period: period, tenant: tenant, retentionClass: 0, ordinal: $0.ordinal,
+          route: $0.route,
           conversation: $0.conversation, first: $0.firstPosition, last: $0.lastPosition, count: $0.count,
           offset: $0.offset, length: $0.length, hash: $0.hash)
       }, digests: digests)

@@ -32,7 +32,8 @@ extension Archiver {
       let removed = try covered.removeHot(period: month.period, dropping: dropping, in: tx)
       // Fewer is fine: messages deleted since they were read are hidden by their state. More would be a loss.
       guard removed <= total else {
-        throw TieringError(.hotChanged, "the hot rows changed while they were sealed; the next run takes them")
+        throw TieringError(
+          .hotChanged, "the hot rows changed while they were sealed; the next run takes them")
       }
       _ = try audit.append(
         [

@@ -45,7 +45,8 @@ extension Archiver {
           SegmentName.object(segment.id), range: Int(block.offset)..<Int(block.offset) + Int(block.length))
         let decoded = try await history.archive.decode(block, bytes)
         if decoded.messages.count + decoded.unreadable != Int(block.count) {
-          findings.append("segment \(segment.id), block \(block.ordinal): holds another number of messages than catalogued")
+          findings.append(
+            "segment \(segment.id), block \(block.ordinal): holds another number of messages than catalogued")
         }
       } catch {
         findings.append("segment \(segment.id), block \(block.ordinal): \(error)")

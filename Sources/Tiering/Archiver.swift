@@ -73,7 +73,8 @@ package struct Archiver: Sendable {
       var plan = Plan(bounds: try Feed.heads(in: tx))
       for period in try Partitions.list(in: tx).sorted() where period.start < cutoff {
         let until = min(period.end, cutoff)
-        let conversations = try Messages.conversations(tenant: tenant, from: period.start, until: until, in: tx)
+        let conversations = try Messages.conversations(
+          tenant: tenant, from: period.start, until: until, in: tx)
         if !conversations.isEmpty {
           plan.months.append(
             Plan.Month(period: period, from: period.start, until: until, conversations: conversations))
@@ -110,7 +111,8 @@ package struct Archiver: Sendable {
     try sweepScratch()
     let (live, replaced) = try await database.transaction { tx in
       (
-        try Archive.segments(tenant: nil, in: tx).map(\.id), try Archive.segments(tenant: nil, superseded: true, in: tx)
+        try Archive.segments(tenant: nil, in: tx).map(\.id),
+        try Archive.segments(tenant: nil, superseded: true, in: tx)
       )
     }
     let now = now()

@@ -67,7 +67,9 @@ struct ArchiveCommand: AsyncParsableCommand {
         let verb = dryRun ? "would archive" : "archived"
         try common.output.value(
           Report(segments: total.segments, messages: total.messages, bytes: total.bytes, seconds: seconds),
-          text: "\(verb) \(total.messages) messages in \(total.segments) segments, \(total.bytes) bytes, \(seconds) s")
+          text:
+            "\(verb) \(total.messages) messages in \(total.segments) segments, \(total.bytes) bytes, \(seconds) s"
+        )
       }
     }
   }
@@ -105,14 +107,17 @@ struct ArchiveCommand: AsyncParsableCommand {
     func run() async throws {
       try await Application.with(try common.settings()) { application in
         let tenant = tenancy.tenant == nil ? nil : try await application.tenant(tenancy.tenant).id
-        let rows = try await application.database.transaction { tx in try Archive.segments(tenant: tenant, in: tx) }
+        let rows = try await application.database.transaction { tx in
+          try Archive.segments(tenant: tenant, in: tx)
+        }
         for row in rows { try common.output.value(Row(row), text: Row(row).text) }
       }
     }
   }
 
   struct Show: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "One segment and its blocks.")
+    static let configuration = CommandConfiguration(
+      commandName: "show", abstract: "One segment and its blocks.")
     @Argument var segment: String
     @OptionGroup var common: CommonOptions
 
@@ -129,13 +134,17 @@ struct ArchiveCommand: AsyncParsableCommand {
         let (row, blocks) = try await application.database.transaction { tx in
           (try Archive.segment(id, in: tx), try Archive.blocks(segment: id, in: tx))
         }
-        guard let row else { throw TieringError(.unknownSegment, "there is no such segment; see `muniment archive list`") }
+        guard let row else {
+          throw TieringError(.unknownSegment, "there is no such segment; see `muniment archive list`")
+        }
         let detail = Detail(
           segment: Row(row), blocks: blocks.count, conversations: Set(blocks.map(\.conversation)).count,
           hash: row.hash.hex)
         try common.output.value(
           detail,
-          text: "\(detail.segment.text)\n\(detail.blocks) blocks of \(detail.conversations) conversations\nblake2b \(detail.hash)")
+          text:
+            "\(detail.segment.text)\n\(detail.blocks) blocks of \(detail.conversations) conversations\nblake2b \(detail.hash)"
+        )
       }
     }
   }
@@ -174,7 +183,8 @@ struct ArchiveCommand: AsyncParsableCommand {
 
   struct Compact: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "compact", abstract: "Rewrite segments without dead lanes and deleted messages; merge small ones.")
+      commandName: "compact",
+      abstract: "Rewrite segments without dead lanes and deleted messages; merge small ones.")
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @Flag(help: "Show what would be rewritten and stop.")
@@ -199,7 +209,9 @@ struct ArchiveCommand: AsyncParsableCommand {
         }
         try common.output.value(
           Report(rewritten: total.rewritten, segments: total.segments, dropped: total.dropped),
-          text: "\(dryRun ? "would rewrite" : "rewrote") \(total.rewritten) segments into \(total.segments), dropping \(total.dropped) messages")
+          text:
+            "\(dryRun ? "would rewrite" : "rewrote") \(total.rewritten) segments into \(total.segments), dropping \(total.dropped) messages"
+        )
       }
     }
   }
@@ -231,9 +243,13 @@ struct ArchiveCommand: AsyncParsableCommand {
 
 /// The point in time before which messages are archived.
 enum Cutoff {
-  static func time(before: String?, olderThan: String?, fallbackSeconds: Int64, now: Timestamp) throws -> Timestamp {
+  static func time(before: String?, olderThan: String?, fallbackSeconds: Int64, now: Timestamp) throws
+    -> Timestamp
+  {
     if let before {
-      guard let time = Timestamp(rfc3339: before) else { throw ValidationError("--before takes an RFC 3339 time") }
+      guard let time = Timestamp(rfc3339: before) else {
+        throw ValidationError("--before takes an RFC 3339 time")
+      }
       return time
     }
     guard let olderThan else { return now.adding(seconds: -fallbackSeconds) }

@@ -12,7 +12,8 @@ struct AuditCommand: AsyncParsableCommand {
 
   struct Head: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "head", abstract: "Sign and print a checkpoint of the log as it is now; keep it elsewhere.")
+      commandName: "head", abstract: "Sign and print a checkpoint of the log as it is now; keep it elsewhere."
+    )
     @OptionGroup var common: CommonOptions
 
     private struct Shown: Encodable {
@@ -103,8 +104,10 @@ struct AuditCommand: AsyncParsableCommand {
       }
       try common.output.value(
         Report(size: found.size, checkpoints: found.checkpoints, problems: found.problems.map(\.description)),
-        text: (found.problems.map(\.description) + ["\(found.size) entries, \(found.checkpoints) checkpoints checked"])
-          .joined(separator: "\n"))
+        text: (found.problems.map(\.description) + [
+          "\(found.size) entries, \(found.checkpoints) checkpoints checked"
+        ])
+        .joined(separator: "\n"))
       if !found.isIntact { throw ExitStatus.verificationFailed }
     }
   }

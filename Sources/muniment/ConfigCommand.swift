@@ -21,10 +21,14 @@ struct ConfigCommand: ParsableCommand {
     }
 
     func run() throws {
-      let shown = defaults ? SettingKey.all.map { ($0, $0.fallback) } : try common.settings().shown.map { ($0.key, $0.value) }
+      let shown =
+        defaults
+        ? SettingKey.all.map { ($0, $0.fallback) } : try common.settings().shown.map { ($0.key, $0.value) }
       for (key, value) in shown {
         try common.output.value(
-          Row(name: key.name, value: value, environment: key.environment, range: key.range, meaning: key.meaning),
+          Row(
+            name: key.name, value: value, environment: key.environment, range: key.range, meaning: key.meaning
+          ),
           text: """
             # \(key.meaning)
             # allowed: \(key.range)\(key.environment.map { "; environment: \($0)" } ?? "")

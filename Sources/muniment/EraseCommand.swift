@@ -8,9 +8,11 @@ import Sodium
 
 struct EraseCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "erase", abstract: "Erase a person (GDPR Art. 17): request, plan, approve, run, certificate.",
+    commandName: "erase",
+    abstract: "Erase a person (GDPR Art. 17): request, plan, approve, run, certificate.",
     subcommands: [
-      Request.self, Plan.self, Approve.self, Run.self, Show.self, List.self, CertificateOf.self, Verify.self, Replay.self,
+      Request.self, Plan.self, Approve.self, Run.self, Show.self, List.self, CertificateOf.self, Verify.self,
+      Replay.self,
     ])
 
   struct ErasureArgument: ParsableArguments {
@@ -29,7 +31,8 @@ struct EraseCommand: AsyncParsableCommand {
     func with<R>(_ body: (ErasureService, Int64) async throws -> R) async throws -> R {
       let number = try number()
       return try await Application.with(try common.settings()) { application in
-        try await body(application.erasure(application.directory(try await application.tenant(tenancy.tenant))), number)
+        try await body(
+          application.erasure(application.directory(try await application.tenant(tenancy.tenant))), number)
       }
     }
   }
@@ -60,7 +63,8 @@ struct EraseCommand: AsyncParsableCommand {
   }
 
   struct Request: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "request", abstract: "Record the wish; touches nothing.")
+    static let configuration = CommandConfiguration(
+      commandName: "request", abstract: "Record the wish; touches nothing.")
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @OptionGroup var actor: ActorOptions
@@ -97,7 +101,8 @@ struct EraseCommand: AsyncParsableCommand {
   }
 
   struct Approve: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "approve", abstract: "A second person agrees.")
+    static let configuration = CommandConfiguration(
+      commandName: "approve", abstract: "A second person agrees.")
     @OptionGroup var erasure: ErasureArgument
     @OptionGroup var actor: ActorOptions
 
@@ -106,7 +111,8 @@ struct EraseCommand: AsyncParsableCommand {
         try await service.approve(id, actor: actor.name)
         return try await service.find(id)
       }
-      try erasure.common.output.value(Row(row), text: "\(Row(row).text)\nnext: muniment erase run \(Row(row).id)")
+      try erasure.common.output.value(
+        Row(row), text: "\(Row(row).text)\nnext: muniment erase run \(Row(row).id)")
     }
   }
 
@@ -121,7 +127,8 @@ struct EraseCommand: AsyncParsableCommand {
     func run() async throws {
       if dryRun {
         let plan = try await erasure.with { try await $0.plan($1) }
-        try erasure.common.output.value(plan, text: "would erase \(plan.hotMessages + plan.coldMessages) messages")
+        try erasure.common.output.value(
+          plan, text: "would erase \(plan.hotMessages + plan.coldMessages) messages")
         return
       }
       let (certificate, row) = try await erasure.with { service, id in
@@ -149,7 +156,8 @@ struct EraseCommand: AsyncParsableCommand {
   }
 
   struct List: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "All erasures of a tenant.")
+    static let configuration = CommandConfiguration(
+      commandName: "list", abstract: "All erasures of a tenant.")
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
 
@@ -164,7 +172,8 @@ struct EraseCommand: AsyncParsableCommand {
   struct CertificateOf: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "certificate", abstract: "Print the signed certificate, or check one offline.",
-      discussion: "With --check FILE no database is opened: signature and form are checked; exit 5 if they fail.")
+      discussion:
+        "With --check FILE no database is opened: signature and form are checked; exit 5 if they fail.")
     @Argument(help: "Erasure id; not needed with --check.")
     var id: String?
     @Option(help: "Check this certificate file instead.")
@@ -185,7 +194,8 @@ struct EraseCommand: AsyncParsableCommand {
           throw ExitStatus.verificationFailed
         }
         let statement = try certificate.statement()
-        try common.output.value(statement, text: "authentic: \(statement.id), completed \(statement.completedAt)")
+        try common.output.value(
+          statement, text: "authentic: \(statement.id), completed \(statement.completedAt)")
         return
       }
       guard let id, let number = Handle.number("erasure", id) else {
@@ -222,7 +232,8 @@ struct EraseCommand: AsyncParsableCommand {
 
   struct Replay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "replay", abstract: "After restoring a database: erase again whom the backup brought back.")
+      commandName: "replay", abstract: "After restoring a database: erase again whom the backup brought back."
+    )
     @OptionGroup var common: CommonOptions
     @OptionGroup var actor: ActorOptions
 

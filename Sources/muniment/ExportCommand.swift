@@ -46,7 +46,8 @@ struct ExportCommand: AsyncParsableCommand {
 
   struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "create", abstract: "Write a package: a directory with files, warnings, signed manifest, custody.")
+      commandName: "create",
+      abstract: "Write a package: a directory with files, warnings, signed manifest, custody.")
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @OptionGroup var actor: ActorOptions
@@ -79,7 +80,8 @@ struct ExportCommand: AsyncParsableCommand {
         try format.map { name in
           guard let format = ExportFormat(rawValue: name) else {
             throw ValidationError(
-              "--format takes \(ExportFormat.allCases.map(\.rawValue).joined(separator: ", ")); \(name) is not written yet")
+              "--format takes \(ExportFormat.allCases.map(\.rawValue).joined(separator: ", ")); \(name) is not written yet"
+            )
           }
           return format
         })
@@ -90,20 +92,24 @@ struct ExportCommand: AsyncParsableCommand {
       let (start, end) = (try HoldCommand.time(from, "--from"), try HoldCommand.time(to, "--to"))
       let holdNumber = try hold.map(HoldCommand.number)
       let partial = try await Application.with(try common.settings()) { application in
-        let exporter = application.exporter(application.directory(try await application.tenant(tenancy.tenant)))
+        let exporter = application.exporter(
+          application.directory(try await application.tenant(tenancy.tenant)))
         let selection = try await exporter.selection(
           subject: subject, conversations: conversation, hold: holdNumber, from: start, to: end)
         if dryRun {
           let estimate = try await exporter.estimate(selection)
           try common.output.value(
             Estimate(
-              conversations: estimate.conversations.count, messages: estimate.messages, sealed: estimate.sealed,
+              conversations: estimate.conversations.count, messages: estimate.messages,
+              sealed: estimate.sealed,
               restricted: estimate.restricted),
-            text: "would export \(estimate.messages) messages of \(estimate.conversations.count) conversations")
+            text:
+              "would export \(estimate.messages) messages of \(estimate.conversations.count) conversations")
           return false
         }
         let meter = common.meter
-        let record = try await exporter.create(selection, formats: formats, output: output, actor: actor.name) {
+        let record = try await exporter.create(selection, formats: formats, output: output, actor: actor.name)
+        {
           meter.update("export", count: $0.messages, share: Double($0.messages) / Double(max($0.expected, 1)))
         }
         meter.finish()
@@ -122,8 +128,11 @@ struct ExportCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await Application.with(try common.settings()) { application in
-        let exporter = application.exporter(application.directory(try await application.tenant(tenancy.tenant)))
-        for record in try await exporter.list() { try common.output.value(Row(record), text: Row(record).text) }
+        let exporter = application.exporter(
+          application.directory(try await application.tenant(tenancy.tenant)))
+        for record in try await exporter.list() {
+          try common.output.value(Row(record), text: Row(record).text)
+        }
       }
     }
   }
@@ -136,7 +145,8 @@ struct ExportCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await Application.with(try common.settings()) { application in
-        let exporter = application.exporter(application.directory(try await application.tenant(tenancy.tenant)))
+        let exporter = application.exporter(
+          application.directory(try await application.tenant(tenancy.tenant)))
         let row = Row(try await exporter.show(id))
         try common.output.value(row, text: row.text)
       }
@@ -172,8 +182,10 @@ struct ExportCommand: AsyncParsableCommand {
         Report(
           id: found.exportID, signedBy: found.signedBy, files: found.files, messages: found.messages,
           problems: problems),
-        text: (problems + ["\(found.files) files, \(found.messages) messages, signed by \(found.signedBy ?? "nobody")"])
-          .joined(separator: "\n"))
+        text: (problems + [
+          "\(found.files) files, \(found.messages) messages, signed by \(found.signedBy ?? "nobody")"
+        ])
+        .joined(separator: "\n"))
       if !found.isValid { throw ExitStatus.verificationFailed }
     }
   }

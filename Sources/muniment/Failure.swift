@@ -39,16 +39,20 @@ struct Failure {
     case let error as EmbeddedPostgresError:
       self.init(
         "database_unavailable", error.reason, error.nextStep, error.isRetryable ? .tryAgainLater : .failed)
-    case let error as CatalogError: self.init(error.code.rawValue, error.description, "muniment status", .failed)
-    case let error as KeyVaultError: self.init(error.code.rawValue, error.description, "muniment keys status", .failed)
+    case let error as CatalogError:
+      self.init(error.code.rawValue, error.description, "muniment status", .failed)
+    case let error as KeyVaultError:
+      self.init(error.code.rawValue, error.description, "muniment keys status", .failed)
     case let error as LeaseHeld:
       self.init("lease_held", error.description, "try again later", .tryAgainLater)
-    case let error as SearchError: self.init(error.code.rawValue, error.description, "check ids and query", .failed)
+    case let error as SearchError:
+      self.init(error.code.rawValue, error.description, "check ids and query", .failed)
     case let error as QueryError:
       self.init("bad_query", error.description, "see `muniment search --help` for the query language", .usage)
     case let error as SearchIndexError:
       self.init(
-        "index_\(error.code)", error.description, "muniment index check", error.isRetryable ? .tryAgainLater : .failed)
+        "index_\(error.code)", error.description, "muniment index check",
+        error.isRetryable ? .tryAgainLater : .failed)
     case let error as TieringError:
       self.init(
         error.code.rawValue, error.description, "muniment archive verify",
@@ -56,10 +60,12 @@ struct Failure {
     case let error as ErasureError: self.init(erasure: error)
     case let error as RetentionError:
       self.init(
-        error.code.rawValue, error.description, "muniment retention list", error.isRefusal ? .refused : .failed)
+        error.code.rawValue, error.description, "muniment retention list",
+        error.isRefusal ? .refused : .failed)
     case let error as ExportError:
       self.init(error.code.rawValue, error.description, "muniment export list", .failed)
-    case let error as AuditError: self.init("\(error.code)", error.description, "muniment audit verify", .failed)
+    case let error as AuditError:
+      self.init("\(error.code)", error.description, "muniment audit verify", .failed)
     case let error as CocoaError:
       self.init("file_error", error.localizedDescription, "check the path and its permissions", .failed)
     case is ValidationError, is CleanExit, is ExitCode: return nil
@@ -76,7 +82,7 @@ struct Failure {
       case .residue: .verificationFailed
       case .unknownErasure, .wrongState, .notCompleted: .failed
       }
-    self.init(error.code.rawValue, error.description, "muniment erase show ID", status)
+    self.init(error.code.rawValue, error.description, "muniment erase list", status)
   }
 
   private struct Body: Encodable {

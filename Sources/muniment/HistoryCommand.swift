@@ -32,7 +32,9 @@ struct HistoryCommand: AsyncParsableCommand {
     guard [before, after, around, cursor].compactMap({ $0 }).count <= 1 else {
       throw ValidationError("give at most one of --before, --after, --around and --cursor")
     }
-    guard (1...ConversationHistory.limitMax).contains(limit) else { throw ValidationError("--limit takes 1 to 1000") }
+    guard (1...ConversationHistory.limitMax).contains(limit) else {
+      throw ValidationError("--limit takes 1 to 1000")
+    }
   }
 
   private func anchor() throws -> ConversationHistory.Anchor {

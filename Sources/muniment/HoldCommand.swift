@@ -52,7 +52,9 @@ struct HoldCommand: AsyncParsableCommand {
 
   static func time(_ text: String?, _ option: String) throws -> Timestamp? {
     guard let text else { return nil }
-    guard let time = Timestamp(rfc3339: text) else { throw ValidationError("\(option) takes an RFC 3339 time or a date") }
+    guard let time = Timestamp(rfc3339: text) else {
+      throw ValidationError("\(option) takes an RFC 3339 time or a date")
+    }
     return time
   }
 
@@ -76,7 +78,8 @@ struct HoldCommand: AsyncParsableCommand {
 
     func run() async throws {
       let request = HoldRequest(
-        matter: matter, custodians: custodian, conversations: conversation, from: try HoldCommand.time(from, "--from"),
+        matter: matter, custodians: custodian, conversations: conversation,
+        from: try HoldCommand.time(from, "--from"),
         to: try HoldCommand.time(to, "--to"), reason: reason)
       try await Application.with(try common.settings()) { application in
         let service = application.holds(application.directory(try await application.tenant(tenancy.tenant)))
@@ -88,7 +91,8 @@ struct HoldCommand: AsyncParsableCommand {
   }
 
   struct List: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "Holds in the order they were placed.")
+    static let configuration = CommandConfiguration(
+      commandName: "list", abstract: "Holds in the order they were placed.")
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @Flag(help: "Active ones only.")

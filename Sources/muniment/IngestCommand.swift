@@ -40,7 +40,8 @@ struct IngestCommand: AsyncParsableCommand {
       throw ValidationError("name a file, a directory, or - for standard input")
     }
     guard ["auto", "events", "corpus"].contains(format) || format.hasPrefix("mapping:") else {
-      throw ValidationError("--format takes auto, events, corpus or mapping:FILE; other formats are not read yet")
+      throw ValidationError(
+        "--format takes auto, events, corpus or mapping:FILE; other formats are not read yet")
     }
   }
 
@@ -123,11 +124,14 @@ struct IngestCommand: AsyncParsableCommand {
       accepted \(result.accepted), duplicates \(result.duplicates), set aside \(result.setAsideCount) \
       in \(seconds) s (\(rate)/s)
       """
-    for notice in result.setAside.prefix(20) { text += "\n  line \(notice.line): \(notice.code): \(notice.detail)" }
+    for notice in result.setAside.prefix(20) {
+      text += "\n  line \(notice.line): \(notice.code): \(notice.detail)"
+    }
     if result.setAsideCount > 0 { text += "\nsee all with `muniment ingest --list-set-aside`" }
     try common.output.value(
       Summary(
-        accepted: result.accepted, duplicates: result.duplicates, setAside: result.setAsideCount, seconds: seconds,
+        accepted: result.accepted, duplicates: result.duplicates, setAside: result.setAsideCount,
+        seconds: seconds,
         rate: rate), text: text)
   }
 

@@ -9,7 +9,8 @@ struct KeysCommand: AsyncParsableCommand {
 
   struct StatusOfKeys: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "status", abstract: "What keys exist, epochs, and destructions that wait for the backup window.")
+      commandName: "status",
+      abstract: "What keys exist, epochs, and destructions that wait for the backup window.")
     @OptionGroup var common: CommonOptions
 
     private struct Report: Encodable {
@@ -49,7 +50,9 @@ struct KeysCommand: AsyncParsableCommand {
 
   struct Rotate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "rotate", abstract: "Re-wrap survivors of shards with destroyed keys; destroy key-encryption keys whose window passed.")
+      commandName: "rotate",
+      abstract:
+        "Re-wrap survivors of shards with destroyed keys; destroy key-encryption keys whose window passed.")
     @OptionGroup var common: CommonOptions
 
     private struct Report: Encodable {
@@ -67,7 +70,9 @@ struct KeysCommand: AsyncParsableCommand {
           Report(
             rewrapped: done.keysRewrapped, retired: done.keksRetired, erased: done.keksErased,
             completed: done.destructionsCompleted),
-          text: "re-wrapped \(done.keysRewrapped) keys, retired \(done.keksRetired) and erased \(done.keksErased) key-encryption keys")
+          text:
+            "re-wrapped \(done.keysRewrapped) keys, retired \(done.keksRetired) and erased \(done.keksErased) key-encryption keys"
+        )
       }
     }
   }

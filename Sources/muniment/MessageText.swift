@@ -9,7 +9,8 @@ enum MessageText {
     var text = message.body?.plain ?? (message.body?.sealed == nil ? "" : "(sealed)")
     text = text.split(whereSeparator: \.isNewline).joined(separator: " ")
     // Control characters could steer the reader's terminal.
-    text = String(String.UnicodeScalarView(text.unicodeScalars.filter { $0.properties.generalCategory != .control }))
+    text = String(
+      String.UnicodeScalarView(text.unicodeScalars.filter { $0.properties.generalCategory != .control }))
     return "\(message.createdAt)  \(who)\(message.edited == nil ? "" : " (edited)"): \(text)"
   }
 }

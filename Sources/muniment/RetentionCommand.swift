@@ -23,7 +23,8 @@ struct RetentionCommand: AsyncParsableCommand {
 
   struct SetPolicies: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "set", abstract: "Make FILE the tenant's policies; what deletes more waits its grace period.")
+      commandName: "set",
+      abstract: "Make FILE the tenant's policies; what deletes more waits its grace period.")
     @Argument(help: "YAML or JSON.")
     var file: String
     @OptionGroup var common: CommonOptions
@@ -45,7 +46,8 @@ struct RetentionCommand: AsyncParsableCommand {
     func run() async throws {
       let document = try RetentionCommand.document(file)
       try await Application.with(try common.settings()) { application in
-        let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
+        let service = application.retention(
+          application.directory(try await application.tenant(tenancy.tenant)))
         let result = try await service.set(document, actor: actor.name)
         var text = "version \(result.version) takes effect at \(result.effectiveAt)"
         for change in result.tightenings { text += "\n  deletes more: \(change)" }
@@ -59,7 +61,8 @@ struct RetentionCommand: AsyncParsableCommand {
   }
 
   struct List: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "All versions of the policies.")
+    static let configuration = CommandConfiguration(
+      commandName: "list", abstract: "All versions of the policies.")
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
 
@@ -77,14 +80,17 @@ struct RetentionCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await Application.with(try common.settings()) { application in
-        let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
+        let service = application.retention(
+          application.directory(try await application.tenant(tenancy.tenant)))
         for view in try await service.list() {
           let row = Row(
             version: view.version, standing: view.standing.rawValue, effectiveAt: view.effectiveAt.rfc3339,
             policies: view.document.policies.map(\.name))
           try common.output.value(
             row,
-            text: "version \(row.version)  \(row.standing)  from \(row.effectiveAt)  \(row.policies.joined(separator: ", "))")
+            text:
+              "version \(row.version)  \(row.standing)  from \(row.effectiveAt)  \(row.policies.joined(separator: ", "))"
+          )
         }
       }
     }
@@ -121,12 +127,14 @@ struct RetentionCommand: AsyncParsableCommand {
     func run() async throws {
       let document = try file.map(RetentionCommand.document)
       try await Application.with(try common.settings()) { application in
-        let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
+        let service = application.retention(
+          application.directory(try await application.tenant(tenancy.tenant)))
         let preview = try await service.preview(document)
         let rows = preview.rows.map { row in
           Report.Row(
             conversation: row.conversation, month: row.period.description, due: row.counts.due,
-            earlier: row.counts.earlier, later: row.counts.later, held: row.counts.held, oldest: row.oldest.rfc3339,
+            earlier: row.counts.earlier, later: row.counts.later, held: row.counts.held,
+            oldest: row.oldest.rfc3339,
             samples: row.samples)
         }
         let totals = preview.totals
@@ -134,7 +142,8 @@ struct RetentionCommand: AsyncParsableCommand {
           "\($0.month)  \($0.conversation ?? "(erased)")  due \($0.due)  earlier \($0.earlier)  later \($0.later)  held \($0.held)"
         }
         text.append(
-          "examined \(preview.examined): due \(totals.due), deleted earlier \(totals.earlier), kept longer \(totals.later), held \(totals.held)")
+          "examined \(preview.examined): due \(totals.due), deleted earlier \(totals.earlier), kept longer \(totals.later), held \(totals.held)"
+        )
         try common.output.value(
           Report(
             examined: preview.examined, due: totals.due, earlier: totals.earlier, later: totals.later,
@@ -164,14 +173,16 @@ struct RetentionCommand: AsyncParsableCommand {
 
     func run() async throws {
       let problem = try await Application.with(try common.settings()) { application in
-        let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
+        let service = application.retention(
+          application.directory(try await application.tenant(tenancy.tenant)))
         let run = try await service.apply(dryRun: dryRun, actor: actor.name)
         if !dryRun { _ = try await application.followFeed() }
         try common.output.value(
           Report(
             due: run.due, deleted: run.deleted, held: run.held, pending: run.pending, kept: run.kept,
             problem: run.problem),
-          text: "due \(run.due), deleted \(run.deleted), held \(run.held), pending \(run.pending), kept \(run.kept)"
+          text:
+            "due \(run.due), deleted \(run.deleted), held \(run.held), pending \(run.pending), kept \(run.kept)"
             + (run.problem.map { "\nproblem: \($0)" } ?? ""))
         return run.problem
       }
@@ -207,7 +218,8 @@ struct RetentionCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await Application.with(try common.settings()) { application in
-        let service = application.retention(application.directory(try await application.tenant(tenancy.tenant)))
+        let service = application.retention(
+          application.directory(try await application.tenant(tenancy.tenant)))
         guard let found = try await service.explain(message) else {
           throw ValidationError("no message of that id was ever stored in this tenant")
         }
@@ -217,7 +229,9 @@ struct RetentionCommand: AsyncParsableCommand {
           holds: found.holds.map { Handle.text("hold", $0) }, summary: found.summary,
           reasons: found.disposition?.reasons.map(\.description) ?? [])
         try common.output.value(
-          report, text: (["\(report.state): \(report.summary)"] + report.reasons.map { "  " + $0 }).joined(separator: "\n"))
+          report,
+          text: (["\(report.state): \(report.summary)"] + report.reasons.map { "  " + $0 }).joined(
+            separator: "\n"))
       }
     }
   }

@@ -44,13 +44,19 @@ struct SearchCommand: AsyncParsableCommand {
   var prefixes = false
 
   func validate() throws {
-    guard sort == "newest" else { throw ValidationError("--sort takes newest; relevance is not answered yet") }
-    guard (1...SearchRequest.limitMax).contains(limit) else { throw ValidationError("--limit takes 1 to 200") }
+    guard sort == "newest" else {
+      throw ValidationError("--sort takes newest; relevance is not answered yet")
+    }
+    guard (1...SearchRequest.limitMax).contains(limit) else {
+      throw ValidationError("--limit takes 1 to 200")
+    }
   }
 
   private func time(_ text: String?, _ option: String) throws -> QueryTime? {
     guard let text else { return nil }
-    guard let time = QueryTime(text) else { throw ValidationError("\(option) takes an RFC 3339 time or a date") }
+    guard let time = QueryTime(text) else {
+      throw ValidationError("\(option) takes an RFC 3339 time or a date")
+    }
     return time
   }
 
@@ -106,7 +112,11 @@ struct SearchCommand: AsyncParsableCommand {
     lines.append("\(reply.hits.count) shown of \(reply.matches.estimate)")
     if let cursor = reply.nextCursor { lines.append("more: --cursor \(cursor)") }
     if !reply.coverage.complete {
-      lines.append("not complete: the index is \(reply.coverage.indexLagEvents) events behind (muniment index catch-up)")
+      let lag = reply.coverage.indexLagEvents
+      lines.append(
+        lag > 0
+          ? "not complete: the index is \(lag) events behind (muniment index catch-up)"
+          : "not complete: some messages came without tokens that this search can see")
       lines += reply.coverage.gaps.prefix(10).map {
         "  \($0.conversationID) \($0.from ?? "") \($0.to ?? ""): \($0.reason)"
       }

@@ -3,7 +3,9 @@ import SearchTokens
 
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "tokenize", abstract: "Text on standard input, one message a line; tokens on standard output, as a client would send.")
+    commandName: "tokenize",
+    abstract: "Text on standard input, one message a line; tokens on standard output, as a client would send."
+  )
   @Option(help: "Key file: blind the tokens.")
   var key: String?
   @Option(help: "Tenant the key is used for.")
@@ -25,7 +27,9 @@ struct TokenizeCommand: ParsableCommand {
     }
     while let line = readLine() {
       let text = Tokenizer().tokens(in: line)
-      let tokens = key?.blind(text, bigrams: bigrams, prefixes: prefixes) ?? MessageTokens(plain: text, prefixes: prefixes)
+      let tokens =
+        key?.blind(text, bigrams: bigrams, prefixes: prefixes)
+        ?? MessageTokens(plain: text, prefixes: prefixes)
       print(try Output.encoded(tokens))
     }
   }

@@ -47,7 +47,8 @@ extension Scenarios {
           try home.done(["archive", "run", "--older-than", "0d"])
         }
         #expect(try home.count("SELECT count(*) FROM message") == 0)
-        let cold = try home.count("SELECT coalesce(sum(message_count), 0) FROM segment WHERE superseded_at IS NULL")
+        let cold = try home.count(
+          "SELECT coalesce(sum(message_count), 0) FROM segment WHERE superseded_at IS NULL")
         #expect(cold == corpus.lines.count)
         try home.expectNoOrphans()
         try home.done(["index", "catch-up"])

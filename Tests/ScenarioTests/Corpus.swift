@@ -47,10 +47,13 @@ struct Corpus {
 
   static let sizes = [0.4, 0.25, 0.2, 0.1, 0.05]
   private static let words = [
-    "harbour", "lantern", "ledger", "signal", "copper", "orchard", "meadow", "compass", "timber", "velvet", "granite",
+    "harbour", "lantern", "ledger", "signal", "copper", "orchard", "meadow", "compass", "timber", "velvet",
+    "granite",
     "kettle", "anchor", "marble", "thunder", "willow", "journal", "saffron", "quarry", "falcon",
   ]
-  private static let tails = ["", "", "", " 会議は明日です", " привет всем", " 🎉 done", " see https://example.org/a"]
+  private static let tails = [
+    "", "", "", " 会議は明日です", " привет всем", " 🎉 done", " see https://example.org/a",
+  ]
 
   init() {}
 
@@ -79,8 +82,10 @@ struct Corpus {
     let text = (0..<Int.random(in: 3...9, using: &random)).map { _ in words.randomElement(using: &random)! }
     let last = before.last { $0.conversationID == conversation }
     return CorpusLine(
-      messageID: "message-\(room)-\(number)-\(String(random.next(), radix: 16))", conversationID: conversation,
-      conversationName: "Room number \(room)", senderID: "subject-\(author)-\(String(0xBEEF0 + author * 977, radix: 16))",
+      messageID: "message-\(room)-\(number)-\(String(random.next(), radix: 16))",
+      conversationID: conversation,
+      conversationName: "Room number \(room)",
+      senderID: "subject-\(author)-\(String(0xBEEF0 + author * 977, radix: 16))",
       senderName: "Person Nr \(author) Surname", createdAt: time(seconds),
       content: "note \(room) \(number) \(text.joined(separator: " "))\(tails.randomElement(using: &random)!)",
       replyTo: Int.random(in: 0..<8, using: &random) == 0 ? last?.messageID : nil)
@@ -90,8 +95,12 @@ struct Corpus {
     Date(timeIntervalSince1970: TimeInterval(seconds)).formatted(.iso8601)
   }
 
-  var conversations: [String] { lines.reduce(into: []) { if !$0.contains($1.conversationID) { $0.append($1.conversationID) } } }
-  var prolific: String { Dictionary(grouping: lines, by: \.senderID).max { $0.value.count < $1.value.count }!.key }
+  var conversations: [String] {
+    lines.reduce(into: []) { if !$0.contains($1.conversationID) { $0.append($1.conversationID) } }
+  }
+  var prolific: String {
+    Dictionary(grouping: lines, by: \.senderID).max { $0.value.count < $1.value.count }!.key
+  }
 
   func of(_ conversation: String) -> [CorpusLine] { lines.filter { $0.conversationID == conversation } }
 

@@ -51,13 +51,16 @@ extension Scenarios {
     /// Request to approval, with a hold in the way at first, and a second person who must be another.
     private func approved(_ home: Home, _ subject: String) throws -> String {
       let id = try #require(
-        try home.done(["erase", "request", "--subject", subject, "--reason", "their wish", "--by", "alice"]).object["id"]?.text)
+        try home.done(["erase", "request", "--subject", subject, "--reason", "their wish", "--by", "alice"])
+          .object["id"]?.text)
       try home.done(["erase", "run", id, "--by", "alice"], status: 1)
       try home.done(["erase", "plan", id])
       try home.done(["erase", "approve", id, "--by", "alice"], status: 4)
       let hold = try #require(
-        try home.done(["hold", "place", "--matter", "M-1", "--custodian", subject, "--reason", "suit"]).object["id"]?.text)
-      #expect(try home.done(["erase", "plan", id]).object["blocked_by"]?.elements.first?["hold"]?.text == hold)
+        try home.done(["hold", "place", "--matter", "M-1", "--custodian", subject, "--reason", "suit"])
+          .object["id"]?.text)
+      #expect(
+        try home.done(["erase", "plan", id]).object["blocked_by"]?.elements.first?["hold"]?.text == hold)
       for verb in [["approve", id, "--by", "bob"], ["run", id]] {
         let refused = try home.run(["erase"] + verb)
         guard verb[0] == "approve" || refused.status == 4 else { continue }
@@ -68,7 +71,8 @@ extension Scenarios {
       try home.done(["erase", "approve", id, "--by", "bob"])
       // A hold that is placed after the approval counts as well.
       let second = try #require(
-        try home.done(["hold", "place", "--matter", "M-2", "--custodian", subject, "--reason", "suit"]).object["id"]?.text)
+        try home.done(["hold", "place", "--matter", "M-2", "--custodian", subject, "--reason", "suit"])
+          .object["id"]?.text)
       let refused = try home.done(["erase", "run", id], status: 4)
       #expect(refused.output.contains(second))
       try home.done(["hold", "release", second, "--reason", "settled"])
@@ -86,13 +90,16 @@ extension Scenarios {
         #expect(theirs.isDisjoint(with: found.ids))
         #expect(found.upper == found.ids.count && found.lower == found.ids.count, "counts of \(query)")
       }
-      for verb in [["history", corpus.conversations[0], "--as", subject], ["search", "harbour", "--as", subject]] {
+      for verb in [
+        ["history", corpus.conversations[0], "--as", subject], ["search", "harbour", "--as", subject],
+      ] {
         #expect(try home.run(verb).status != 0)
       }
       try home.done(["export", "create", "--format", "jsonl", "--output", home.path + "/exports/after"])
       let written = theirs.first ?? ""
       let verbs = [
-        ["erase", "show", id], ["erase", "list"], ["erase", "certificate", id], ["audit", "list"], ["hold", "list"],
+        ["erase", "show", id], ["erase", "list"], ["erase", "certificate", id], ["audit", "list"],
+        ["hold", "list"],
         ["export", "list"], ["archive", "list"], ["keys", "status"], ["ingest", "--list-set-aside"],
         ["retention", "explain", written], ["index", "status"],
       ]
@@ -107,7 +114,9 @@ extension Scenarios {
       let path = scratch + "/certificate.json"
       try text.write(toFile: path, atomically: true, encoding: .utf8)
       // Offline: there is no home where this looks for one.
-      func check() throws -> Int32? { try Run(["erase", "certificate", "--check", path], home: scratch + "/none").finish().status }
+      func check() throws -> Int32? {
+        try Run(["erase", "certificate", "--check", path], home: scratch + "/none").finish().status
+      }
       #expect(try check() == 0)
       var bytes = Array(text.utf8)
       let start = try #require(text.range(of: #""payload":""#)).upperBound.utf16Offset(in: text)

@@ -2,11 +2,15 @@ import Testing
 
 extension Home {
   /// All of a conversation as a member sees it, oldest first, by cursor from the newest page back.
-  func history(_ conversation: String, as member: String, limit: Int = 100, _ more: [String] = []) throws -> [JSON] {
+  func history(_ conversation: String, as member: String, limit: Int = 100, _ more: [String] = []) throws
+    -> [JSON]
+  {
     var messages: [JSON] = []
     var cursor: String?
     repeat {
-      let words = ["history", conversation, "--as", member, "--limit", "\(limit)"] + (cursor.map { ["--cursor", $0] } ?? [])
+      let words =
+        ["history", conversation, "--as", member, "--limit", "\(limit)"]
+        + (cursor.map { ["--cursor", $0] } ?? [])
       let page = try done(words + more).object
       messages = (page["messages"]?.elements ?? []) + messages
       cursor = page["next_cursor"]?.text
@@ -15,7 +19,8 @@ extension Home {
   }
 
   /// Every conversation's history.
-  func histories(of corpus: Corpus, except subject: String = "", limit: Int = 100, _ more: [String] = []) throws
+  func histories(of corpus: Corpus, except subject: String = "", limit: Int = 100, _ more: [String] = [])
+    throws
     -> [String: [JSON]]
   {
     var histories: [String: [JSON]] = [:]
@@ -41,7 +46,8 @@ extension Home {
     var found = Found()
     var cursor: String?
     repeat {
-      let words = ["search", "--as", member, "--limit", "\(limit)"] + (cursor.map { ["--cursor", $0] } ?? []) + more
+      let words =
+        ["search", "--as", member, "--limit", "\(limit)"] + (cursor.map { ["--cursor", $0] } ?? []) + more
       let reply = try done(words + [query]).object
       found.hits += (reply["hits"]?.elements ?? []).map { $0.without("tier") }
       found.lower = found.lower ?? reply["matches"]?["lower"]?.number
@@ -71,7 +77,8 @@ extension Home {
   func fingerprints() throws -> [String] {
     try done(["index", "status", "--fingerprint"]).lines.map {
       #expect($0["lag"]?.number == 0)
-      return "\($0["group"]?.number ?? -1) \($0["documents"]?.number ?? -1) \($0["fingerprint"]?.text ?? "none")"
+      return
+        "\($0["group"]?.number ?? -1) \($0["documents"]?.number ?? -1) \($0["fingerprint"]?.text ?? "none")"
     }
   }
 
@@ -85,7 +92,8 @@ extension Home {
   /// That the store holds the catalogue's segments and nothing else.
   func expectNoOrphans(at location: SourceLocation = #_sourceLocation) throws {
     let catalogued = try done(["archive", "list"]).lines.compactMap { $0["id"]?.text }.sorted()
-    let stored = try files(in: "segments").map { $0.split(separator: "/").last!.split(separator: ".")[0] }.map(String.init)
+    let stored = try files(in: "segments").map { $0.split(separator: "/").last!.split(separator: ".")[0] }
+      .map(String.init)
     #expect(stored.sorted() == catalogued, sourceLocation: location)
     #expect(try files(in: "scratch") == [], sourceLocation: location)
     let verified = try done(["archive", "verify", "--deep"]).object

@@ -40,7 +40,9 @@ final class Home {
 
   /// Runs and expects an exit status.
   @discardableResult
-  func done(_ words: [String], status: Int32 = 0, at location: SourceLocation = #_sourceLocation) throws -> Outcome {
+  func done(_ words: [String], status: Int32 = 0, at location: SourceLocation = #_sourceLocation) throws
+    -> Outcome
+  {
     let outcome = try run(words)
     #expect(outcome.status == status, "\(outcome.failure)", sourceLocation: location)
     return outcome
@@ -62,7 +64,7 @@ final class Home {
       span = outcome.status == nil ? span * 1.3 : max(outcome.seconds, 0.05)
       try check()
     }
-    print("  \(words.prefix(2).joined(separator: " ")): \(hit) of \(kills) killed")
+    note("  \(words.prefix(2).joined(separator: " ")): \(hit) of \(kills) killed")
     // A lease of a killed holder lasts until it runs out.
     var last = try run(words)
     let limit = ContinuousClock.now + .seconds(90)
@@ -77,7 +79,8 @@ final class Home {
   /// Kills this home's database server without warning.
   func killServer(afterSeconds seconds: Double) throws {
     usleep(UInt32(seconds * 1_000_000))
-    let lines = try? String(contentsOfFile: path + "/postgres/postmaster.pid", encoding: .utf8).split(separator: "\n")
+    let lines = try? String(contentsOfFile: path + "/postgres/postmaster.pid", encoding: .utf8).split(
+      separator: "\n")
     // Without a server there is nothing to kill: it is being started.
     guard let pid = lines?.first.flatMap({ pid_t($0) }), pid > 1 else { return }
     kill(pid, SIGKILL)
@@ -91,7 +94,8 @@ final class Home {
     let pipe = Pipe()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = [
-      "psql", "-XAt", "-h", String(lines[4]), "-p", String(lines[3]), "-U", "muniment", "-d", "muniment", "-c", sql,
+      "psql", "-XAt", "-h", String(lines[4]), "-p", String(lines[3]), "-U", "muniment", "-d", "muniment",
+      "-c", sql,
     ]
     process.standardOutput = pipe
     try process.run()
@@ -109,7 +113,8 @@ final class Home {
     guard FileManager.default.fileExists(atPath: base) else { return [] }
     return try FileManager.default.subpathsOfDirectory(atPath: base).filter {
       var isDirectory: ObjCBool = false
-      return FileManager.default.fileExists(atPath: "\(base)/\($0)", isDirectory: &isDirectory) && !isDirectory.boolValue
+      return FileManager.default.fileExists(atPath: "\(base)/\($0)", isDirectory: &isDirectory)
+        && !isDirectory.boolValue
     }.sorted()
   }
 }

@@ -16,13 +16,16 @@ extension Scenarios {
       try home.torment(["ingest", source], kills: Self.kills, &random) {
         // What is there is a beginning of the input: no batch is there in part.
         let stored = try home.count("SELECT count(*) FROM message_locator")
-        #expect(stored == corpus.lines.count || stored % (corpus.lines.count / (Program.isSlow ? 40 : 12)) == 0)
+        #expect(
+          stored == corpus.lines.count || stored % (corpus.lines.count / (Program.isSlow ? 40 : 12)) == 0)
       }
       #expect(try home.count("SELECT count(*) FROM message_locator") == corpus.lines.count)
       #expect(try home.count("SELECT count(*) FROM message") == corpus.lines.count)
       #expect(try home.count("SELECT count(*) FROM feed") == corpus.lines.count)
       #expect(
-        try home.count("SELECT count(*) FROM (SELECT group_id FROM feed GROUP BY group_id HAVING max(sequence) <> count(*)) g")
+        try home.count(
+          "SELECT count(*) FROM (SELECT group_id FROM feed GROUP BY group_id HAVING max(sequence) <> count(*)) g"
+        )
           == 0, "the feed has gaps")
       try home.expect(corpus)
       let again = try home.done(["ingest", source]).object
@@ -61,7 +64,9 @@ extension Scenarios {
       try home.torment(["index", "rebuild"], kills: Self.kills / 2, &random)
       try home.expectIndexEqualsRebuilt()
       let found = try home.search("harbour", as: corpus.prolific, ["--in", corpus.conversations[0]])
-      #expect(found.hits.count == corpus.of(corpus.conversations[0]).filter { $0.content.contains("harbour") }.count)
+      #expect(
+        found.hits.count == corpus.of(corpus.conversations[0]).filter { $0.content.contains("harbour") }.count
+      )
     }
 
     @Test("archiving killed at random moments leaves each message in one place, and no stray object")
@@ -74,7 +79,8 @@ extension Scenarios {
       let before = try home.histories(of: corpus)
       try home.torment(["archive", "run", "--older-than", "0d"], kills: Self.kills, &random) {
         let hot = try home.count("SELECT count(*) FROM message")
-        let cold = try home.count("SELECT coalesce(sum(message_count), 0) FROM segment WHERE superseded_at IS NULL")
+        let cold = try home.count(
+          "SELECT coalesce(sum(message_count), 0) FROM segment WHERE superseded_at IS NULL")
         #expect(hot + cold == corpus.lines.count)
         #expect(try home.done(["archive", "verify", "--deep"]).object["damaged"]?.number == 0)
       }
@@ -135,7 +141,8 @@ extension Scenarios {
       left.lines.removeAll { $0.conversationID == doomed }
       try home.expect(left)
       #expect(try home.history(doomed, as: corpus.reader(of: doomed)).isEmpty)
-      #expect(try home.count("SELECT count(*) FROM message_locator WHERE state = 3") == corpus.of(doomed).count)
+      #expect(
+        try home.count("SELECT count(*) FROM message_locator WHERE state = 3") == corpus.of(doomed).count)
       try home.expectIndexEqualsRebuilt()
       #expect(try home.done(["archive", "verify", "--deep"]).object["damaged"]?.number == 0)
       try home.done(["audit", "verify"])

@@ -12,6 +12,9 @@ enum Scratch {
   }
 }
 
+/// Says something at once: standard output may be buffered until the end.
+func note(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
+
 /// Random numbers that a printed seed gives again.
 struct SeededGenerator: RandomNumberGenerator {
   let seed: UInt64
@@ -21,7 +24,7 @@ struct SeededGenerator: RandomNumberGenerator {
   init(_ scenario: String) {
     let named = ProcessInfo.processInfo.environment["MUNIMENT_SEED"].flatMap { UInt64($0) }
     self.init(seed: named ?? UInt64.random(in: 0...UInt64(UInt32.max)))
-    print("scenario \(scenario): MUNIMENT_SEED=\(seed)")
+    note("scenario \(scenario): MUNIMENT_SEED=\(seed)")
   }
 
   init(seed: UInt64) {
@@ -48,7 +51,9 @@ enum FileScan {
     guard let walk = FileManager.default.enumerator(atPath: directory) else { return [] }
     var found: [String] = []
     for case let path as String in walk {
-      guard let data = FileManager.default.contents(atPath: "\(directory)/\(path)"), data.count >= 8 else { continue }
+      guard let data = FileManager.default.contents(atPath: "\(directory)/\(path)"), data.count >= 8 else {
+        continue
+      }
       if let text = first(byStart, in: [UInt8](data)) { found.append("\(path): \(text)") }
     }
     return found
@@ -63,7 +68,9 @@ enum FileScan {
     for end in 8...bytes.count {
       if let candidates = markers[current] {
         let rest = bytes[(end - 8)...]
-        if let marker = candidates.first(where: { rest.starts(with: $0) }) { return String(decoding: marker, as: UTF8.self) }
+        if let marker = candidates.first(where: { rest.starts(with: $0) }) {
+          return String(decoding: marker, as: UTF8.self)
+        }
       }
       if end < bytes.count { current = current << 8 | UInt64(bytes[end]) }
     }

@@ -10,7 +10,8 @@ extension Scenarios {
       let words = line.content.split(separator: " ").map(String.init)
       return [
         ("harbour", []), ("harbour lantern", []), ("\"\(words[3]) \(words[4])\"", []), ("lant*", []),
-        ("harbour OR saffron", []), ("copper -signal", []), ("(willow OR quarry) -note*", []), ("会議", []), ("привет", []),
+        ("harbour OR saffron", []), ("copper -signal", []), ("(willow OR quarry) -note*", []), ("会議", []),
+        ("привет", []),
         ("falcon in:\(room)", []), ("falcon", ["--from", corpus.prolific]),
         ("anchor", ["--after", corpus.of(room)[20].createdAt, "--before", corpus.of(room).last!.createdAt]),
         ("has:link", []), ("is:thread harbour", []),
@@ -58,9 +59,14 @@ extension Scenarios {
     private static func tied(_ corpus: Corpus) throws -> String {
       let lines = corpus.of(corpus.conversations[3])
       let counts = Dictionary(
-        lines.flatMap { line in Set(line.content.split(separator: " ").map(String.init)).map { ($0, [line.createdAt]) } },
+        lines.flatMap { line in
+          Set(line.content.split(separator: " ").map(String.init)).map { ($0, [line.createdAt]) }
+        },
         uniquingKeysWith: +)
-      let fitting = counts.filter { (4...12).contains($0.value.count) && Set($0.value).count < $0.value.count && $0.key.allSatisfy(\.isLetter) }
+      let fitting = counts.filter {
+        (4...12).contains($0.value.count) && Set($0.value).count < $0.value.count
+          && $0.key.allSatisfy(\.isLetter)
+      }
       return try #require(fitting.keys.sorted().first)
     }
   }

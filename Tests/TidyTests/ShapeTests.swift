@@ -26,10 +26,15 @@ struct ShapeTests {
     }
   }
 
-  @Test("lines fit a screen", arguments: ["Sources", "Tests"])
+  @Test("lines fit a screen, but for text that cannot be broken", arguments: ["Sources", "Tests"])
   func linesAreShort(folder: String) throws {
     for file in try Repository.files(folder, Self.code) {
-      for (number, line) in zip(1..., file.lines) where line.utf8.count > Self.columnsMax {
+      var isText = false
+      for (number, line) in zip(1..., file.lines) {
+        if line.hasSuffix("\"\"\"") || line.drop(while: { $0 == " " }).hasPrefix("\"\"\"") { isText.toggle() }
+        guard line.utf8.count > Self.columnsMax, !isText, !line.utf8.contains(UInt8(ascii: "\"")) else {
+          continue
+        }
         #expect(line.count <= Self.columnsMax, "\(file):\(number)")
       }
     }
