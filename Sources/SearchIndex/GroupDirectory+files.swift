@@ -58,11 +58,21 @@ extension GroupDirectory {
 final class GroupLock: Sendable {
   private let file: Int32
 
-  /// `nil` with `errno` EAGAIN while another has it.
+  private static let attemptsMax = 100
+  private static let pauseMicroseconds: UInt32 = 20_000
+
+  /// `nil` with `errno` EAGAIN while another has it for longer than two seconds. Shorter than that it may be a writer
+  /// between two catch-ups, or a process being started by this one, which shares its files until it executes.
   init?(_ path: String) {
     file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     // An initializer that fails after storing runs `deinit`; closing -1 is harmless.
-    guard file >= 0, flock(file, LOCK_EX | LOCK_NB) == 0 else { return nil }
+    guard file >= 0 else { return nil }
+    for _ in 1..<Self.attemptsMax {
+      if flock(file, LOCK_EX | LOCK_NB) == 0 { return }
+      guard errno == EWOULDBLOCK else { return nil }
+      usleep(Self.pauseMicroseconds)
+    }
+    guard flock(file, LOCK_EX | LOCK_NB) == 0 else { return nil }
   }
 
   deinit { close(file) }

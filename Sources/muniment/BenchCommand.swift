@@ -103,3 +103,15 @@ struct BenchMeasure {
   /// To three decimals.
   static func rounded(_ value: Double) -> Double { (value * 1_000).rounded() / 1_000 }
 }
+
+/// Times of single answers, in seconds.
+struct LatencySample {
+  private let sorted: [Double]
+
+  /// `times` is not empty.
+  init(_ times: [Double]) { sorted = times.sorted() }
+
+  var median: Double { sorted[sorted.count / 2] }
+  var p95: Double { sorted[min(sorted.count * 95 / 100, sorted.count - 1)] }
+  var mean: Double { sorted.reduce(0, +) / Double(sorted.count) }
+}

@@ -19,7 +19,8 @@ final class Home {
     // are killed are killed all the same.
     keepingServer = open(path + "/postgres.users.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     flock(keepingServer, LOCK_SH)
-    try done(["init"] + initialise)
+    let made = try run(["init"] + initialise)
+    guard made.status == 0 else { throw ScenarioError(made.failure) }
     startSeconds = try done(["index", "status"]).seconds
   }
 
