@@ -24,9 +24,10 @@ package struct ByteWriter: Sendable {
   /// A signed number, zig-zag coded so that small negatives stay short.
   package mutating func signed(_ value: Int64) { varint(UInt64(bitPattern: (value << 1) ^ (value >> 63))) }
 
-  package mutating func fixed(_ value: some FixedWidthInteger) {
-    var rest = value
-    for _ in 0..<(value.bitWidth / 8) {
+  /// Little-endian. Widened first, as arithmetic on the unspecialised type costs twenty times as much.
+  package mutating func fixed<Number: FixedWidthInteger>(_ value: Number) {
+    var rest = UInt64(truncatingIfNeeded: value)
+    for _ in 0..<(Number.bitWidth / 8) {
       bytes.append(UInt8(truncatingIfNeeded: rest))
       rest >>= 8
     }
@@ -99,11 +100,9 @@ package struct ByteReader: Sendable {
   package mutating func fixed<Number: FixedWidthInteger>(_: Number.Type = Number.self) throws(MalformedBytes)
     -> Number
   {
-    var value: Number = 0
-    for shift in 0..<(Number.bitWidth / 8) {
-      value |= Number(truncatingIfNeeded: try byte()) << Number(shift * 8)
-    }
-    return value
+    var value: UInt64 = 0
+    for shift in 0..<(Number.bitWidth / 8) { value |= UInt64(try byte()) << UInt64(shift * 8) }
+    return Number(truncatingIfNeeded: value)
   }
 
   package mutating func raw(_ count: Int) throws(MalformedBytes) -> [UInt8] {
