@@ -104,10 +104,7 @@ import Testing
       for await _ in opened { break }
       async let hold = house.holds.place(HoldRequest(matter: "M", reason: "R"), actor: "law")
       // The hold is seen waiting for the deletion's lock before that goes on.
-      while try await house.count("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 0
-      {
-        await Task.yield()
-      }
+      try await house.waitUntilSomebodyWaits()
       gate.signal()
       try await deletion
       let id = try await hold

@@ -167,6 +167,15 @@ final class RetentionHouse: Sendable {
     try await database.transaction { tx in Int(try tx.execute(sql).int64(0, 0)) }
   }
 
+  /// Until a session of this database waits for a lock. Other databases of the cluster belong to suites that run
+  /// beside this one, whose waits say nothing here.
+  func waitUntilSomebodyWaits() async throws {
+    let waiting = """
+      SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+      """
+    while try await count(waiting) == 0 { await Task.yield() }
+  }
+
   func count(audited action: String) async throws -> Int {
     try await count("SELECT count(*) FROM audit_entry WHERE action = '\(action)'")
   }

@@ -319,10 +319,7 @@ import Testing
       }
       for await _ in opened { break }
       async let run = house.retention(endsPeriods: true).apply(actor: "job")
-      while try await house.count("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 0
-      {
-        await Task.yield()
-      }
+      try await house.waitUntilSomebodyWaits()
       gate.signal()
       #expect(try await late)
       let result = try await run
