@@ -77,8 +77,10 @@ package struct Problem: Error, Sendable {
     case is DecodingError: self = .badRequest("the body is not the JSON that is expected here")
     case is CancellationError: self = .busy("shutting_down", "the server is stopping")
     case let error as any HTTPResponseError:
-      self.init(
-        error.status.code, error.status.code == 404 ? "not_found" : "http_error", error.status.reasonPhrase)
+      self =
+        error.status.code == 404
+        ? Problem(404, "not_found", "there is no such path; Schemas/openapi lists those there are")
+        : Problem(error.status.code, "http_error", "the request cannot be answered as it was put")
     default:
       self.init(
         500, "internal_error", "something failed that should not; the server's log has the kind of it")
@@ -139,10 +141,20 @@ extension Problem {
     let holds: [String]?
   }
 
+  /// RFC 9110 §15 and RFC 6585; a status made from a number has no phrase.
+  private static let titles = [
+    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+    406: "Not Acceptable", 408: "Request Timeout", 409: "Conflict", 410: "Gone", 412: "Precondition Failed",
+    413: "Content Too Large", 415: "Unsupported Media Type", 416: "Range Not Satisfiable",
+    422: "Unprocessable Content", 429: "Too Many Requests", 500: "Internal Server Error",
+    501: "Not Implemented", 503: "Service Unavailable",
+  ]
+
   func response(instance: String) -> Response {
-    let status = HTTPResponse.Status(code: status)
+    let title = Self.titles[status] ?? "Error"
+    let status = HTTPResponse.Status(code: status, reasonPhrase: title)
     let document = Document(
-      type: "urn:muniment:problem:\(code)", title: status.reasonPhrase, status: status.code, code: code,
+      type: "urn:muniment:problem:\(code)", title: title, status: status.code, code: code,
       detail: detail, instance: instance, holds: holds)
     var response = Reply.json(document, status: status)
     response.headers[.contentType] = "application/problem+json"

@@ -19,6 +19,7 @@ struct AuthorizationTests {
     let answer = try await ServedHouse.shared.ask(route.method, path(route))
     #expect(answer.status == 401)
     #expect(answer.code == "unauthorized")
+    #expect(answer.json["title"] as? String == "Unauthorized")
     #expect(answer.header("Content-Type") == "application/problem+json")
     #expect(answer.header("WWW-Authenticate")?.hasPrefix("Bearer") == true)
   }
@@ -53,6 +54,7 @@ struct AuthorizationTests {
     let answer = try await ServedHouse.shared.ask("GET", "/v1/nothing")
     #expect(answer.status == 404)
     #expect(answer.code == "not_found")
+    #expect(answer.json["title"] as? String == "Not Found")
   }
 
   private static func part(_ json: String) -> String { Array(json.utf8).base64(.urlSafe) }

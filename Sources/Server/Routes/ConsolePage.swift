@@ -1,40 +1,36 @@
-/// The console: one page without anything from elsewhere. The token is kept in the page's memory only, and what is
-/// shown is what the API gives to it.
+/// The console: one page without anything from elsewhere. The token is kept in the page's memory only; what is shown
+/// is what the API gives to it, and always as text, never as markup.
 enum ConsolePage {
   static func html(nonce: String) -> String {
     """
     <!doctype html>
     <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
     <title>Muniment</title>
-    <style nonce="\(nonce)">
-    body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1c1c1c;background:#fff}
-    input{width:100%;padding:.5rem;font:inherit;box-sizing:border-box}button{padding:.5rem 1rem;font:inherit;margin-top:.5rem}
-    table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #ccc}
-    #state{font-weight:bold}@media(prefers-color-scheme:dark){body{color:#eee;background:#181818}}
-    </style></head><body>
-    <h1>Muniment</h1>
-    <p>Service: <span id="state" role="status">asking</span></p>
-    <p><a href="/healthz">Health</a> · <a href="/readyz">Readiness</a> · <a href="/metrics">Metrics</a></p>
-    <h2>Operator</h2>
-    <label for="token">Access token (<code>muniment access-token create --role operator</code>)</label>
-    <input id="token" type="password" autocomplete="off">
-    <button id="go">Show status</button>
-    <p id="message" role="alert"></p>
-    <h3>Problems</h3><table><tbody id="problems"><tr><td>sign in to see them</td></tr></tbody></table>
-    <h3>Jobs</h3><table><tbody id="jobs"><tr><td>sign in to see them</td></tr></tbody></table>
-    <script nonce="\(nonce)">
-    const at=id=>document.getElementById(id);
-    fetch('/readyz').then(r=>{at('state').textContent=r.ok?'ready':'not ready'},()=>{at('state').textContent='not reachable'});
-    const rows=(id,list)=>{const body=at(id);body.replaceChildren(...list.map(cells=>{const tr=document.createElement('tr');
-      for(const c of cells){const td=document.createElement('td');td.textContent=c??'';tr.append(td)}return tr}))};
-    const ask=async path=>{const r=await fetch(path,{headers:{Authorization:'Bearer '+at('token').value.trim()}});
-      const body=await r.json();if(!r.ok)throw new Error(body.detail);return body};
-    at('go').addEventListener('click',async()=>{try{at('message').textContent='';
-      const status=await ask('/v1/status'),jobs=await ask('/v1/jobs');
-      rows('problems',status.problems.length?status.problems.map(p=>[p.code,p.detail,p.next_step]):[['none']]);
-      rows('jobs',jobs.jobs.map(j=>[j.name,j.last_run?j.last_run.state:'never ran',j.last_run?j.last_run.started_at:'',j.purpose]));
-    }catch(e){at('message').textContent=e.message}});
-    </script></body></html>
+    <style nonce="\(nonce)">\(style)</style></head><body>
+    <header><h1>Muniment</h1><p>Service: <span id="state" role="status">asking</span> ·
+    <a href="/healthz">health</a> · <a href="/readyz">readiness</a> · <a href="/metrics">metrics</a></p></header>
+    <form id="sign-in"><label for="token">Access token
+    (<code>muniment access-token create --role member --subject SUBJECT</code>, or another role)</label>
+    <div class="row"><input id="token" type="password" autocomplete="off" spellcheck="false"><button>Sign in</button></div>
+    </form>
+    <p id="who"></p><p id="message" role="alert"></p>
+    <main id="panels"></main>
+    <script nonce="\(nonce)">\(script)</script></body></html>
     """
   }
+
+  private static let style = """
+    :root{color-scheme:light dark;--line:#d0d4d9;--soft:#59636e;--mark:#0a5c8f}
+    @media(prefers-color-scheme:dark){:root{--line:#3d444d;--soft:#9198a1;--mark:#79c0ff}}
+    body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}
+    h1{margin:0}h2{border-bottom:1px solid var(--line);padding-bottom:.2rem;margin-top:2rem}
+    .row{display:flex;gap:.5rem;flex-wrap:wrap}input,select,button{padding:.45rem .7rem;font:inherit;box-sizing:border-box}
+    input{flex:1;min-width:12rem}table{border-collapse:collapse;width:100%;display:block;overflow-x:auto}
+    td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
+    th,.soft,time{color:var(--soft);font-size:.9em;font-weight:normal}#state{font-weight:bold}
+    ol{list-style:none;padding:0}li{padding:.5rem 0;border-bottom:1px solid var(--line)}
+    .text{white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;text-align:start}
+    .here{border-left:3px solid var(--mark);padding-left:.6rem}pre{overflow-x:auto}
+    #message,.warning{color:#b42318}@media(prefers-color-scheme:dark){#message,.warning{color:#ffa198}}
+    """
 }
