@@ -47,10 +47,20 @@ struct MessagesTests {
     request.limit = 50
     let reply = try await house.application.search(directory).search(request, reader: .member(subject))
     #expect(reply.hits.count == 2)
-    #expect(found.text == (try encoded(reply)))
+    #expect(try Self.untimed(found.text) == Self.untimed(try encoded(reply)))
     let got = try await house.ask(
       "GET", "/v1/search/messages?q=budget%20in:round", token: try house.token([.member]))
-    #expect(got.text == found.text)
+    #expect(try Self.untimed(got.text) == Self.untimed(found.text))
+  }
+
+  /// A reply but for how far the index lags, which other tests' messages change from one moment to the next.
+  private static func untimed(_ reply: String) throws -> Data {
+    var object = try #require(try JSONSerialization.jsonObject(with: Data(reply.utf8)) as? [String: Any])
+    var coverage = try #require(object["coverage"] as? [String: Any])
+    coverage["index_lag_events"] = nil
+    coverage["complete"] = nil
+    object["coverage"] = coverage
+    return try JSONSerialization.data(withJSONObject: object, options: .sortedKeys)
   }
 
   @Test("A tree over tokens finds what the text finds")
