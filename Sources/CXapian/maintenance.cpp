@@ -1,8 +1,8 @@
+#include "files.hpp"
 #include "reader.hpp"
 
 #include <algorithm>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,32 +16,13 @@ void copy_sidecar(const cx_reader &source, const std::string &target) {
   SidecarFile::create(target);
   SidecarFile copy(target);
   int64_t position = source.position();
-  for (int64_t sequence = 1; sequence <= source.sidecar.capacity(); sequence++) {
-    Record record = source.sidecar.at(sequence);
+  for (int64_t sequence = 1; sequence <= source.sidecar->capacity(); sequence++) {
+    Record record = source.sidecar->record(sequence);
     bool is_pending = record.position() > position;
     if (record.state() == Record::live && !is_pending) copy.put(sequence, record);
     if (record.state() == Record::deleted && is_pending) copy.carry(sequence, record);
   }
   copy.sync();
-}
-
-void sync_path(const std::string &path) {
-  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) throw_errno("open for sync");
-  bool is_synced = fsync(file) == 0;
-  close(file);
-  if (!is_synced) throw_errno("sync");
-}
-
-std::vector<std::string> files_in(const std::string &path) {
-  DIR *directory = opendir(path.c_str());
-  if (!directory) throw_errno("list directory");
-  std::vector<std::string> files;
-  while (const dirent *entry = readdir(directory)) {
-    if (entry->d_type != DT_DIR) files.push_back(path + "/" + entry->d_name);
-  }
-  closedir(directory);
-  return files;
 }
 
 bool file_contains(const std::string &path, const std::string &bytes) {
@@ -129,8 +110,8 @@ void check_documents(const cx_reader &reader, int64_t position, std::vector<bool
   auto end = reader.database.postlist_end(std::string());
   for (auto at = reader.database.postlist_begin(std::string()); at != end; ++at) {
     int64_t sequence = int64_t(CX_DOCUMENT_BASE) - int64_t(*at);
-    Record record = reader.sidecar.at(sequence);
-    bool is_in_file = sequence >= 1 && sequence <= reader.sidecar.capacity();
+    Record record = reader.sidecar->record(sequence);
+    bool is_in_file = sequence >= 1 && sequence <= reader.sidecar->capacity();
     if (is_in_file) met[size_t(sequence)] = true;
     // Written ahead of a commit that has not come, or on its way out in an unfinished purge.
     if (is_in_file && (record.position() > position || record.state() == Record::leaving)) continue;
@@ -144,14 +125,41 @@ void check_documents(const cx_reader &reader, int64_t position, std::vector<bool
 }
 
 void check_records(const cx_reader &reader, int64_t position, const std::vector<bool> &met, Findings &findings) {
-  if (!reader.sidecar.header().is_intact()) findings.add(CX_RECORD_BROKEN, 0);
-  for (int64_t sequence = 1; sequence <= reader.sidecar.capacity(); sequence++) {
-    Record record = reader.sidecar.at(sequence);
+  if (!reader.sidecar->header().is_intact()) findings.add(CX_RECORD_BROKEN, 0);
+  for (int64_t sequence = 1; sequence <= reader.sidecar->capacity(); sequence++) {
+    Record record = reader.sidecar->record(sequence);
     if (!record.is_intact(sequence)) {
       findings.add(CX_RECORD_BROKEN, sequence);
     } else if (record.state() == Record::live && record.position() <= position && !met[size_t(sequence)]) {
       findings.add(CX_DOCUMENT_MISSING, sequence);
     }
+  }
+}
+
+/// A sealed generation has no lists of terms to compare: its documents, their records and the lists' ids must agree.
+/// Its bytes are covered by its manifest.
+void check_sealed(const cx_reader &reader, Findings &findings) {
+  Xapian::doccount count = reader.database.get_doccount();
+  Entry entry, before{0, 0, INT64_MAX, INT64_MAX};
+  for (Xapian::docid document = 1; document <= count; document++) {
+    if (!reader.records->at(document, entry)) {
+      findings.add(CX_RECORD_MISSING, 0);
+      continue;
+    }
+    bool is_in_order = entry.created_at != before.created_at ? entry.created_at < before.created_at
+                                                             : entry.sequence < before.sequence;
+    if (!is_in_order) findings.add(CX_RECORD_BROKEN, entry.sequence);
+    before = entry;
+  }
+  if (reader.records->at(count + 1, entry)) findings.add(CX_DOCUMENT_MISSING, entry.sequence);
+  for (auto term = reader.database.allterms_begin(); term != reader.database.allterms_end(); ++term) {
+    Xapian::doccount met = 0;
+    Xapian::docid last = 0;
+    for (auto at = reader.database.postlist_begin(*term); at != reader.database.postlist_end(*term); ++at) {
+      last = *at;
+      met++;
+    }
+    if (met != term.get_termfreq() || last > count) findings.add(CX_STRUCTURE, 0);
   }
 }
 
@@ -161,24 +169,23 @@ extern "C" {
 
 int cx_compact(const char *source, const char *target, cx_error *error) noexcept {
   return guarded(error, [&] {
-    cx_reader reader(source);
+    cx_reader reader(source, true);
     reader.database.compact(target, Xapian::DBCOMPACT_NO_RENUMBER | Xapian::Compactor::FULL);
     copy_sidecar(reader, target);
-    cx_reader compacted(target);
+    cx_reader compacted(target, true);
     if (compacted.database.get_doccount() != reader.database.get_doccount() ||
         compacted.position() != reader.position()) {
       throw Failure{CX_FAILED, "the compacted copy differs"};
     }
-    // Xapian syncs no directory, and compaction not every file.
-    for (const std::string &file : files_in(target)) sync_path(file);
-    sync_path(target);
+    sync_files(target);
   });
 }
 
-int cx_check(const char *path, cx_problem *problems, size_t *count, cx_error *error) noexcept {
+int cx_check(const char *path, bool is_hot, cx_problem *problems, size_t *count, cx_error *error) noexcept {
   Findings findings(problems, *count);
   return guarded(error, [&] {
-    cx_reader reader(path);
+    cx_reader reader(path, is_hot);
+    if (reader.is_sealed()) return check_sealed(reader, findings);
     check_lists(reader.database, findings);
     int64_t position = 0;
     try {
@@ -186,7 +193,7 @@ int cx_check(const char *path, cx_problem *problems, size_t *count, cx_error *er
     } catch (const Failure &) {
       findings.add(CX_POSITION_MISSING, 0);
     }
-    std::vector<bool> met(size_t(reader.sidecar.capacity() + 1), false);
+    std::vector<bool> met(size_t(reader.sidecar->capacity() + 1), false);
     check_documents(reader, position, met, findings);
     check_records(reader, position, met, findings);
   });

@@ -12,6 +12,30 @@ int64_t read_position(const Xapian::Database &database) {
   return value;
 }
 
+cx_reader::cx_reader(const std::string &path, bool is_hot) : database(path, Xapian::DB_BACKEND_GLASS) {
+  // A crash while the generation was being frozen may have left a hot one with the file.
+  if (!is_hot && !Tombstones::exists(path)) throw Failure{CX_DAMAGED, "no tombstones"};
+  if (!is_hot) tombstones = std::make_unique<Tombstones>(path);
+  if (!is_hot && Columns::exists(path)) {
+    records = std::make_unique<Columns>(path);
+    return;
+  }
+  auto opened = std::make_unique<SidecarMap>();
+  opened->open(path);
+  sidecar = opened.get();
+  records = std::move(opened);
+}
+
+void cx_reader::refresh(int64_t hot_position) {
+  if (tombstones) {
+    tombstones->refresh(hot_position);
+  } else {
+    // Database first: a record is written before its document is committed, so the mapping then covers all.
+    database.reopen();
+    sidecar->refresh();
+  }
+}
+
 namespace {
 
 constexpr size_t dump_bytes = 1 << 20;
@@ -22,7 +46,7 @@ void append(std::string &out, Number value) {
 }
 
 void append_document(std::string &out, const cx_reader &reader, Xapian::docid document) {
-  Record record = reader.sidecar.at(int64_t(CX_DOCUMENT_BASE) - int64_t(document));
+  Record record = reader.sidecar->record(int64_t(CX_DOCUMENT_BASE) - int64_t(document));
   append(out, uint32_t(document));
   append(out, record.conversation);
   append(out, record.sender);
@@ -53,9 +77,9 @@ void hand_over(const std::string &from, cx_bytes &to) {
 
 extern "C" {
 
-int cx_reader_open(const char *path, cx_reader **out, cx_error *error) noexcept {
+int cx_reader_open(const char *path, bool is_hot, cx_reader **out, cx_error *error) noexcept {
   return guarded(error, [&] {
-    auto reader = std::make_unique<cx_reader>(path);
+    auto reader = std::make_unique<cx_reader>(path, is_hot);
     if (reader->database.get_metadata("schema") != "1") throw Failure{CX_DAMAGED, "unknown schema"};
     *out = reader.release();
   });
@@ -63,13 +87,17 @@ int cx_reader_open(const char *path, cx_reader **out, cx_error *error) noexcept 
 
 void cx_reader_free(cx_reader *reader) noexcept { delete reader; }
 
-int cx_reader_refresh(cx_reader *reader, cx_error *error) noexcept {
-  return guarded(error, [&] { reader->refresh(); });
+int cx_reader_refresh(cx_reader *reader, int64_t hot_position, cx_error *error) noexcept {
+  return guarded(error, [&] { reader->refresh(hot_position); });
 }
 
 int cx_reader_state(cx_reader *reader, cx_state *out, cx_error *error) noexcept {
   return guarded(error, [&] {
-    *out = cx_state{reader->position(), reader->database.get_doccount(), reader->database.get_revision()};
+    size_t dead = reader->tombstones ? reader->tombstones->count() : 0;
+    *out = cx_state{reader->position(),         reader->database.get_doccount() - dead,
+                    reader->database.get_revision(), dead,
+                    reader->records->oldest(),  reader->records->newest(),
+                    reader->is_sealed()};
   });
 }
 
@@ -77,6 +105,7 @@ int cx_reader_dump(cx_reader *reader, uint32_t from, cx_bytes *out, uint32_t *ne
   *out = cx_bytes{nullptr, 0};
   *next = 0;
   return guarded(error, [&] {
+    if (reader->is_sealed()) throw Failure{CX_FAILED, "a sealed generation has no lists of terms"};
     std::string dump;
     auto end = reader->database.postlist_end(std::string());
     auto at = reader->database.postlist_begin(std::string());

@@ -1,23 +1,36 @@
 #pragma once
 
+#include "columns.hpp"
 #include "sidecar.hpp"
+#include "tombstones.hpp"
+
+#include <memory>
 
 #include <xapian.h>
 
 /// The feed position the database's documents stand at: written in the transaction that wrote them.
 int64_t read_position(const Xapian::Database &database);
 
+/// One generation: the hot one, which has a `sidecar` and is written to; one that was, until it is sealed, with
+/// `sidecar` and `tombstones`; or a sealed one with `columns` and `tombstones`.
 struct cx_reader {
-  explicit cx_reader(const std::string &path) : database(path, Xapian::DB_BACKEND_GLASS) { sidecar.open(path); }
+  cx_reader(const std::string &path, bool is_hot);
 
-  /// Database first: a record is written before its document is committed, so the mapping then covers all.
-  void refresh() {
-    database.reopen();
-    sidecar.refresh();
+  /// Moves on to the newest revision, and to the deletions that count at the feed position of the hot generation.
+  void refresh(int64_t hot_position);
+
+  /// False if there is no such document, or it was deleted.
+  bool at(Xapian::docid document, Entry &out) const {
+    return records->at(document, out) && !(tombstones && tombstones->contains(document));
   }
 
+  bool is_hot() const { return tombstones == nullptr; }
+  bool is_sealed() const { return sidecar == nullptr; }
   int64_t position() const { return read_position(database); }
 
   Xapian::Database database;
-  SidecarMap sidecar;
+  std::unique_ptr<Records> records;
+  /// `records`, unless the generation is sealed.
+  SidecarMap *sidecar = nullptr;
+  std::unique_ptr<Tombstones> tombstones;
 };

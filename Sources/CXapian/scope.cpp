@@ -4,7 +4,7 @@
 
 static uint64_t spread(int64_t conversation) { return uint64_t(conversation) * 0x9e3779b97f4a7c15u >> 20; }
 
-Scope::Scope(const cx_search &search, const SidecarMap &sidecar) : search(search), sidecar(sidecar) {
+Scope::Scope(const cx_search &search, const cx_reader &reader) : search(search), reader(reader), bounds(bound()) {
   size_t places = 16;
   while (places < search.window_count * 2) places *= 2;
   slots.assign(places, Slot{0, 0, 0});
@@ -28,7 +28,25 @@ const Scope::Slot *Scope::find(int64_t conversation) const {
   }
 }
 
-bool Scope::is_open(const Record &record) const {
+/// By the search's own times and the windows' extremes; and by the cursor, if what lies before it need not be counted.
+std::pair<Xapian::docid, Xapian::docid> Scope::bound() const {
+  int64_t from = search.from, until = search.until;
+  if (search.has_before && search.count_max == 0 && search.before_time < INT64_MAX) {
+    until = std::min(until, search.before_time + 1);
+  }
+  if (search.scoped) {
+    int64_t opens = INT64_MAX, closes = INT64_MIN;
+    for (size_t i = 0; i < search.window_count; i++) {
+      opens = std::min(opens, search.windows[i].from);
+      closes = std::max(closes, search.windows[i].until);
+    }
+    from = std::max(from, opens);
+    until = std::min(until, closes);
+  }
+  return reader.records->ids(from, until);
+}
+
+bool Scope::is_open(const Entry &record) const {
   const Slot *slot = find(record.conversation);
   if (!slot) return false;
   const cx_window *windows = search.windows + slot->first;
@@ -39,8 +57,8 @@ bool Scope::is_open(const Record &record) const {
 
 bool Scope::accepts(Xapian::docid document, Deadline &deadline) const {
   deadline.tick();
-  Record record = sidecar.at(int64_t(CX_DOCUMENT_BASE) - int64_t(document));
-  if (record.state() != Record::live) return false;
+  Entry record;
+  if (!reader.at(document, record)) return false;
   if (record.created_at < search.from || record.created_at >= search.until) return false;
   if (!senders.empty() && !std::binary_search(senders.begin(), senders.end(), record.sender)) return false;
   return !search.scoped || is_open(record);
@@ -48,7 +66,8 @@ bool Scope::accepts(Xapian::docid document, Deadline &deadline) const {
 
 void ScopeSource::init(const Xapian::Database &database) {
   documents = database.get_doccount();
-  last = database.get_lastdocid();
+  first = scope.ids().first;
+  last = std::min(database.get_lastdocid(), scope.ids().second);
   everything = database.postlist_begin(std::string());
   everything_end = database.postlist_end(std::string());
   current = 0;
@@ -57,13 +76,16 @@ void ScopeSource::init(const Xapian::Database &database) {
 }
 
 /// Stands on the first document from `from` on that is in scope. Walks Xapian's list of documents rather than the
-/// sidecar: pending records have no document yet.
+/// records: pending ones have no document yet.
 void ScopeSource::seek(Xapian::docid from) {
-  if (from <= last) {
+  from = std::max(from, first);
+  bool is_over = from > last;
+  if (!is_over) {
     everything.skip_to(from);
-    while (everything != everything_end && !scope.accepts(*everything, deadline)) ++everything;
+    while (everything != everything_end && *everything <= last && !scope.accepts(*everything, deadline)) ++everything;
+    is_over = everything == everything_end || *everything > last;
   }
-  is_at_end = from > last || everything == everything_end;
+  is_at_end = is_over;
   is_current_in = !is_at_end;
   if (!is_at_end) current = *everything;
 }
@@ -75,6 +97,11 @@ void ScopeSource::skip_to(Xapian::docid document, double) {
 }
 
 bool ScopeSource::check(Xapian::docid document, double) {
+  // Out of bounds the other lists are told where to go on, or that this is the end.
+  if (document < first || document > last) {
+    if (document > current || !is_current_in) seek(document);
+    return true;
+  }
   if (document > current) {
     current = document;
     is_current_in = scope.accepts(document, deadline);

@@ -1,8 +1,6 @@
 #pragma once
 
-#include "sidecar.hpp"
-
-#include <xapian.h>
+#include "reader.hpp"
 
 /// Throws when the search's time is up. Cheap: it looks at the clock every 4096th time.
 class Deadline {
@@ -22,11 +20,14 @@ private:
   uint32_t ticks = 0;
 };
 
-/// What a search may see: conversations in their windows, senders, times. Decided on the sidecar's records alone.
+/// What a search may see: conversations in their windows, senders, times. Decided on the
+/// records alone.
 class Scope {
 public:
-  Scope(const cx_search &search, const SidecarMap &sidecar);
+  Scope(const cx_search &search, const cx_reader &reader);
 
+  /// The ids outside of which nothing can be in scope.
+  std::pair<Xapian::docid, Xapian::docid> ids() const { return bounds; }
   bool accepts(Xapian::docid document, Deadline &deadline) const;
 
 private:
@@ -37,10 +38,12 @@ private:
   };
 
   const Slot *find(int64_t conversation) const;
-  bool is_open(const Record &record) const;
+  bool is_open(const Entry &entry) const;
+  std::pair<Xapian::docid, Xapian::docid> bound() const;
 
   const cx_search &search;
-  const SidecarMap &sidecar;
+  const cx_reader &reader;
+  std::pair<Xapian::docid, Xapian::docid> bounds;
   /// Open addressing, at most half full, as a member may have thousands of conversations.
   std::vector<Slot> slots;
   std::vector<int64_t> senders;
@@ -68,7 +71,7 @@ private:
   const Scope &scope;
   Deadline &deadline;
   Xapian::doccount documents = 0;
-  Xapian::docid current = 0, last = 0;
+  Xapian::docid current = 0, first = 1, last = 0;
   /// Whether `current` is in scope: after a check that failed it is only how far the list has come.
   bool is_current_in = false;
   bool is_at_end = false;

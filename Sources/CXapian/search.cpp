@@ -20,16 +20,15 @@ bool is_newer(const cx_hit &left, const cx_hit &right) {
 /// Xapian itself would keep is not wanted.
 class Collector : public Xapian::MatchDecider {
 public:
-  Collector(const cx_search &search, const SidecarMap &sidecar)
-      : search(search), sidecar(sidecar), disorder(sidecar.disorder()) {}
+  Collector(const cx_search &search, const cx_reader &reader)
+      : search(search), reader(reader), disorder(reader.records->disorder()) {}
 
   bool operator()(const Xapian::Document &document) const override {
-    int64_t sequence = int64_t(CX_DOCUMENT_BASE) - int64_t(document.get_docid());
-    Record record = sidecar.at(sequence);
+    Entry record;
     // Deleted since the scope let it pass.
-    if (record.state() != Record::live) return false;
+    if (!reader.at(document.get_docid(), record)) return false;
     matches++;
-    cx_hit hit{record.conversation, record.sender, record.created_at, sequence};
+    cx_hit hit{record.conversation, record.sender, record.created_at, record.sequence};
     if (is_before_cursor(hit)) offer(hit);
     if (is_done(record.created_at)) throw Finished{};
     return false;
@@ -64,15 +63,15 @@ private:
     std::push_heap(hits.begin(), hits.end(), is_newer);
   }
 
-  /// Sequences only fall from here, and none below was created later than `created_at` + disorder; at equal times
-  /// the lower sequence is the older.
+  /// Ids only rise from here, and none above was created later than `created_at` + disorder; at equal times the
+  /// higher id has the lower sequence and is the older.
   bool is_done(int64_t created_at) const {
-    return !search.needs_count && hits.size() == search.limit &&
+    return matches >= search.count_max && hits.size() == search.limit &&
            (hits.empty() || created_at + disorder <= hits.front().created_at);
   }
 
   const cx_search &search;
-  const SidecarMap &sidecar;
+  const cx_reader &reader;
   int64_t disorder;
   mutable uint64_t matches = 0;
   mutable std::vector<cx_hit> hits;
@@ -100,10 +99,10 @@ int cx_reader_search(cx_reader *reader, const cx_search *search, cx_page *out, c
     Deadline deadline(search->deadline);
     Xapian::Query asked = read_query(search->tree, search->tree_count, reader->database);
     if (asked.empty() || reader->database.get_doccount() == 0) return;
-    Scope scope(*search, reader->sidecar);
+    Scope scope(*search, *reader);
     ScopeSource source(scope, deadline);
     Xapian::Query visible(Xapian::Query::OP_AND, asked, Xapian::Query(&source));
-    Collector collector(*search, reader->sidecar);
+    Collector collector(*search, *reader);
     // Without weights no list is kept for ranking.
     bool exact = run(reader->database, Xapian::Query(Xapian::Query::OP_SCALE_WEIGHT, visible, 0.0), collector);
     collector.finish(*out, exact);

@@ -1,7 +1,6 @@
 #include "sidecar.hpp"
 
 #include <algorithm>
-#include <cstddef>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -104,7 +103,7 @@ void SidecarMap::refresh() {
   size = size_t(info.st_size);
 }
 
-Record SidecarMap::at(int64_t sequence) const {
+Record SidecarMap::record(int64_t sequence) const {
   if (sequence < 1 || sequence > capacity()) return Record{};
   auto *stored = reinterpret_cast<const Record *>(base + offset_of(sequence));
   Record record;
@@ -117,8 +116,20 @@ Record SidecarMap::at(int64_t sequence) const {
   return record;
 }
 
-int64_t SidecarMap::disorder() const {
-  return __atomic_load_n(&reinterpret_cast<const SidecarHeader *>(base)->disorder, __ATOMIC_RELAXED);
+int64_t SidecarMap::extreme(size_t offset) const {
+  return __atomic_load_n(reinterpret_cast<const int64_t *>(base + offset), __ATOMIC_RELAXED);
+}
+
+bool SidecarMap::at(uint32_t document, Entry &out) const {
+  int64_t sequence = int64_t(CX_DOCUMENT_BASE) - int64_t(document);
+  Record found = record(sequence);
+  if (found.state() != Record::live) return false;
+  out = Entry{found.conversation, found.sender, found.created_at, sequence};
+  return true;
+}
+
+uint32_t SidecarMap::document_of(int64_t sequence) const {
+  return record(sequence).state() == Record::none ? 0 : uint32_t(int64_t(CX_DOCUMENT_BASE) - sequence);
 }
 
 SidecarHeader SidecarMap::header() const {

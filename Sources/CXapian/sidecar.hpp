@@ -1,11 +1,13 @@
 #pragma once
 
 #include "guard.hpp"
+#include "records.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
-/// What a search must know of a document without asking Xapian, 32 bytes a sequence. Fixed, little-endian.
+/// The records of a generation that is written to, 32 bytes a sequence. Fixed, little-endian.
 struct Record {
   enum State : uint8_t {
     none = 0,
@@ -53,10 +55,10 @@ struct SidecarHeader {
 static_assert(sizeof(SidecarHeader) == 64, "the file's form");
 
 /// A reader's view: the file mapped shared, so that deletions show at once.
-class SidecarMap {
+class SidecarMap : public Records {
 public:
   SidecarMap() = default;
-  ~SidecarMap();
+  ~SidecarMap() override;
   SidecarMap(const SidecarMap &) = delete;
   SidecarMap &operator=(const SidecarMap &) = delete;
 
@@ -66,11 +68,20 @@ public:
   /// The highest sequence the mapping has room for.
   int64_t capacity() const { return int64_t(size / sizeof(Record)) - 2; }
   /// The record, `none` beyond the end. A writer empties a record's state first: what reads as live was live.
-  Record at(int64_t sequence) const;
-  int64_t disorder() const;
+  Record record(int64_t sequence) const;
   SidecarHeader header() const;
 
+  bool at(uint32_t document, Entry &out) const override;
+  uint32_t document_of(int64_t sequence) const override;
+  int64_t disorder() const override { return extreme(offsetof(SidecarHeader, disorder)); }
+  int64_t oldest() const override { return extreme(offsetof(SidecarHeader, oldest)); }
+  int64_t newest() const override { return extreme(offsetof(SidecarHeader, newest)); }
+  /// All: arrival says nothing of time.
+  std::pair<uint32_t, uint32_t> ids(int64_t, int64_t) const override { return {1, UINT32_MAX}; }
+
 private:
+  int64_t extreme(size_t offset) const;
+
   int file = -1;
   uint8_t *base = nullptr;
   size_t size = 0;

@@ -2,6 +2,20 @@
 
 #include <memory>
 
+/// A generation that is written to no more, as the writer of the hot one needs it: to take documents out of it.
+struct Older {
+  explicit Older(const std::string &path) : reader(path, false), log(path) { reader.refresh(INT64_MAX); }
+
+  /// The sequence's document is deleted, or has a newer version in the hot generation, from `position` on.
+  void bury(int64_t sequence, int64_t position) {
+    Xapian::docid document = reader.records->document_of(sequence);
+    if (document != 0 && !reader.tombstones->contains(document)) log.append(document, position);
+  }
+
+  cx_reader reader;
+  TombstoneLog log;
+};
+
 struct cx_writer {
   explicit cx_writer(const std::string &path)
       : database(path, Xapian::DB_OPEN | Xapian::DB_BACKEND_GLASS), sidecar(path) {}
@@ -23,16 +37,20 @@ struct cx_writer {
     in_transaction = true;
   }
 
+  /// What leaves other generations is on disk first. It counts only from the position that this commit writes.
   void commit() {
+    for (auto &generation : older) generation->log.sync();
     sidecar.sync();
     database.commit_transaction();
     in_transaction = false;
+    for (auto &generation : older) generation->reader.refresh(INT64_MAX);
   }
 
   int64_t position() const { return read_position(database); }
 
   Xapian::WritableDatabase database;
   SidecarFile sidecar;
+  std::vector<std::unique_ptr<Older>> older;
   bool in_transaction = false;
 };
 
@@ -100,6 +118,7 @@ void erase(Xapian::WritableDatabase &database, Xapian::docid document) {
 
 void apply(cx_writer &writer, const std::vector<Operation> &operations, int64_t position) {
   for (const Operation &operation : operations) {
+    for (auto &generation : writer.older) generation->bury(operation.sequence, position);
     Xapian::docid document = Xapian::docid(CX_DOCUMENT_BASE - operation.sequence);
     if (operation.is_put) {
       writer.sidecar.put(operation.sequence, operation.record);
@@ -121,23 +140,29 @@ void collect(const Xapian::Database &database, const std::string &term, std::vec
 
 extern "C" {
 
-int cx_create(const char *path, const char *epoch, cx_error *error) noexcept {
+int cx_create(const char *path, const char *epoch, int64_t position, cx_error *error) noexcept {
   return guarded(error, [&] {
     SidecarFile::create(path);
     Xapian::WritableDatabase database(path, Xapian::DB_CREATE | Xapian::DB_BACKEND_GLASS);
     database.set_metadata("schema", "1");
     database.set_metadata("epoch", epoch);
-    database.set_metadata("position", "0");
+    database.set_metadata("position", std::to_string(position));
     database.commit();
     database.close();
   });
 }
 
-int cx_writer_open(const char *path, cx_writer **out, cx_error *error) noexcept {
+int cx_freeze(const char *path, cx_error *error) noexcept {
+  return guarded(error, [&] { Tombstones::create(path); });
+}
+
+int cx_writer_open(const char *path, const char *const *older, size_t older_count, cx_writer **out,
+                   cx_error *error) noexcept {
   return guarded(error, [&] {
     auto writer = std::make_unique<cx_writer>(path);
     if (writer->database.get_metadata("schema") != "1") throw Failure{CX_DAMAGED, "unknown schema"};
     writer->position();
+    for (size_t i = 0; i < older_count; i++) writer->older.push_back(std::make_unique<Older>(older[i]));
     *out = writer.release();
   });
 }
@@ -146,6 +171,10 @@ void cx_writer_free(cx_writer *writer) noexcept { delete writer; }
 
 int cx_writer_position(const cx_writer *writer, int64_t *out, cx_error *error) noexcept {
   return guarded(error, [&] { *out = writer->position(); });
+}
+
+int cx_writer_documents(const cx_writer *writer, uint64_t *out, cx_error *error) noexcept {
+  return guarded(error, [&] { *out = writer->database.get_doccount(); });
 }
 
 int cx_writer_apply(cx_writer *writer, const uint8_t *batch, size_t count, int64_t position,

@@ -32,14 +32,24 @@ struct IndexFollower: Service {
     }
   }
 
-  /// Holds the lease as long as there is nothing in the way.
+  /// Holds the lease as long as there is nothing in the way. Sealing what is full takes seconds to minutes, so it goes
+  /// on beside the following, which new messages wait for.
   private func follow() async throws {
     let (indexer, pause) = (application.indexer, Self.pause)
     try await application.holding(Self.lease) {
-      while !Task.isCancelled {
-        try await indexer.catchUp()
-        try? await Task.sleep(for: pause)
+      try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { try await repeating(every: pause) { _ = try await indexer.catchUp(settling: false) } }
+        tasks.addTask { try await repeating(every: pause * 10) { try await indexer.settle() } }
+        defer { tasks.cancelAll() }
+        try await tasks.next()
       }
+    }
+  }
+
+  private func repeating(every pause: Duration, _ body: () async throws -> Void) async throws {
+    while !Task.isCancelled {
+      try await body()
+      try? await Task.sleep(for: pause)
     }
   }
 

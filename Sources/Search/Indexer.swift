@@ -37,20 +37,33 @@ package struct Indexer: Sendable {
     return lag
   }
 
-  /// Applies all that is in the feed; returns the number of steps.
+  /// Applies all that is in the feed; returns the number of steps. What has grown to its limit is sealed meanwhile,
+  /// unless that is left to ``settle()``.
   @discardableResult
-  package func catchUp(progress: @escaping @Sendable (Progress) -> Void = { _ in }) async throws -> Int {
-    var applied = 0
-    for group in 0..<groups {
-      while true {
-        let count = try await step(group)
-        if count == 0 { break }
-        applied += count
-        progress(Progress(applied: applied, lag: 0))
+  package func catchUp(
+    settling: Bool = true, progress: @escaping @Sendable (Progress) -> Void = { _ in }
+  ) async throws -> Int {
+    let applied = try await withThrowingTaskGroup(of: Void.self) { tasks in
+      var applied = 0
+      for group in 0..<groups {
+        while true {
+          let count = try await step(group)
+          if count == 0 { break }
+          applied += count
+          progress(Progress(applied: applied, lag: 0))
+        }
+        if settling { tasks.addTask { try await index.settle(group: group) } }
       }
+      try await tasks.waitForAll()
+      return applied
     }
     await index.release()
     return applied
+  }
+
+  /// Seals generations that have grown to their limit and merges small ones, while others go on writing and reading.
+  package func settle() async throws {
+    for group in 0..<groups { try await index.settle(group: group) }
   }
 
   /// Throws away every shard and builds it anew from the feed, reading messages hot and cold.

@@ -1,13 +1,13 @@
 import Glibc
 
 extension GroupDirectory {
-  /// A small file's bytes; `nil` if it is not there.
-  func read(_ name: String) throws(SearchIndexError) -> [UInt8]? {
+  /// A small file's bytes, as many as are asked for; `nil` if it is not there.
+  func read(_ name: String, bytesMax: Int) throws(SearchIndexError) -> [UInt8]? {
     let file = open("\(path)/\(name)", O_RDONLY | O_CLOEXEC)
     if file < 0 && (errno == ENOENT || errno == ENOTDIR) { return nil }
     guard file >= 0 else { throw error(.io) }
     defer { close(file) }
-    var bytes = [UInt8](repeating: 0, count: 256)
+    var bytes = [UInt8](repeating: 0, count: bytesMax)
     let count = Glibc.read(file, &bytes, bytes.count)
     guard count >= 0 else { throw error(.io) }
     return Array(bytes.prefix(count))

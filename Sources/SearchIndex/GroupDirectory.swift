@@ -5,34 +5,52 @@ import Xapian
 /// Where one group's shard lies:
 ///
 /// ```
-/// group-03/CURRENT              the name of the generation in use
+/// group-03/CURRENT              the names of the generations in use, the hot one first
+///          REBUILD              the same of a rebuild under way; takes CURRENT's place when it is done
 ///          writer.lock          held by the process that writes, for as long as it may
-///          generation-000007/   Xapian's files and `sidecar`
+///          generation-000007/   Xapian's files and `sidecar`, or `columns`, `tombstones` and `manifest`
 /// ```
-/// A generation never changes its name. Whatever makes a new one (first use, purge, reset) fills it, syncs it, and
-/// only then names it in CURRENT by a rename: a crash leaves the old one or the new one in use, and a directory too
-/// many, which the next writer sweeps.
+/// A generation never changes its name. Whatever makes a new one (first use, roll, sealing, purge, reset) fills it,
+/// syncs it, and only then names it in CURRENT by a rename: a crash leaves the old list or the new one in use, and a
+/// directory too many, which the next writer sweeps.
 struct GroupDirectory: Sendable {
   let group: Int
   let path: String
+  /// `CURRENT` or `REBUILD`.
+  private let listName: String
+
+  private static let listBytesMax = 4_096
 
   init(root: String, group: Int) {
     self.group = group
     let digits = String(group)
     path = "\(root)/group-\(digits.count < 2 ? "0" : "")\(digits)"
+    listName = "CURRENT"
   }
 
-  /// The generation in use; `nil` before the first write.
+  private init(_ other: GroupDirectory, listName: String) {
+    group = other.group
+    path = other.path
+    self.listName = listName
+  }
+
+  /// The same group, as a rebuild beside the serving generations sees it.
+  var rebuild: GroupDirectory { GroupDirectory(self, listName: "REBUILD") }
+
+  /// The generations in use; `nil` before the first write.
   ///
-  /// - Throws: `.damaged` if CURRENT names none.
-  func current() throws(SearchIndexError) -> String? {
-    guard let bytes = try read("CURRENT") else { return nil }
-    let name = String(decoding: bytes, as: UTF8.self)
-    guard name.hasSuffix("\n"), Self.number(name.dropLast()) != nil else { throw error(.damaged) }
-    return String(name.dropLast())
+  /// - Throws: `.damaged` if the list is none.
+  func current() throws(SearchIndexError) -> GenerationList? {
+    guard let bytes = try read(listName, bytesMax: Self.listBytesMax) else { return nil }
+    guard let list = GenerationList(text: String(decoding: bytes, as: UTF8.self)) else {
+      throw error(.damaged)
+    }
+    return list
   }
 
   func path(of generation: String) -> String { "\(path)/\(generation)" }
+
+  func paths(of generations: [String]) -> [String] { generations.map { path(of: $0) } }
 
   /// Takes the group for this process's writing. Makes the directory on first use.
   ///
@@ -43,27 +61,31 @@ struct GroupDirectory: Sendable {
     return lock
   }
 
-  /// Removes generations not in use: what a crash left of making or removing one. Under the lock only.
-  func sweep() throws(SearchIndexError) {
-    let current = try current()
-    for name in generations() where name != current { try remove(name) }
+  /// Removes generations that no list names and nobody in this process is making: what a crash left. Under the lock
+  /// only.
+  func sweep(except building: Set<String>) throws(SearchIndexError) {
+    var used = building
+    for name in ["CURRENT", "REBUILD"] {
+      used.formUnion(try GroupDirectory(self, listName: name).current()?.names ?? [])
+    }
+    for name in generations() where !used.contains(name) { try remove(name) }
   }
 
   /// Makes an empty directory with the next free number. It is nobody's until ``use(_:)``.
   func makeGeneration() throws(SearchIndexError) -> String {
-    let last = generations().compactMap { Self.number($0) }.max() ?? 0
+    let last = generations().compactMap { GenerationList.number($0) }.max() ?? 0
     let digits = String(last + 1)
     let name = "generation-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     try makeDirectory(path(of: name))
     return name
   }
 
-  /// An empty shard at position 0.
-  func makeEmptyGeneration() throws -> String {
+  /// An empty hot generation at a feed position.
+  func makeEmptyGeneration(position: Int64 = 0) throws -> String {
     let name = try makeGeneration()
     do {
       // The epoch tells two shards at the same position apart.
-      try XapianWriter.create(path(of: name), epoch: Randomness.bytes(16).hex)
+      try XapianWriter.create(path(of: name), epoch: Randomness.bytes(16).hex, position: position)
     } catch let failure {
       throw SearchIndexError(failure, group: group)
     }
@@ -71,12 +93,18 @@ struct GroupDirectory: Sendable {
     return name
   }
 
-  /// Puts the generation, complete and synced, to use. Once this returns, a power failure does not undo it.
-  func use(_ generation: String) throws(SearchIndexError) {
+  /// Puts the generations, complete and synced, to use. Once this returns, a power failure does not undo it.
+  func use(_ list: GenerationList) throws(SearchIndexError) {
     try synchronize(path)
-    try write(Array("\(generation)\n".utf8), to: "CURRENT.new")
-    // Readers see the old name or the new one, whole.
-    guard rename("\(path)/CURRENT.new", "\(path)/CURRENT") == 0 else { throw error(.io) }
+    try write(Array(list.text.utf8), to: "\(listName).new")
+    // Readers see the old list or the new one, whole.
+    guard rename("\(path)/\(listName).new", "\(path)/\(listName)") == 0 else { throw error(.io) }
+    try synchronize(path)
+  }
+
+  /// Puts a finished rebuild in the place of what is in use.
+  func publishRebuild() throws(SearchIndexError) {
+    guard rename("\(path)/REBUILD", "\(path)/CURRENT") == 0 else { throw error(.io) }
     try synchronize(path)
   }
 
@@ -85,18 +113,7 @@ struct GroupDirectory: Sendable {
     guard rmdir(path(of: generation)) == 0 || errno == ENOENT else { throw error(.io) }
   }
 
-  func generations() -> [String] { names(in: path).filter { Self.number($0[...]) != nil } }
+  func generations() -> [String] { names(in: path).filter { GenerationList.number($0) != nil } }
 
   func error(_ code: SearchIndexError.Code) -> SearchIndexError { SearchIndexError(code, group: group) }
-
-  private static func number(_ name: String) -> Int? { number(name[...]) }
-
-  private static func number(_ name: Substring) -> Int? {
-    guard name.hasPrefix("generation-") else { return nil }
-    let digits = name.dropFirst("generation-".count)
-    guard (6...12).contains(digits.utf8.count), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
-      return nil
-    }
-    return Int(digits)
-  }
 }

@@ -11,6 +11,8 @@ package struct IndexProblem: Hashable, Sendable, CustomStringConvertible {
     case recordOfAnother = "record_of_another"
     case documentMissing = "document_missing"
     case positionMissing = "position_missing"
+    /// A file of a sealed generation is not what its manifest says.
+    case fileChanged = "file_changed"
   }
 
   package let group: Int
@@ -35,6 +37,7 @@ package struct IndexProblem: Hashable, Sendable, CustomStringConvertible {
     case .recordOfAnother: "sidecar records that belong to another document"
     case .documentMissing: "sidecar records without a document"
     case .positionMissing: "no position inside the database"
+    case .fileChanged: "files of a sealed generation that are not what was written"
     }
   }
 }

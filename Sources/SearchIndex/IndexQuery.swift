@@ -52,8 +52,9 @@ package struct IndexQuery: Sendable {
   /// 0 to ``limitMax``.
   package var limit: Int
   package var deadlineMilliseconds: Int
-  /// Without it, the search may stop at the page's end and `matches` is a lower bound.
-  package var needsCount: Bool
+  /// How far matches are counted: once the page is full and so many were met, the search stops, and `matches` is
+  /// a lower bound. 0: no further than the page needs.
+  package var countMax: Int
 
   package static let limitMax = 10_000
   package static let clausesMax = 10_000
@@ -63,7 +64,7 @@ package struct IndexQuery: Sendable {
     conversations: [ConversationID]? = nil, senders: [SubjectID]? = nil, required: [[UInt8]] = [],
     before: MessagePosition? = nil, beforeGroup: Int? = nil, limit: Int = 50,
     deadlineMilliseconds: Int = 5_000,
-    needsCount: Bool = true
+    countMax: Int = .max
   ) {
     self.clauses = clauses
     self.scope = scope
@@ -76,6 +77,6 @@ package struct IndexQuery: Sendable {
     self.beforeGroup = beforeGroup
     self.limit = limit
     self.deadlineMilliseconds = deadlineMilliseconds
-    self.needsCount = needsCount
+    self.countMax = countMax
   }
 }

@@ -1,19 +1,28 @@
 import Blocking
 import Xapian
 
+/// The generations of one group at one moment: what the older ones lost counts as far as the hot one has come.
+struct GroupSnapshot {
+  let hot: XapianReader
+  let older: [XapianReader]
+
+  var all: [XapianReader] { [hot] + older }
+}
+
 /// A thread that reads, with its own handles of the groups it was asked for. Never writes, locks or creates.
 actor IndexReader {
   private let executor = ThreadExecutor(name: "index-read")
   private var handles: [Int: Handle] = [:]
   private var isClosed = false
 
-  /// A handle keeps about five files open.
+  /// A generation keeps about five files open.
   private static let handlesMax = 32
   private static let attemptsMax = 3
 
   private struct Handle {
-    let generation: String
-    let reader: XapianReader
+    let list: GenerationList
+    let hot: XapianReader
+    let older: [String: XapianReader]
   }
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -23,18 +32,18 @@ actor IndexReader {
   ///
   /// - Returns: `nil` if the group was never written to.
   func read<R: Sendable>(
-    _ directory: GroupDirectory, _ body: @Sendable (XapianReader) throws(XapianError) -> R
+    _ directory: GroupDirectory, _ body: @Sendable (GroupSnapshot) throws(XapianError) -> R
   ) throws -> R? {
     guard !isClosed else { throw directory.error(.closed) }
     for attempt in 1... {
-      let generation = try directory.current()
-      guard let generation else { return nil }
+      let list = try directory.current()
+      guard let list else { return nil }
       do {
-        return try body(try reader(of: generation, in: directory))
+        return try body(try snapshot(of: list, in: directory))
       } catch {
         handles[directory.group] = nil
         // Files that vanish underneath look like damage when a purge has just put others in their place.
-        let isPassing = try error.code == .modified || directory.current() != generation
+        let isPassing = try error.code == .modified || directory.current() != list
         guard isPassing, attempt < Self.attemptsMax else {
           throw SearchIndexError(error, group: directory.group)
         }
@@ -52,15 +61,39 @@ actor IndexReader {
     executor.stop()
   }
 
-  private func reader(of generation: String, in directory: GroupDirectory) throws(XapianError) -> XapianReader
+  private func snapshot(of list: GenerationList, in directory: GroupDirectory) throws(XapianError)
+    -> GroupSnapshot
   {
-    if let handle = handles[directory.group], handle.generation == generation {
-      try handle.reader.refresh()
-      return handle.reader
+    let handle = try handle(of: list, in: directory)
+    try handle.hot.refresh()
+    let position = try handle.hot.state().position
+    var older: [XapianReader] = []
+    for name in list.older {
+      guard let reader = handle.older[name] else { continue }
+      try reader.refresh(hotPosition: position)
+      older.append(reader)
     }
-    if handles.count >= Self.handlesMax, let any = handles.keys.first { handles[any] = nil }
-    let reader = try XapianReader(directory.path(of: generation))
-    handles[directory.group] = Handle(generation: generation, reader: reader)
-    return reader
+    return GroupSnapshot(hot: handle.hot, older: older)
+  }
+
+  /// With what is open of the last list, as far as it is in the new one in the same part.
+  private func handle(of list: GenerationList, in directory: GroupDirectory) throws(XapianError) -> Handle {
+    let known = handles[directory.group]
+    if let known, known.list == list { return known }
+    if known == nil, handles.count >= Self.handlesMax, let any = handles.keys.first { handles[any] = nil }
+    let hot =
+      if let known, known.list.hot == list.hot { known.hot } else {
+        try XapianReader(directory.path(of: list.hot))
+      }
+    var older: [String: XapianReader] = [:]
+    for name in list.older {
+      older[name] =
+        if let open = known?.older[name] { open } else {
+          try XapianReader(directory.path(of: name), isHot: false)
+        }
+    }
+    let handle = Handle(list: list, hot: hot, older: older)
+    handles[directory.group] = handle
+    return handle
   }
 }

@@ -20,8 +20,30 @@ extension SearchIndex {
 
   private func search(_ plan: SearchPlan, group: Int) async throws -> IndexPage {
     let search = plan.search(group: group)
-    let page = try await read(group) { (reader) throws(XapianError) in try reader.search(search) }
+    let page = try await read(group) { (snapshot) throws(XapianError) in try snapshot.search(search) }
     return page.map { IndexPage($0, group: group) } ?? .empty
+  }
+}
+
+extension GroupSnapshot {
+  /// Newest generations first; those that cannot add to a full page are not asked, unless all is to be counted.
+  func search(_ search: XapianSearch) throws(XapianError) -> XapianPage {
+    var page = try hot.search(search)
+    var dated: [(newest: Int64, reader: XapianReader)] = []
+    for reader in older {
+      if let times = try reader.state().times { dated.append((times.upperBound, reader)) }
+    }
+    for (newest, reader) in dated.sorted(by: { $0.newest > $1.newest }) {
+      let isFull = page.hits.count == search.limit
+      if isFull, page.matches >= search.countMax, page.hits.last.map({ newest < $0.createdAt }) ?? true {
+        page = XapianPage(hits: page.hits, matches: page.matches, isExact: false)
+        break
+      }
+      var rest = search
+      rest.countMax = search.countMax == .max ? .max : max(0, search.countMax - page.matches)
+      page = page.merged(with: try reader.search(rest), limit: search.limit)
+    }
+    return page
   }
 }
 

@@ -14,17 +14,26 @@ extension SearchIndex {
     return problems
   }
 
-  /// A hash over every document of the group, with its terms, their places, and what its record says. Two shards
-  /// with the same fingerprint answer every search alike.
+  /// Over every document of the group, with its terms, their places, and what its record says. Two groups with the
+  /// same fingerprint answer every search alike, however their generations lie.
   package func fingerprint(group: Int) async throws -> [UInt8] {
     let directory = directories[group]
     return try await runBlocking {
-      // A handle of its own: this may take minutes, and the readers' threads are for searches.
-      try Self.steadily(directory) { generation in
-        var hash = BLAKE2b()
-        try XapianReader(generation).dump { hash.update($0) }
-        return hash.finish()
-      } ?? BLAKE2b.hash([])
+      // Handles of its own: this may take minutes, and the readers' threads are for searches.
+      let sums = try Self.steadily(directory) { list in
+        let hot = try XapianReader(directory.path(of: list.hot))
+        var (low, high) = try hot.fingerprint()
+        for name in list.older {
+          let reader = try XapianReader(directory.path(of: name), isHot: false)
+          try reader.refresh(hotPosition: try hot.state().position)
+          let more = try reader.fingerprint()
+          (low, high) = (low &+ more.low, high &+ more.high)
+        }
+        return [low, high]
+      }
+      return (sums ?? [0, 0]).flatMap { sum in
+        (0..<8).map { UInt8(truncatingIfNeeded: sum >> (56 - 8 * UInt64($0))) }
+      }
     }
   }
 
@@ -32,22 +41,26 @@ extension SearchIndex {
   package func holds(anyOf terms: [[UInt8]], group: Int) async throws -> Bool {
     let directory = directories[group]
     return try await runBlocking {
-      try Self.steadily(directory) { generation in
-        try terms.contains { try XapianWriter.contains($0, in: generation) }
+      try Self.steadily(directory) { list in
+        try directory.paths(of: list.names).contains { path in
+          try terms.contains { try XapianWriter.contains($0, in: path) }
+        }
       } ?? false
     }
   }
 
   private static let attemptsMax = 3
 
-  /// Runs `body` with the path of the generation in use, again if it was swapped or changed meanwhile.
-  private static func steadily<R>(_ directory: GroupDirectory, _ body: (String) throws -> R) throws -> R? {
+  /// Runs `body` with the generations in use, again if these were swapped or changed meanwhile.
+  private static func steadily<R>(_ directory: GroupDirectory, _ body: (GenerationList) throws -> R) throws
+    -> R?
+  {
     for attempt in 1... {
-      guard let generation = try directory.current() else { return nil }
+      guard let list = try directory.current() else { return nil }
       do {
-        return try body(directory.path(of: generation))
+        return try body(list)
       } catch let error as XapianError {
-        let isPassing = try error.code == .modified || directory.current() != generation
+        let isPassing = try error.code == .modified || directory.current() != list
         guard isPassing, attempt < attemptsMax else { throw SearchIndexError(error, group: directory.group) }
       }
     }
@@ -66,9 +79,21 @@ extension SearchIndex {
 
   private static func problems(_ directory: GroupDirectory) throws -> [IndexProblem] {
     do {
-      guard let generation = try directory.current() else { return [] }
-      let found = try XapianProblem.check(directory.path(of: generation))
-      return found.map { IndexProblem($0, group: directory.group) }
+      guard let list = try directory.current() else { return [] }
+      var found: [IndexProblem] = []
+      for name in list.names {
+        let isHot = name == list.hot
+        found += try XapianProblem.check(directory.path(of: name), isHot: isHot)
+          .map { IndexProblem($0, group: directory.group) }
+        guard !isHot, try XapianReader(directory.path(of: name), isHot: false).state().isSealed else {
+          continue
+        }
+        let changed = try GenerationManifest.mismatches(of: name, in: directory)
+        if changed > 0 {
+          found.append(IndexProblem(group: directory.group, kind: .fileChanged, count: changed, first: nil))
+        }
+      }
+      return found
     } catch let error as XapianError where error.code == .io || error.code == .noMemory {
       throw SearchIndexError(error, group: directory.group)
     } catch let error as SearchIndexError where error.code != .damaged {
@@ -78,11 +103,11 @@ extension SearchIndex {
     }
   }
 
-  /// The generation in use and its revision; `nil` if it cannot be read.
+  /// The generations in use and the hot one's revision; `nil` if it cannot be read.
   private static func revision(_ directory: GroupDirectory) -> String? {
     // An unreadable shard has no revision to compare; `problems` reports it.
-    guard let generation = try? directory.current() else { return nil }
-    guard let state = try? XapianReader(directory.path(of: generation)).state() else { return generation }
-    return "\(generation) \(state.revision)"
+    guard let list = try? directory.current() else { return nil }
+    guard let state = try? XapianReader(directory.path(of: list.hot)).state() else { return list.text }
+    return "\(list.text) \(state.revision)"
   }
 }

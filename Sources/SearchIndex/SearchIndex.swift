@@ -9,8 +9,10 @@ import Xapian
 /// crash the feed goes on from there. One process at a time writes to a group; any number may search.
 package final class SearchIndex: Sendable {
   let directories: [GroupDirectory]
-  private let writers: [GroupWriter]
-  private let readers: [IndexReader]
+  let writers: [GroupWriter]
+  /// Of rebuilds beside the serving generations.
+  let rebuilders: [GroupWriter]
+  let readers: [IndexReader]
   /// Requests under way at each reader.
   private let load: Mutex<[Int]>
 
@@ -20,21 +22,36 @@ package final class SearchIndex: Sendable {
   /// Touches no file: a shard is made by its first write.
   ///
   /// - Throws: `.badQuery` if `groups` is not within 1 to ``groupsMax``.
-  package init(directory: String, groups: Int) throws {
+  package init(directory: String, groups: Int, limits: GenerationLimits = GenerationLimits()) throws {
     guard (1...Self.groupsMax).contains(groups) else { throw SearchIndexError(.badQuery) }
     directories = (0..<groups).map { GroupDirectory(root: directory, group: $0) }
-    writers = directories.map(GroupWriter.init)
+    let holds = directories.map { _ in GroupHold() }
+    writers = zip(directories, holds).map { GroupWriter($0, hold: $1, limits: limits, name: "serving") }
+    rebuilders = zip(directories, holds).map {
+      GroupWriter($0.rebuild, hold: $1, limits: limits, name: "rebuilding")
+    }
     readers = (0..<Self.readersMax).map { _ in IndexReader() }
     load = Mutex([Int](repeating: 0, count: Self.readersMax))
   }
 
   /// The feed position the group's documents stand at; 0 for a new one.
   package func position(group: Int) async throws -> Int64 {
-    try await read(group) { (reader) throws(XapianError) in try reader.state().position } ?? 0
+    try await read(group) { (group) throws(XapianError) in try group.hot.state().position } ?? 0
   }
 
   package func documentCount(group: Int) async throws -> Int {
-    try await read(group) { (reader) throws(XapianError) in try reader.state().documents } ?? 0
+    try await generations(group: group).reduce(0) { $0 + $1.documents }
+  }
+
+  /// What the group consists of, the hot generation first; empty if it was never written to.
+  package func generations(group: Int) async throws -> [IndexGeneration] {
+    try await read(group) { (group) throws(XapianError) in
+      var found: [IndexGeneration] = []
+      for (place, reader) in group.all.enumerated() {
+        found.append(IndexGeneration(try reader.state(), isHot: place == 0))
+      }
+      return found
+    } ?? []
   }
 
   /// Applies operations in one transaction that also moves the group's position: all or nothing.
@@ -73,14 +90,24 @@ package final class SearchIndex: Sendable {
     for reader in readers { await reader.drop(group) }
   }
 
-  /// Ends all threads and lets other processes write. Calls after it throw `.closed`.
-  /// Lets go of every group this process writes to, so that another process may.
-  package func release() async {
-    for writer in writers { await writer.release() }
+  /// Seals what has grown to its limit, and merges what is small, beside the writing. Returns when there is nothing
+  /// left to do.
+  package func settle(group: Int) async throws { try await writers[group].settle() }
+
+  /// Brings the group into its smallest form, with nothing of what was deleted in any file.
+  package func compact(group: Int) async throws {
+    defer { Task { for reader in readers { await reader.drop(group) } } }
+    try await writers[group].compact()
   }
 
+  /// Lets go of every group this process writes to, so that another process may.
+  package func release() async {
+    for writer in writers + rebuilders { await writer.release() }
+  }
+
+  /// Ends all threads and lets other processes write. Calls after it throw `.closed`.
   package func close() async {
-    for writer in writers { await writer.close() }
+    for writer in writers + rebuilders { await writer.close() }
     for reader in readers { await reader.close() }
   }
 
@@ -88,7 +115,7 @@ package final class SearchIndex: Sendable {
     // Readers hold on to unlinked files, so they are dropped even when the purge ends in `.residue`.
     let result: Result<Int, any Error>
     do {
-      result = .success(try await writers[group].purge(sequences: sequences, terms: terms))
+      result = .success(try await writers[group].purge(.init(terms: terms, sequences: sequences)))
     } catch {
       result = .failure(error)
     }
@@ -98,7 +125,7 @@ package final class SearchIndex: Sendable {
 
   /// Runs `body` on a reader with the group's handle at hand, or on an idle one if that is busy.
   func read<R: Sendable>(
-    _ group: Int, _ body: @escaping @Sendable (XapianReader) throws(XapianError) -> R
+    _ group: Int, _ body: @escaping @Sendable (GroupSnapshot) throws(XapianError) -> R
   ) async throws -> R? {
     let chosen = load.withLock { load in
       let home = group % load.count

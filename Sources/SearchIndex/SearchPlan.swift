@@ -27,7 +27,7 @@ struct SearchPlan: Sendable {
     search.senders = query.senders?.map(\.rawValue) ?? []
     search.from = query.from?.microseconds ?? .min
     search.until = query.until?.microseconds ?? .max
-    search.needsCount = query.needsCount
+    search.countMax = max(0, query.countMax)
     before = query.before
     beforeGroup = query.beforeGroup
   }

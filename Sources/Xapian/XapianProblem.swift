@@ -26,10 +26,10 @@ package struct XapianProblem: Hashable, Sendable {
   /// compare revisions before and after.
   ///
   /// - Throws: `.damaged` and others when it cannot even be opened.
-  package static func check(_ directory: String) throws(XapianError) -> [XapianProblem] {
+  package static func check(_ directory: String, isHot: Bool) throws(XapianError) -> [XapianProblem] {
     var problems = [cx_problem](repeating: cx_problem(), count: Int(CX_PROBLEM_KINDS_MAX))
     var count = 0
-    try unsafe XapianError.check { unsafe cx_check(directory, &problems, &count, $0) }
+    try unsafe XapianError.check { unsafe cx_check(directory, isHot, &problems, &count, $0) }
     return problems.prefix(count).map { problem in
       XapianProblem(
         kind: Kind(rawValue: problem.kind)!, count: Int(problem.count),

@@ -5,18 +5,20 @@ import CXapian
 package final class XapianReader {
   let handle: OpaquePointer
 
+  /// - Parameter isHot: the generation is written to; others have their deletions beside them.
   /// - Throws: `.notFound`, `.damaged`.
-  package init(_ directory: String) throws(XapianError) {
+  package init(_ directory: String, isHot: Bool = true) throws(XapianError) {
     var handle: OpaquePointer?
-    try unsafe XapianError.check { unsafe cx_reader_open(directory, &handle, $0) }
+    try unsafe XapianError.check { unsafe cx_reader_open(directory, isHot, &handle, $0) }
     unsafe self.handle = handle!
   }
 
   deinit { unsafe cx_reader_free(handle) }
 
-  /// Moves on to the newest revision. About ten microseconds.
-  package func refresh() throws(XapianError) {
-    try unsafe XapianError.check { unsafe cx_reader_refresh(handle, $0) }
+  /// Moves on to the newest revision of a hot generation, or to the deletions that count at `hotPosition`. About ten
+  /// microseconds.
+  package func refresh(hotPosition: Int64 = 0) throws(XapianError) {
+    try unsafe XapianError.check { unsafe cx_reader_refresh(handle, hotPosition, $0) }
   }
 
   package struct State: Hashable, Sendable {
@@ -25,12 +27,27 @@ package final class XapianReader {
     package let documents: Int
     /// Rises by one a commit.
     package let revision: UInt64
+    /// Deleted documents whose terms are still in the files.
+    package let tombstones: Int
+    /// Creation times of what was ever put, microseconds since 1970; `nil`: nothing was.
+    package let times: ClosedRange<Int64>?
+    package let isSealed: Bool
   }
 
   package func state() throws(XapianError) -> State {
     var state = cx_state()
     try unsafe XapianError.check { unsafe cx_reader_state(handle, &state, $0) }
-    return State(position: state.position, documents: Int(state.documents), revision: state.revision)
+    return State(
+      position: state.position, documents: Int(state.documents), revision: state.revision,
+      tombstones: Int(state.tombstones),
+      times: state.oldest <= state.newest ? state.oldest...state.newest : nil, isSealed: state.is_sealed)
+  }
+
+  /// Sums over all live documents with their records, terms and places. Those of several generations are added.
+  package func fingerprint() throws(XapianError) -> (low: UInt64, high: UInt64) {
+    var sums: [UInt64] = [0, 0]
+    try unsafe XapianError.check { unsafe cx_fingerprint(handle, &sums, $0) }
+    return (sums[0], sums[1])
   }
 
   /// Hands `body` every document with its record, terms and places, about 1 MiB at a time, in the byte form of

@@ -26,7 +26,8 @@ package struct XapianSearch: Sendable {
   /// Exclusive.
   package var before: (createdAt: Int64, sequence: Int64)?
   package var limit: Int
-  package var needsCount = true
+  /// How far matches are counted, if the page is full before: 0 for no further than that.
+  package var countMax = Int.max
   /// On ``XapianClock``.
   package var deadline: Int64
 
@@ -50,6 +51,19 @@ package struct XapianPage: Sendable {
   package let hits: [Hit]
   package let matches: Int
   package let isExact: Bool
+
+  package init(hits: [Hit], matches: Int, isExact: Bool) {
+    self.hits = hits
+    self.matches = matches
+    self.isExact = isExact
+  }
+
+  /// Of two generations' pages the newest hits of both.
+  package func merged(with other: XapianPage, limit: Int) -> XapianPage {
+    let both = (hits + other.hits).sorted { ($0.createdAt, $0.sequence) > ($1.createdAt, $1.sequence) }
+    return XapianPage(
+      hits: Array(both.prefix(limit)), matches: matches + other.matches, isExact: isExact && other.isExact)
+  }
 }
 
 extension XapianReader {
@@ -72,7 +86,7 @@ extension XapianReader {
               sender_count: senders.count, from: search.from, until: search.until,
               has_before: search.before != nil, before_time: search.before?.createdAt ?? 0,
               before_sequence: search.before?.sequence ?? 0, limit: UInt32(search.limit),
-              needs_count: search.needsCount, deadline: search.deadline)
+              count_max: UInt64(search.countMax), deadline: search.deadline)
             return unsafe cx_reader_search(handle, &asked, &page, error)
           }
         }
@@ -86,11 +100,10 @@ extension XapianReader {
 extension XapianPage {
   fileprivate init(_ page: cx_page) {
     let stored = unsafe UnsafeBufferPointer(start: page.hits, count: page.count)
-    hits = unsafe stored.map { hit in
+    let hits = unsafe stored.map { hit in
       Hit(
         conversation: hit.conversation, sender: hit.sender, createdAt: hit.created_at, sequence: hit.sequence)
     }
-    matches = unsafe Int(page.matches)
-    isExact = unsafe page.exact
+    unsafe self.init(hits: hits, matches: Int(page.matches), isExact: page.exact)
   }
 }

@@ -6,17 +6,21 @@ import CXapian
 package final class XapianWriter {
   private let handle: OpaquePointer
 
-  /// Makes an empty database in the existing, empty `directory`, at position 0.
-  package static func create(_ directory: String, epoch: String) throws(XapianError) {
-    try unsafe XapianError.check { unsafe cx_create(directory, epoch, $0) }
+  /// Makes an empty hot generation in the existing, empty `directory`.
+  package static func create(_ directory: String, epoch: String, position: Int64 = 0) throws(XapianError) {
+    try unsafe XapianError.check { unsafe cx_create(directory, epoch, position, $0) }
   }
 
-  /// Opens the database in `directory` for writing.
+  /// Opens the hot generation in `directory` for writing. What it writes anew or deletes leaves the `older` ones.
   ///
   /// - Throws: `.locked` while another writer has it; `.damaged`.
-  package init(_ directory: String) throws(XapianError) {
+  package init(_ directory: String, older: [String] = []) throws(XapianError) {
     var handle: OpaquePointer?
-    try unsafe XapianError.check { unsafe cx_writer_open(directory, &handle, $0) }
+    try unsafe XapianError.check { error in
+      unsafe withPaths(older) { paths in
+        unsafe cx_writer_open(directory, paths, older.count, &handle, error)
+      }
+    }
     unsafe self.handle = handle!
   }
 
@@ -27,6 +31,13 @@ package final class XapianWriter {
     var position: Int64 = 0
     try unsafe XapianError.check { unsafe cx_writer_position(handle, &position, $0) }
     return position
+  }
+
+  /// Of the hot generation alone.
+  package func documents() throws(XapianError) -> Int {
+    var documents: UInt64 = 0
+    try unsafe XapianError.check { unsafe cx_writer_documents(handle, &documents, $0) }
+    return Int(documents)
   }
 
   /// Applies the batch and moves the position, all or nothing. Blocks on the disk.
@@ -52,7 +63,8 @@ package final class XapianWriter {
     return Int(deleted)
   }
 
-  /// Writes a copy of what is live to the existing, empty `target`, synced, without the bytes deletions left.
+  /// Writes a copy of what is live in a hot generation to the existing, empty `target`, synced, without the bytes
+  /// deletions left.
   package static func compact(_ source: String, into target: String) throws(XapianError) {
     try unsafe XapianError.check { unsafe cx_compact(source, target, $0) }
   }

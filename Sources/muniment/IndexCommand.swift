@@ -103,13 +103,14 @@ struct IndexCommand: AsyncParsableCommand {
 
   struct CompactIndex: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "compact", abstract: "Rewrite every shard without what was deleted.")
+      commandName: "compact",
+      abstract: "Seal and merge every shard into its smallest form, without what was deleted.")
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
       try await Application.with(try common.settings()) { application in
         for group in 0..<application.settings.indexGroups {
-          _ = try await application.index.purge(sequences: [], group: group)
+          try await application.index.compact(group: group)
         }
         common.output.note("compacted \(application.settings.indexGroups) groups")
       }

@@ -32,6 +32,13 @@ final class Scratch: Sendable {
     rmdir(path)
   }
 
+  /// Generations of a group that its list does not name.
+  static func generations(_ group: String) -> Set<String> {
+    let listed = String(decoding: read(group + "/CURRENT"), as: UTF8.self).split(separator: "\n").map(
+      String.init)
+    return Set(names(in: group).filter { $0.hasPrefix("generation") }).subtracting(listed)
+  }
+
   static func read(_ path: String) -> [UInt8] {
     let file = open(path, O_RDONLY)
     defer { close(file) }

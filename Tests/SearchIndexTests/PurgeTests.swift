@@ -22,7 +22,7 @@ struct PurgeTests {
   /// Every file below, whole.
   static func bytes(below path: String) -> [(name: String, bytes: [UInt8])] {
     Scratch.names(in: path).flatMap { name in
-      name.contains(".") || name == "iamglass" || name == "sidecar" || name == "CURRENT"
+      !name.hasPrefix("group-") && !name.hasPrefix("generation-")
         ? [(name, Scratch.read("\(path)/\(name)"))] : bytes(below: "\(path)/\(name)")
     }
   }
@@ -39,11 +39,17 @@ struct PurgeTests {
 
   enum Target: CaseIterable { case sender, conversation, sequences }
 
-  @Test("leaves no byte of what it took, and everything else", arguments: Target.allCases)
-  func traces(target: Target) async throws {
-    let index = try SearchIndex(directory: scratch.path, groups: 1)
+  @Test(
+    "leaves no byte of what it took, and everything else", arguments: Target.allCases,
+    [GenerationLimits(), SearchTests.small])
+  func traces(target: Target, limits: GenerationLimits) async throws {
+    let index = try SearchIndex(directory: scratch.path, groups: 1, limits: limits)
     let documents = Self.documents()
-    try await index.apply(documents.map { .put($0) }, group: 0, upTo: 400)
+    for start in stride(from: 0, to: 400, by: 40) {
+      try await index.apply(
+        documents[start..<(start + 40)].map { .put($0) }, group: 0, upTo: Int64(start + 40))
+      if start % 120 == 0 { try await index.settle(group: 0) }
+    }
     _ = try await index.search(Sample.query(.everything))
     let isGone = { (document: IndexDocument) in
       switch target {

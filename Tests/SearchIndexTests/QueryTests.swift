@@ -101,7 +101,7 @@ struct QueryTests {
   func stopping() async throws {
     let index = try await filled((1...500).map { Sample.message($0, "ab", seconds: Int($0) / 2) })
     var query = Sample.query(.term(Sample.word("ab")), limit: 3)
-    query.needsCount = false
+    query.countMax = 0
     let page = try await index.search(query)
     #expect(page.sequences == [500, 499, 498])
     #expect(!page.exact && page.matches < 10)

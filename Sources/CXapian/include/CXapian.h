@@ -62,13 +62,20 @@ void cx_bytes_free(cx_bytes *bytes) CX_NOEXCEPT;
 
 typedef struct cx_writer cx_writer;
 
-/// Makes an empty database and sidecar in the existing directory `path`, holding `metadata` under "epoch".
-int cx_create(const char *path, const char *epoch, cx_error *error) CX_NOEXCEPT;
-int cx_writer_open(const char *path, cx_writer **out, cx_error *error) CX_NOEXCEPT;
+/// Makes an empty hot generation in the existing directory `path`, at a feed position.
+int cx_create(const char *path, const char *epoch, int64_t position, cx_error *error) CX_NOEXCEPT;
+/// Makes a hot generation one that is written to no more, from the next opening on. Its name and files stay.
+int cx_freeze(const char *path, cx_error *error) CX_NOEXCEPT;
+/// The writer of a hot generation. From those that are written to no more, `older`, it takes out what it writes anew or
+/// deletes.
+int cx_writer_open(const char *path, const char *const *older, size_t older_count, cx_writer **out,
+                   cx_error *error) CX_NOEXCEPT;
 /// Commits nothing.
 void cx_writer_free(cx_writer *writer) CX_NOEXCEPT;
 
 int cx_writer_position(const cx_writer *writer, int64_t *out, cx_error *error) CX_NOEXCEPT;
+/// Of the hot generation alone.
+int cx_writer_documents(const cx_writer *writer, uint64_t *out, cx_error *error) CX_NOEXCEPT;
 
 /// Applies a batch and the new position in one transaction; on any failure nothing of it, and the writer must be
 /// freed. Sidecar records are on disk before the commit. The batch is a run of operations:
@@ -83,23 +90,50 @@ int cx_writer_delete(
     cx_writer *writer, const uint32_t *documents, size_t document_count, const uint8_t *terms,
     size_t terms_count, uint64_t *deleted, cx_error *error) CX_NOEXCEPT;
 
-/// Writes what is live, database and sidecar, to the existing empty directory `target`, with none of the bytes
-/// that deletions leave behind, and syncs it.
+/// Lets another thread end a long call, which then fails with CX_DEADLINE.
+typedef struct cx_stop cx_stop;
+cx_stop *cx_stop_create(void) CX_NOEXCEPT;
+void cx_stop_set(cx_stop *stop) CX_NOEXCEPT;
+void cx_stop_free(cx_stop *stop) CX_NOEXCEPT;
+
+/// Writes what is live of any generations as one sealed one, newest first, without what is in tombstones at
+/// `position`, holds one of `terms` (a run of u8 length, term) or has one of the sequences. `scratch` and `target` are
+/// existing empty directories; `target` is synced, `scratch` is left for the caller to remove. `dropped` counts what
+/// was live.
+int cx_seal(const char *const *sources, size_t source_count, const char *scratch, const char *target,
+            int64_t position, const uint8_t *terms, size_t terms_count, const int64_t *sequences,
+            size_t sequence_count, const cx_stop *stop, uint64_t *dropped, cx_error *error) CX_NOEXCEPT;
+/// Brings over to a newly sealed `target` what left its sources since the position it was sealed at.
+int cx_carry(const char *const *sources, size_t source_count, const char *target, int64_t position,
+             cx_error *error) CX_NOEXCEPT;
+/// Whether a generation that is written to no more holds any of the terms or sequences, deleted or not.
+int cx_concerns(const char *path, const uint8_t *terms, size_t terms_count, const int64_t *sequences,
+                size_t sequence_count, bool *out, cx_error *error) CX_NOEXCEPT;
+
+/// Writes what is live in the hot generation, database and sidecar, to the existing empty directory `target`, with none
+/// of the bytes that deletions leave behind, and syncs it.
 int cx_compact(const char *source, const char *target, cx_error *error) CX_NOEXCEPT;
 
 // Reading
 
 typedef struct cx_reader cx_reader;
 
-int cx_reader_open(const char *path, cx_reader **out, cx_error *error) CX_NOEXCEPT;
+int cx_reader_open(const char *path, bool is_hot, cx_reader **out, cx_error *error) CX_NOEXCEPT;
 void cx_reader_free(cx_reader *reader) CX_NOEXCEPT;
-/// Moves on to the newest revision.
-int cx_reader_refresh(cx_reader *reader, cx_error *error) CX_NOEXCEPT;
+/// Moves the hot generation on to its newest revision, and any other on to the deletions that count at the hot one's
+/// position.
+int cx_reader_refresh(cx_reader *reader, int64_t hot_position, cx_error *error) CX_NOEXCEPT;
 
 typedef struct cx_state {
   int64_t position;
+  /// That are not deleted.
   uint64_t documents;
   uint64_t revision;
+  /// Deleted documents that are still in the files.
+  uint64_t tombstones;
+  /// Creation times, microseconds since 1970; oldest after newest: none was ever there.
+  int64_t oldest, newest;
+  bool is_sealed;
 } cx_state;
 int cx_reader_state(cx_reader *reader, cx_state *out, cx_error *error) CX_NOEXCEPT;
 
@@ -125,8 +159,8 @@ typedef struct cx_search {
   bool has_before;
   int64_t before_time, before_sequence;
   uint32_t limit;
-  /// Without it the search may stop once no better hit can come.
-  bool needs_count;
+  /// Once so many were counted, the search stops as soon as no better hit can come. 0: no more than the page needs.
+  uint64_t count_max;
   /// On cx_clock's scale.
   int64_t deadline;
 } cx_search;
@@ -146,7 +180,12 @@ typedef struct cx_page {
 int cx_reader_search(cx_reader *reader, const cx_search *search, cx_page *out, cx_error *error) CX_NOEXCEPT;
 void cx_page_free(cx_page *page) CX_NOEXCEPT;
 
-/// Serialises documents from id `from` on, about 1 MiB of them, in ascending order: u32 document, its record
+/// Two sums over every document with its record, terms and places; the order of documents and which generation they lie
+/// in do not matter. Live ones only.
+int cx_fingerprint(cx_reader *reader, uint64_t out[2], cx_error *error) CX_NOEXCEPT;
+
+/// Of a generation that is not sealed: serialises documents from id `from` on, about 1 MiB of them, in ascending
+/// order: u32 document, its record
 /// (i64 conversation, i64 sender, i64 created_at), u32 n, n × (u8 length, term, u32 m, m × u32 position).
 /// `next` is where to go on, 0 at the end.
 int cx_reader_dump(
@@ -169,7 +208,7 @@ typedef struct cx_problem {
 #define CX_PROBLEM_KINDS_MAX 8
 
 /// Reads everything. `problems` has room for CX_PROBLEM_KINDS_MAX.
-int cx_check(const char *path, cx_problem *problems, size_t *count, cx_error *error) CX_NOEXCEPT;
+int cx_check(const char *path, bool is_hot, cx_problem *problems, size_t *count, cx_error *error) CX_NOEXCEPT;
 
 /// Whether any file of the directory holds the bytes, as they are or as the B-tree escapes them. Reads everything.
 int cx_contains(const char *path, const uint8_t *bytes, size_t count, bool *out, cx_error *error) CX_NOEXCEPT;

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+/// What a search must know of a document without asking Xapian.
+struct Entry {
+  int64_t conversation, sender, created_at, sequence;
+};
+
+/// What a generation says of its documents, by their ids in Xapian. Ascending ids are newer first: by arrival while
+/// a generation is written to, by (creation time, sequence) once it is sealed.
+class Records {
+public:
+  virtual ~Records() = default;
+
+  /// False if there is no such document, or it was deleted.
+  virtual bool at(uint32_t document, Entry &out) const = 0;
+  /// The id that a sequence's document has, or had before it was deleted; 0 if there was never one.
+  virtual uint32_t document_of(int64_t sequence) const = 0;
+  /// How far times may rise again while ids ascend: none after was created later than created_at + disorder.
+  virtual int64_t disorder() const = 0;
+  virtual int64_t oldest() const = 0;
+  virtual int64_t newest() const = 0;
+  /// The first and last id among which are all documents created within [from, until). Last before first: none.
+  virtual std::pair<uint32_t, uint32_t> ids(int64_t from, int64_t until) const = 0;
+};
