@@ -48,7 +48,7 @@ public struct ConversationKey: Sendable {
       generation: generation)
   }
 
-  private init(secret: SecretBytes, tenantBytes: [UInt8], conversationBytes: [UInt8], generation: UInt32) {
+  init(secret: SecretBytes, tenantBytes: [UInt8], conversationBytes: [UInt8], generation: UInt32) {
     let info = tenantBytes + conversationBytes + KeyInput.bigEndian(generation)
     self.generation = generation
     kid = Array(HMACSHA256.authenticate(KeyInput.labelled("bt1/kid", info), key: secret).prefix(8))
@@ -106,6 +106,8 @@ public struct TokenKeyError: Error, Hashable, CustomStringConvertible {
     case notAuthentic
     /// The opened bytes are not text.
     case notText
+    /// A link that does not open with this secret, or was changed.
+    case wrongLink
   }
 
   /// What was wrong.
@@ -122,6 +124,8 @@ public struct TokenKeyError: Error, Hashable, CustomStringConvertible {
     case .wrongSize: "a token key has 32 bytes and a raw id 16"
     case .wrongFile: "not a token key file: the first line is \(TokenMaster.header), the second 64 hex digits"
     case .notAuthentic: "the body was not sealed with this key for this message, or was changed"
+    case .wrongLink:
+      "the link was not made with this conversation's secret of the next generation, or was changed"
     case .notText: "the opened body is not UTF-8 text"
     }
   }

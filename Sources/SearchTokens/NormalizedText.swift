@@ -66,7 +66,7 @@ struct NormalizedText {
     let folded = Normalization.foldedCompatibility(Self.withoutIgnored(prefix))
     scalars.removeAll(keepingCapacity: true)
     for scalar in String(decoding: folded, as: UTF8.self).unicodeScalars {
-      scalars.append(table.classed(scalar.value))
+      if let finished = table.finished(scalar.value) { scalars.append(finished) }
     }
   }
 

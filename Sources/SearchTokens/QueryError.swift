@@ -47,6 +47,23 @@ public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
     self.detail = detail
   }
 
+  /// With the place in `query`, for what blinding refuses: a tree has no places, the query it was read from
+  /// does.
+  public func located(in query: String) -> QueryError {
+    var lexer = QueryLexer(Array(query.unicodeScalars))
+    guard code == .prefixNotAvailable || code == .needsPositiveTerm, let lexemes = try? lexer.run() else {
+      return self
+    }
+    let place = lexemes.first { lexeme in
+      switch lexeme.kind {
+      case .word(let text): code == .prefixNotAvailable && text.hasSuffix("*")
+      case .minus: code == .needsPositiveTerm
+      default: false
+      }
+    }
+    return QueryError(code, at: place?.position ?? position, detail)
+  }
+
   /// The same query gives the same error.
   public var isRetryable: Bool { false }
 

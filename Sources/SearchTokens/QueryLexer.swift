@@ -59,6 +59,9 @@ struct QueryLexer {
       } else if Self.quotes.contains(scalar) {
         let position = index
         lexemes.append(QueryLexeme(kind: .phrase(try quoted()), position: position))
+      } else if scalar == "-", scalars[index...].dropFirst().first == "-" {
+        // `--force` is a word of command lines; nobody leaves out twice.
+        while index < scalars.count, scalars[index] == "-" { index += 1 }
       } else if scalar == "-", isFollowedByOperand {
         single(.minus)
       } else {
@@ -103,6 +106,8 @@ struct QueryLexer {
       }
       index += 1
     }
+    // `run()` is a word of programs, not a group of nothing.
+    while index > start, scalars[index...].starts(with: ["(", ")"]) { index += 2 }
     let word = Self.string(scalars[start..<index])
     let kind: QueryLexeme.Kind = word == "OR" ? .or : word == "AND" ? .and : .word(word)
     lexemes.append(QueryLexeme(kind: kind, position: start))

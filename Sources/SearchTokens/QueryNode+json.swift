@@ -37,8 +37,43 @@ extension QueryNode: Codable {
   }
 
   private static func corrupted(_ decoder: any Decoder, _ why: String) -> DecodingError {
-    .dataCorrupted(DecodingError.Context(codingPath: decoder.codingPath, debugDescription: why))
+    .dataCorrupted(DecodingError.Context(codingPath: decoder.codingPath, debugDescription: faultMark + why))
   }
+
+  /// Why a body with a tree cannot be read, and where: `/query/all/2: a term has 1 to 64 bytes`. Holds
+  /// nothing of what was asked.
+  public static func explanation(of error: DecodingError) -> String {
+    let context: DecodingError.Context
+    var why: String?
+    switch error {
+    case .dataCorrupted(let found):
+      context = found
+      // Other messages of this kind may quote what was read.
+      if found.debugDescription.hasPrefix(faultMark) {
+        why = String(found.debugDescription.dropFirst(faultMark.count))
+      }
+    case .keyNotFound(let key, let found):
+      context = found
+      if Key(stringValue: key.stringValue) != nil { why = "\(key.stringValue) is missing" }
+    case .typeMismatch(_, let found), .valueNotFound(_, let found):
+      context = found
+      why = "not the kind of value that belongs here"
+    @unknown default: return "the query cannot be read"
+    }
+    let path = context.codingPath.map { key in
+      key.intValue.map(String.init) ?? (Self.isKnown(key.stringValue) ? key.stringValue : "?")
+    }
+    let place = path.isEmpty ? "" : "/\(path.joined(separator: "/")): "
+    return place + (why ?? "the query cannot be read")
+  }
+
+  /// Keys of trees and of the requests that hold them; any other is the asker's own text.
+  private static func isKnown(_ key: String) -> Bool {
+    Key(stringValue: key) != nil || ["query", "sets", "conversation_id", "generation"].contains(key)
+  }
+
+  /// Starts the messages that are made here.
+  private static let faultMark = "query: "
 
   /// One key an object, two for `near`.
   public func encode(to encoder: any Encoder) throws {
@@ -69,6 +104,8 @@ extension QueryNode: CustomStringConvertible {
     case .prefix(let word): "\(word)*"
     case .all(let nodes): nodes.map(\.operand).joined(separator: " ")
     case .any(let nodes): nodes.map(\.operand).joined(separator: " OR ")
+    // `--a` would be the word of a command line.
+    case .not(.not(let node)): "-(-\(node.operand))"
     case .not(let node): "-\(node.operand)"
     }
   }

@@ -89,7 +89,11 @@ extension QueryNode {
   }
 
   static func joined(any nodes: [QueryNode]) -> QueryNode {
-    let flat = nodes.flatMap { if case .any(let inner) = $0 { inner } else { [$0] } }
+    var flat: [QueryNode] = []
+    for node in nodes.flatMap({ if case .any(let inner) = $0 { inner } else { [$0] } })
+    where !flat.contains(node) {
+      flat.append(node)
+    }
     return flat.count == 1 ? flat[0] : .any(flat)
   }
 }

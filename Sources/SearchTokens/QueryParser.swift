@@ -102,38 +102,44 @@ struct QueryParser {
   }
 
   private mutating func phrase(_ text: String, at position: Int) throws(QueryError) -> QueryNode {
-    guard let node = QueryWords.node(try words(text, at: position)) else { throw Self.nothing(at: position) }
+    guard let node = QueryWords.node(try tokens(text, at: position)) else { throw Self.nothing(at: position) }
     return node
   }
 
   /// `nil` for punctuation that stands alone.
   private mutating func word(_ text: String, at position: Int) throws(QueryError) -> QueryNode? {
     let isPrefix = text.unicodeScalars.last == "*"
-    let words = try words(text, at: position)
-    guard isPrefix else { return QueryWords.node(words) }
-    guard let last = words.last else { throw Self.nothing(at: position) }
+    let tokens = try tokens(text, at: position)
+    guard isPrefix else {
+      return tokens.wholes.isEmpty ? QueryWords.node(tokens) : .joined(any: tokens.wholes.map { .term($0) })
+    }
+    guard let last = tokens.exact.last else { throw Self.nothing(at: position) }
     // A run of letters without spaces is found inside longer ones anyway.
-    if QueryWords.isUnspaced(last) { return QueryWords.node(words) }
+    if QueryWords.isWithoutSpaces(last) { return QueryWords.node(tokens) }
     guard last.unicodeScalars.count >= QueryNode.prefixScalarsMin else {
       throw QueryError(
         .shortPrefix, at: position, "at least \(QueryNode.prefixScalarsMin) letters must stand before *")
     }
-    return .joined(all: [QueryWords.node(words.dropLast()), .prefix(last)].compactMap { $0 })
+    return .joined(all: [QueryWords.node(tokens.words.dropLast()), .prefix(last)].compactMap { $0 })
   }
 
-  private mutating func words(_ text: String, at position: Int) throws(QueryError) -> [String] {
-    let tokens = tokenizer.tokens(in: text)
-    let words = tokens.words
-    terms += words.count
+  private mutating func tokens(_ text: String, at position: Int) throws(QueryError) -> QueryTokens {
+    let tokens = tokenizer.queryTokens(in: text)
+    terms += max(tokens.words.count, tokens.wholes.count)
     guard terms <= QueryNode.termsMax, !tokens.isTruncated else {
       throw QueryError(.tooManyTerms, at: position, "a query has at most \(QueryNode.termsMax) terms")
     }
-    return words
+    return tokens
   }
 }
 
 /// Words of a query to a node.
 enum QueryWords {
+  /// A single word as it was written, several as a phrase, in which accents do not count.
+  static func node(_ tokens: QueryTokens) -> QueryNode? {
+    tokens.exact.count == 1 ? .term(tokens.exact[0]) : node(tokens.words)
+  }
+
   /// A term or a phrase; `nil` for no words.
   ///
   /// A lone letter of a script without spaces is a term beside the phrase, not in it: in a message it may be
@@ -147,15 +153,36 @@ enum QueryWords {
         groups[groups.count - 1].append(word)
       }
     }
-    let nodes = groups.filter { !$0.isEmpty }.map { $0.count == 1 ? QueryNode.term($0[0]) : .phrase($0) }
+    let nodes = groups.filter { !$0.isEmpty }.map { phrase($0) }
     return nodes.isEmpty ? nil : .joined(all: nodes)
   }
 
-  static func isUnspaced(_ word: String) -> Bool {
-    word.unicodeScalars.first.map { ScalarClass($0.value) == .unspaced } ?? false
+  /// A long vowel at the end of four katakana or more is left away by as many as write it: サーバ, サーバー.
+  private static func phrase(_ words: [String]) -> QueryNode {
+    var words = words[...]
+    while words.count >= 3, words.suffix(3).allSatisfy(isKatakana),
+      words[words.endIndex - 1].hasSuffix("\u{30FC}")
+    {
+      words.removeLast()
+    }
+    return words.count == 1 ? .term(words[0]) : .phrase(Array(words))
+  }
+
+  private static func isKatakana(_ word: String) -> Bool {
+    word.unicodeScalars.allSatisfy { (0x30A1...0x30FF).contains($0.value) }
+  }
+
+  /// Found inside longer texts without a `*`.
+  static func isWithoutSpaces(_ word: String) -> Bool {
+    guard let first = word.unicodeScalars.first else { return false }
+    switch ScalarClass(first.value) {
+    case .unspaced, .emoji, .regional: return true
+    default: return false
+    }
   }
 
   private static func isLoneLetter(_ word: String) -> Bool {
-    isUnspaced(word) && word.unicodeScalars.count { ScalarClass($0.value) == .unspaced } == 1
+    word.unicodeScalars.first.map { ScalarClass($0.value) == .unspaced } ?? false
+      && word.unicodeScalars.count { ScalarClass($0.value) == .unspaced } == 1
   }
 }

@@ -1,60 +1,140 @@
 /// Cuts normalised text into words, by the rules of `Schemas/tokens/v1.md` §3.
 struct Segmenter {
-  private let scalars: [ClassedScalar]
-  private var sink: TokenSink
+  let scalars: [ClassedScalar]
+  var sink: TokenSink
+  /// What stands for a whole query word, with its place; recorded for queries only.
+  private(set) var entities: [(span: Range<Int>, token: UInt16)] = []
+  private let isQuery: Bool
   private var mentions = false
+  private var sawColon = false
+  /// Words up to here have been looked at as parts of a dotted name or a number.
+  var dottedEnd = 0
+  var numberEnd = 0
 
-  init(_ scalars: [ClassedScalar], distinctMax: Int) {
+  init(_ scalars: [ClassedScalar], distinctMax: Int, isQuery: Bool = false) {
     self.scalars = scalars
-    sink = TokenSink(distinctMax: distinctMax)
+    self.isQuery = isQuery
+    sink = TokenSink(distinctMax: distinctMax, recordsExact: isQuery)
   }
 
   /// Walks the text once. Stops early when the sink is full.
   consuming func run(isCut: Bool) -> TokenizedText {
-    var index = 0
-    while index < scalars.count, !sink.isFull {
-      switch scalars[index].kindBits {
-      case UInt32(ScalarClass.word.rawValue): index = word(from: index)
-      case UInt32(ScalarClass.unspaced.rawValue): index = unspacedRun(from: index)
-      default:
-        if scalars[index].isA(.at), isMention(index) { mentions = true }
-        index += 1
-      }
-    }
+    walk()
+    return finish(isCut: isCut)
+  }
+
+  /// As ``run(isCut:)``, with what a query needs besides.
+  consuming func runQuery(isCut: Bool) -> QueryTokens {
+    walk()
+    let exact = sink.exact.map(sink.text)
+    let wholes = wholes()
+    let text = finish(isCut: isCut)
+    return QueryTokens(words: text.words, exact: exact, wholes: wholes, isTruncated: text.isTruncated)
+  }
+
+  private consuming func finish(isCut: Bool) -> TokenizedText {
     var flags: [String] = []
-    if LinkScan.holdsLink(scalars) { flags.append("link") }
+    // Unless reading stopped early, a text without a colon that could be a link's was seen to have none.
+    if sawColon || sink.isFull, LinkScan.holdsLink(scalars) { flags.append("link") }
     if mentions { flags.append("mention") }
     return sink.finish(flags: flags, isCut: isCut)
   }
 
-  private func kind(_ index: Int, is kind: ScalarClass) -> Bool {
+  private mutating func walk() {
+    var index = 0
+    while index < scalars.count, !sink.isFull {
+      switch scalars[index].kindBits {
+      case UInt32(ScalarClass.separator.rawValue): index += 1
+      case UInt32(ScalarClass.word.rawValue): index = word(from: index)
+      case UInt32(ScalarClass.unspaced.rawValue): index = unspacedRun(from: index)
+      case UInt32(ScalarClass.emoji.rawValue), UInt32(ScalarClass.regional.rawValue):
+        index = pictograph(from: index)
+      default:
+        sign(at: index)
+        index += 1
+      }
+    }
+  }
+
+  private mutating func sign(at index: Int) {
+    if scalars[index].isA(.at) {
+      if isMention(index) {
+        mentions = true
+        mention(at: index)
+      }
+    } else if scalars[index].isA(.colon) {
+      sawColon = true
+      shortcode(at: index)
+    } else if scalars[index].scalar == 0x23 {
+      hashtag(at: index)
+    }
+  }
+
+  func kind(_ index: Int, is kind: ScalarClass) -> Bool {
     index < scalars.count && scalars[index].isA(kind)
   }
 
-  private func isLetter(_ index: Int) -> Bool { index < scalars.count && scalars[index].isLetter }
+  func isLetter(_ index: Int) -> Bool { index < scalars.count && scalars[index].isLetter }
 
-  /// `@` with a letter behind it and none before it: not the one inside an e-mail address.
-  private func isMention(_ index: Int) -> Bool {
-    isLetter(index + 1) && !(index > 0 && (isLetter(index - 1) || kind(index - 1, is: .mark)))
+  /// A letter of a script with spaces, or the mark of one, right before. Scripts without put signs right
+  /// behind a word.
+  func followsWord(_ index: Int) -> Bool {
+    index > 0 && (kind(index - 1, is: .word) || kind(index - 1, is: .mark))
   }
 
-  private mutating func word(from start: Int) -> Int {
+  /// `@` with a letter behind it and no word before it: not the one inside an e-mail address.
+  private func isMention(_ index: Int) -> Bool { isLetter(index + 1) && !followsWord(index) }
+
+  mutating func addEntity(_ sign: UInt8? = nil, _ scalars: ArraySlice<ClassedScalar>, span: Range<Int>) {
+    guard let token = sink.addEntity(sign, scalars), isQuery else { return }
+    entities.append((span, token))
+  }
+
+  /// The tokens that each stand for all letters of the text.
+  private func wholes() -> [String] {
+    func counts(_ scalar: ClassedScalar) -> Bool {
+      scalar.isLetter || scalar.isA(.emoji) || scalar.isA(.regional)
+    }
+    guard let first = scalars.firstIndex(where: counts), let last = scalars.lastIndex(where: counts) else {
+      return []
+    }
+    var wholes: [String] = []
+    for (span, token) in entities where span.lowerBound <= first && last < span.upperBound {
+      let text = sink.text(token)
+      if !wholes.contains(text) { wholes.append(text) }
+    }
+    return wholes
+  }
+
+  /// Where the word that starts here ends, before its suffix, and whether joiners are in it.
+  func endOfWord(_ start: Int) -> (end: Int, isJoined: Bool) {
     var end = start
     var isJoined = false
-    while true {
-      if kind(end, is: .word) || kind(end, is: .mark) {
+    while end < scalars.count {
+      let scalar = scalars[end]
+      if scalar.isA(.word) || scalar.isA(.mark) {
         end += 1
-      } else if kind(end, is: .joiner), kind(end + 1, is: .word) {
+      } else if scalar.isA(.joiner), kind(end + 1, is: .word) {
         isJoined = true
         end += 2
       } else {
         break
       }
     }
+    return (end, isJoined)
+  }
+
+  private mutating func word(from start: Int) -> Int {
+    let (end, isJoined) = endOfWord(start)
     let suffixed = end + suffixLength(at: end)
+    if start >= dottedEnd, suffixed == end { dottedName(from: start, firstEnd: end) }
+    if start >= numberEnd, scalars[start].isASCIIDigit { number(from: start) }
     sink.add(scalars[start..<suffixed], isWord: true)
     if suffixed > end { sink.add(scalars[start..<end], isWord: false) }
     if isJoined { addParts(scalars[start..<end]) }
+    if ArabicArticle.mayStart(scalars[start].scalar) {
+      for cut in ArabicArticle.cuts(scalars[start..<end]) { sink.add(scalars[cut..<end], isWord: false) }
+    }
     return suffixed
   }
 
@@ -77,54 +157,15 @@ struct Segmenter {
       sink.add(part, isWord: false)
     }
   }
-
-  /// A unit is a letter with the marks that follow it. Each unit and each pair of neighbours is a token; the
-  /// pairs are the words, or the unit itself where there is only one.
-  private mutating func unspacedRun(from start: Int) -> Int {
-    var unitEnd = endOfUnit(start)
-    guard kind(unitEnd, is: .unspaced) else {
-      sink.add(scalars[start..<unitEnd], isWord: true)
-      return unitEnd
-    }
-    var unitStart = start
-    while true {
-      sink.add(scalars[unitStart..<unitEnd], isWord: false)
-      guard kind(unitEnd, is: .unspaced), !sink.isFull else { return unitEnd }
-      let nextEnd = endOfUnit(unitEnd)
-      sink.add(scalars[unitStart..<nextEnd], isWord: true)
-      unitStart = unitEnd
-      unitEnd = nextEnd
-    }
-  }
-
-  private func endOfUnit(_ start: Int) -> Int {
-    var end = start + 1
-    while kind(end, is: .mark) { end += 1 }
-    return end
-  }
 }
 
-/// Finds `http://` and `https://` in normalised text.
-enum LinkScan {
-  static func holdsLink(_ scalars: [ClassedScalar]) -> Bool {
-    var index = 0
-    // At least one letter or number follows `://`.
-    while index + 3 < scalars.count {
-      if scalars[index].scalar == 0x3A, scalars[index + 1].scalar == 0x2F, scalars[index + 2].scalar == 0x2F,
-        endsInScheme(scalars[..<index]), scalars[index + 3].isLetter
-      {
-        return true
-      }
-      index += 1
-    }
-    return false
-  }
-
-  private static func endsInScheme(_ before: ArraySlice<ClassedScalar>) -> Bool {
-    ["http", "https"].contains { scheme in
-      let tail = before.suffix(scheme.unicodeScalars.count)
-      let isWhole = tail.startIndex == 0 || !before[tail.startIndex - 1].isA(.word)
-      return isWhole && tail.elementsEqual(scheme.unicodeScalars) { $0.scalar == $1.value }
-    }
-  }
+/// What a query needs of a word or phrase.
+struct QueryTokens {
+  /// As in a message's sequence: without accents.
+  let words: [String]
+  /// The same as written.
+  let exact: [String]
+  /// Tokens that stand for the whole text: of an address, a mention, a hashtag, a shortcode, a number.
+  let wholes: [String]
+  let isTruncated: Bool
 }

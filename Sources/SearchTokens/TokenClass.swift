@@ -27,7 +27,7 @@ public struct BlindToken: Hashable, Comparable, Sendable {
   /// The bytes as a big-endian number, so that order by value is order by bytes.
   let value: UInt64
 
-  init(prefixOf bytes: [UInt8]) { value = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
+  init(prefixOf bytes: some Collection<UInt8>) { value = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
 
   /// `nil` unless `text` is base64url, without padding, of 8 bytes.
   public init?(base64URL text: String) {

@@ -45,10 +45,18 @@ public struct TokenMaster: Sendable {
 
   /// The search keys of a conversation's generation.
   public func conversationKey(tenant: String, conversation: String, generation: UInt32) -> ConversationKey {
+    conversationSecret(tenant: tenant, conversation: conversation, generation: generation).key
+  }
+
+  /// The secret of a conversation's generation.
+  public func conversationSecret(tenant: String, conversation: String, generation: UInt32)
+    -> ConversationSecret
+  {
     let ids = OpaqueID.tenant(tenant) + OpaqueID.conversation(conversation)
     let secret = derived("muniment/sk/v1", ids + KeyInput.bigEndian(generation))
-    return ConversationKey(
-      secret: SecretBytes(secret), tenant: tenant, conversation: conversation, generation: generation)
+    return ConversationSecret(
+      secret: SecretBytes(secret), tenantBytes: OpaqueID.tenant(tenant),
+      conversationBytes: OpaqueID.conversation(conversation), generation: generation)
   }
 
   /// The key that seals the bodies of a conversation.
@@ -77,8 +85,9 @@ public struct BodyKey: Sendable {
     self.id = id
   }
 
-  /// Seals a text. The nonce is derived from the key, the message's id and the text, so that sealing the same message
-  /// again gives the same bytes and a second delivery is recognised; all it tells is whether two versions are equal.
+  /// Seals a text. The nonce is derived from the key, the message's id and the text, so that sealing the same
+  /// message again gives the same bytes and a second delivery is recognised; all it tells is whether two
+  /// versions are equal.
   public func seal(_ text: String, messageID: String) -> [UInt8] {
     let input = KeyInput.labelled("muniment/body-nonce/v1", OpaqueID.message(messageID) + Array(text.utf8))
     let nonce = Array(HMACSHA256.authenticate(input, key: key).prefix(AEAD.nonceSize))

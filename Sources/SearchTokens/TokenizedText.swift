@@ -6,8 +6,8 @@ public struct TokenizedText: Sendable, Hashable {
   private let bytes: [UInt8]
   private let ends: [UInt32]
   private let wordNumbers: [UInt16]
-  /// What the text holds: `link` and `mention`, in this order. What a message carries besides its text
-  /// (`image`, `file`) is the caller's to add.
+  /// What the text holds: `link`, `mention`, and `truncated` if its end is not searchable, in this order.
+  /// What a message carries besides its text (`image`, `file`) is the caller's to add.
   public let flags: [String]
   /// The text had more tokens than the limit, or was longer than what is looked at: its end is not
   /// searchable.
@@ -21,12 +21,13 @@ public struct TokenizedText: Sendable, Hashable {
     self.isTruncated = isTruncated
   }
 
-  /// The words in text order, with repeats: what `sequence` of plain tokens holds. Of a run of a script
-  /// without spaces, the overlapping pairs; the letter itself where the run has only one.
+  /// The words in text order, with repeats and without accents: what `sequence` of plain tokens holds. Of a
+  /// run of a script without spaces, the overlapping pairs; the letter itself where the run has only one.
   public var words: [String] { wordNumbers.map { token(Int($0)) } }
 
-  /// Every distinct token, sorted by its UTF-8 bytes: the words, the parts of joined words, single letters
-  /// and pairs of scripts without spaces.
+  /// Every distinct token, sorted by its UTF-8 bytes: the words with and without their accents, the parts of
+  /// joined words, single letters and pairs of scripts without spaces, pictographs, and whole names,
+  /// addresses, mentions, hashtags and numbers.
   public var set: [String] { order.map(token) }
 
   /// The distinct pairs of neighbouring words, joined by U+001F and sorted by their bytes. Input of the
@@ -39,18 +40,28 @@ public struct TokenizedText: Sendable, Hashable {
     return Self.sorted(pairs)
   }
 
-  /// The distinct beginnings of 3 to 6 scalars of the tokens of scripts with spaces, sorted by their bytes. A
-  /// word of exactly so many scalars is a beginning of itself.
+  /// The distinct beginnings of 3 to 6 scalars of the words of scripts with spaces, sorted by their bytes. A
+  /// word of exactly so many scalars is a beginning of itself. Names and addresses begin as their first word
+  /// does.
   public var prefixes: [String] {
     var beginnings: Set<[UInt8]> = []
     for number in ends.indices {
       let scalars = token(number).unicodeScalars
-      guard let first = scalars.first, ScalarClass(first.value) != .unspaced else { continue }
+      guard Self.isWord(scalars) else { continue }
       for length in Self.prefixScalars where scalars.count >= length {
         beginnings.insert(Array(String(scalars.prefix(length)).utf8))
       }
     }
     return Self.sorted(beginnings)
+  }
+
+  private static func isWord(_ scalars: String.UnicodeScalarView) -> Bool {
+    scalars.allSatisfy {
+      switch ScalarClass($0.value) {
+      case .word, .mark, .joiner, .suffix: true
+      default: false
+      }
+    } && scalars.first?.value != 0x23
   }
 
   /// Lengths in scalars of what ``prefixes`` holds.

@@ -11,7 +11,7 @@ public struct Tokenizer: Sendable {
   /// The Unicode version of the tables, such as `15.0.0`; at least 14.0, of which the vectors are.
   public static var unicodeVersion: String { Normalization.unicodeVersion }
   /// Distinct tokens of one text, where the caller sets no other limit.
-  public static let distinctDefault = 256
+  public static let distinctDefault = 512
 
   private let table: FoldingTable
   private let distinctMax: Int
@@ -29,7 +29,15 @@ public struct Tokenizer: Sendable {
     return Segmenter(normalized.scalars, distinctMax: distinctMax).run(isCut: normalized.isCut)
   }
 
-  /// The normalised form `n1` of a text: ignored scalars removed, NFKC, full case folding, NFKC.
+  /// What a word or phrase of a query asks for.
+  func queryTokens(in text: String) -> QueryTokens {
+    let normalized = NormalizedText(text, table)
+    return Segmenter(normalized.scalars, distinctMax: distinctMax, isQuery: true)
+      .runQuery(isCut: normalized.isCut)
+  }
+
+  /// The normalised form `n1` of a text: ignored scalars removed, NFKC, full case folding, NFKC, and one
+  /// letter for the variants of one.
   public func normalized(_ text: String) -> String {
     NormalizedText(text, table).string
   }

@@ -23,7 +23,8 @@ package enum XapianSealing {
   }
 
   /// Writes what is live in the sources at a feed position as one sealed generation into the existing, empty
-  /// `target`. `scratch` is another such directory, to be removed afterwards. Blocks for a while: about 20,000 documents a second.
+  /// `target`. `scratch` is another such directory, to be removed afterwards. Blocks for a while: about 20,000
+  /// documents a second.
   ///
   /// - Returns: how many live documents were left out.
   /// - Throws: `.deadline` if it was stopped; what is in `target` and `scratch` is then of no use.

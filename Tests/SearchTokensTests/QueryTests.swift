@@ -16,11 +16,26 @@ struct QueryTests {
       ("a (b c)", .all([.term("a"), .term("b"), .term("c")])), ("-a", .not(.term("a"))),
       ("a -b", .all([.term("a"), .not(.term("b"))])),
       ("a -\"b c\"", .all([.term("a"), .not(.phrase(["b", "c"]))])),
-      ("-(a OR b)", .not(.any([.term("a"), .term("b")]))), ("--a", .not(.not(.term("a")))),
+      ("-(a OR b)", .not(.any([.term("a"), .term("b")]))), ("--a", .term("a")),
+      ("-(-a)", .not(.not(.term("a")))),
       ("hel*", .prefix("hel")), ("-Stra\u{DF}*", .not(.prefix("strass"))),
       ("well-known", .phrase(["well", "known"])), ("well-known*", .all([.term("well"), .prefix("known")])),
       ("c++ C# don\u{2019}t", .all([.term("c++"), .term("c#"), .term("don't")])),
-      ("https://example.com/a", .phrase(["https", "example", "com", "a"])),
+      ("https://example.com/a", .term("example.com/a")), ("www.example.com", .term("www.example.com")),
+      ("\"example.com\"", .phrase(["example", "com"])),
+      ("a.b.c.d.e.f.g.h.i", .phrase(Array("abcdefghi").map(String.init))),
+      ("@Ann", .term("@ann")), ("\"@ann\"", .term("ann")), ("@foo-bar", .term("@foo-bar")),
+      ("#Swift", .term("#swift")),
+      ("bob@example.org", .term("bob@example.org")), (":tada:", .term(":tada:")), ("1,000", .term("1000")),
+      ("1.000", .any([.term("1.000"), .term("1000")])), ("3.14", .term("3.14")),
+      ("2024-05", .phrase(["2024", "05"])),
+      ("foo.bar()", .term("foo.bar")), ("run() fast", .all([.term("run"), .term("fast")])),
+      ("git --force", .all([.term("git"), .term("force")])), ("r\u{E9}sum\u{E9}", .term("r\u{E9}sum\u{E9}")),
+      ("\"r\u{E9}sum\u{E9} complet\"", .phrase(["resume", "complet"])),
+      ("\u{E9}t\u{E9}*", .prefix("\u{E9}t\u{E9}")),
+      ("👍🏽", .term("👍")), ("👩‍💻", .phrase(["👩", "💻"])), ("🎉*", .term("🎉")), ("🇯🇵", .term("🇯🇵")),
+      ("サーバー", .phrase(["サー", "ーバ"])), ("バー", .term("バー")), ("학교", .term("학교")),
+      ("한국어", .phrase(["한국", "국어"])),
       ("東", .term("東")), ("東京", .term("東京")), ("東京タワー", .phrase(["東京", "京タ", "タワ", "ワー"])),
       ("東京*", .term("東京")),
       ("3月", .all([.term("3"), .term("月")])),
@@ -103,13 +118,18 @@ struct QueryTests {
     let words = (0..<64).map { "w\($0)" }
     #expect(try ParsedQuery(words.joined(separator: " ")).text?.termCount == 64)
     check(words.joined(separator: " ") + " more", .tooManyTerms, at: words.joined(separator: " ").count + 1)
-    #expect(try ParsedQuery(String(repeating: "-", count: 15) + "a").text?.depth == 16)
-    check(String(repeating: "-", count: 16) + "a", .tooDeep, at: 16)
+    #expect(try ParsedQuery(negated(8)).text?.depth == 9)
+    check(negated(9), .tooDeep, at: 16)
     check(String(repeating: "(", count: 4_000), .tooDeep, at: 16)
     check("q OR z " + nested(7), .tooDeep, at: 7)
     #expect(try ParsedQuery("z " + nested(7)).text?.depth == 16)
     #expect(try ParsedQuery("a" + String(repeating: " ", count: 4_095)).text == .term("a"))
     check("a" + String(repeating: " ", count: 4_096), .tooLong, at: 4_096)
+  }
+
+  /// `-(-(-a))`
+  private func negated(_ times: Int) -> String {
+    String(repeating: "-(", count: times - 1) + "-a" + String(repeating: ")", count: times - 1)
   }
 
   private func nested(_ levels: Int) -> String {
@@ -122,6 +142,23 @@ struct QueryTests {
     } throws: { error in
       let error = error as? QueryError
       return error?.code == code && error?.position == position
+    }
+  }
+
+  @Test("what blinding refuses is pointed at in the query it was read from")
+  func located() throws {
+    let key = TokenMaster.random().conversationKey(tenant: "t", conversation: "c", generation: 1)
+    for (query, code, position) in [
+      ("from:a hello wor*", QueryError.Code.prefixNotAvailable, 13), ("in:x -\"a b\"", .needsPositiveTerm, 5),
+    ] {
+      let tree = try #require(try ParsedQuery(query).text)
+      do throws(QueryError) {
+        let made = try tree.blinded(with: key)
+        Issue.record("\(made)")
+      } catch {
+        #expect(error.code == code && error.position == 0)
+        #expect(error.located(in: query).code == code && error.located(in: query).position == position)
+      }
     }
   }
 

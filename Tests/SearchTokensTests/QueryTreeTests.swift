@@ -32,6 +32,27 @@ struct QueryTreeTests {
     #expect(throws: DecodingError.self) { try JSONDecoder().decode(QueryNode.self, from: Data(text.utf8)) }
   }
 
+  @Test(
+    "an unreadable tree is pointed at, without a word of it",
+    arguments: [
+      (
+        #"{"all":[{"term":"a"},{"any":[{"term":"secret\u0007"}]}]}"#,
+        "/all/1/any/0: a term has no control characters"
+      ),
+      (#"{"not":{"near":["secret","b"]}}"#, "/not: within is missing"),
+      (#"{"all":[{"term":1}]}"#, "/all/0/term: not the kind of value that belongs here"),
+      (#"{"secret":1}"#, "a condition has exactly one of term, phrase, near, prefix, all, any, not"),
+      (#"{"term":"secret"#, "the query cannot be read"),
+    ])
+  func explanations(_ text: String, _ expected: String) {
+    do {
+      _ = try JSONDecoder().decode(QueryNode.self, from: Data(text.utf8))
+      Issue.record("\(text) was read")
+    } catch let error as DecodingError {
+      #expect(QueryNode.explanation(of: error) == expected)
+    } catch { Issue.record("\(error)") }
+  }
+
   @Test("trees from JSON keep the limits of terms, levels and bytes")
   func limits() {
     func reads(_ text: String) -> Bool {

@@ -34,6 +34,15 @@ struct TokenizerTests {
     #expect(text.wordBytes == bytes(text.words) && text.setBytes == bytes(text.set))
   }
 
+  @Test("the vectors name the languages and scripts they cover")
+  func languages() {
+    let named = Vectors.shared.languages
+    #expect(named.count >= 20 && Set(named).isSubset(of: Vectors.shared.segmentation.map(\.name)))
+    for language in ["Arabic", "Hindi", "Japanese", "Korean", "Russian", "Thai"] {
+      #expect(named.contains(language))
+    }
+  }
+
   @Test("limits hold at the bound and one past it", arguments: Vectors.shared.long)
   func limits(_ vector: Vectors.Long) {
     let text = tokenizer.tokens(in: vector.text)

@@ -27,6 +27,24 @@ struct Vectors: Decodable {
   }
   struct Master: Decodable, Sendable { let file: String; let cases: [MasterCase] }
 
+  struct Frame: Decodable, Sendable {
+    let name, text, frame: String
+    let external: Bool
+    let flags: [String]
+    let sections: [[Int]]
+  }
+  struct Malformed: Decodable, Sendable { let name, frame, code: String; let offset: Int }
+  struct Wire: Decodable, Sendable {
+    let secret, tenant, conversation: String
+    let generation: UInt32
+    let frames: [Frame]
+    let malformed: [Malformed]
+  }
+  struct Link: Decodable, Sendable {
+    let generation: UInt32
+    let secret, older, tenant, conversation, link: String
+  }
+
   let version: Int
   let unicode: String
   let normalization: [Normalized]
@@ -35,6 +53,9 @@ struct Vectors: Decodable {
   let planes: [Plane]
   let blinding: [Key]
   let master: Master
+  let wire: Wire
+  let links: [Link]
+  let languages: [String]
 
   static let shared: Vectors = {
     let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
