@@ -92,7 +92,10 @@ let flows: [Target] = [
     ]),
   room(
     "Search",
-    ["Model", "Catalog", "SearchIndex", "SearchTokens", "KeyVault", "History", "Postgres", "Sodium"]),
+    [
+      "Model", "Catalog", "SearchIndex", "SearchTokens", "KeyVault", "History", "JobQueue", "Postgres",
+      "Sodium",
+    ]),
   room(
     "Tiering",
     [
@@ -182,9 +185,9 @@ let testTargets: [Target] = [
   tests(
     "Server",
     [
-      "Server", "Runtime", "Model", "Catalog", "AuditLog", "KeyVault", "Sodium", "Search", "SearchTokens",
-      "History",
-      "Erasure", "JobQueue", "Postgres", "TestSupport", logging, lifecycle,
+      "Server", "Runtime", "Model", "Catalog", "AuditLog", "KeyVault", "Sodium", "Search", "SearchIndex",
+      "SearchTokens", "History", "Ingestion", "Erasure", "JobQueue", "Postgres", "TestSupport", logging,
+      lifecycle,
     ]),
   tests("Tidy", []),
   tests("Scenario", ["muniment"]),

@@ -95,6 +95,14 @@ package enum Locators {
     return (0..<rows.count).map { locator(rows, $0, from: 0) }
   }
 
+  /// The routes of all conversations the sender ever wrote in, whatever became of the messages.
+  package static func routes(ofSender sender: SubjectID, in tx: borrowing Transaction) throws -> [RouteKey] {
+    let rows = try tx.execute(
+      "SELECT DISTINCT conversation_route FROM message_locator WHERE sender_id = $1", [.int8(sender.rawValue)]
+    )
+    return (0..<rows.count).map { RouteKey(rawValue: rows.int64($0, 0)) }
+  }
+
   /// All messages of a tenant (or every tenant), in key order after `cursor`; for rebuilds and sweeps.
   package static func scan(
     tenant: TenantID?, states: [Locator.State], createdBefore: Timestamp? = nil, after cursor: MessageKey?,

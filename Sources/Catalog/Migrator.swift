@@ -15,6 +15,8 @@ package struct Migration: Sendable {
     Migration(5, "create_governance", PackageResources._005_create_governance_sql),
     Migration(6, "create_jobs", PackageResources._006_create_jobs_sql),
     Migration(7, "create_idempotency", PackageResources._007_create_idempotency_sql),
+    Migration(10, "create_index_upkeep", PackageResources._010_create_index_upkeep_sql),
+    Migration(11, "add_feed_time", PackageResources._011_add_feed_time_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

@@ -141,11 +141,17 @@ extension ErasureService {
 
   private func purgeIndex(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {
     steps.indexGroups = 0
-    for group in 0..<settings.groups {
+    for group in try await groups(of: subject) {
       try await purge(subject, group: group)
       steps.indexGroups += 1
     }
     try await keep(steps, .running, row)
+  }
+
+  /// The index groups in which anything the subject wrote is or was: no other one is rewritten.
+  private func groups(of subject: SubjectID) async throws -> [Int] {
+    let routes = try await database.transaction { tx in try Locators.routes(ofSender: subject, in: tx) }
+    return Set(routes.map { $0.group(of: settings.groups) }).sorted()
   }
 
   /// A service that follows the feed holds a group's lock for moments at a time: the purge waits for its turn.

@@ -24,6 +24,21 @@ package enum Leases {
       .affected > 0
   }
 
+  /// Whether the lease has neither run out nor gone to another.
+  package static func isHeld(_ lease: Lease, in tx: borrowing Transaction) throws -> Bool {
+    try tx.execute(
+      "SELECT 1 FROM lease WHERE name = $1 AND holder = $2 AND fencing = $3 AND expires_at > now()",
+      [.text(lease.name), .text(lease.holder), .int8(lease.fencing)]
+    ).count > 0
+  }
+
+  /// Who holds the lease now; `nil`: it is free.
+  package static func current(_ name: String, in tx: borrowing Transaction) throws -> Lease? {
+    let rows = try tx.execute(
+      "SELECT holder, fencing FROM lease WHERE name = $1 AND expires_at > now()", [.text(name)])
+    return rows.count == 0 ? nil : Lease(name: name, holder: rows.text(0, 0), fencing: rows.int64(0, 1))
+  }
+
   package static func release(_ lease: Lease, in tx: borrowing Transaction) throws {
     try tx.execute(release, [.text(lease.name), .text(lease.holder), .int8(lease.fencing)])
   }

@@ -38,29 +38,10 @@ extension Application {
   }
 
   package var indexer: Indexer {
-    Indexer(database: database, history: history, index: index, groups: settings.indexGroups)
+    Indexer(
+      database: database, history: history, index: index, groups: settings.indexGroups,
+      limits: settings.indexing, now: Self.clock)
   }
-
-  /// Takes what is in the feed into the index. Writers hold its lock only while they have something to write, so
-  /// that another one is waited for, within limits.
-  /// - Returns: whether the index has it all now; if not, it stays behind until somebody follows the feed again.
-  package func followFeed(progress: @escaping @Sendable (Indexer.Progress) -> Void = { _ in }) async throws
-    -> Bool
-  {
-    let limit = ContinuousClock.now + Self.indexWaitMax
-    while true {
-      do {
-        try await indexer.catchUp(progress: progress)
-        return true
-      } catch let error as SearchIndexError where error.code == .locked {
-        if try await indexer.lag().values.allSatisfy({ $0 <= 0 }) { return true }
-        guard ContinuousClock.now < limit else { return false }
-        try await Task.sleep(for: .milliseconds(100))
-      }
-    }
-  }
-
-  private static let indexWaitMax = Duration.seconds(20)
 
   package func conversationHistory(_ directory: Directory) -> ConversationHistory {
     ConversationHistory(directory: directory, history: history)

@@ -3,7 +3,6 @@ package import Erasure
 package import Exporting
 import Foundation
 package import History
-import JobQueue
 import KeyVault
 import Model
 import Postgres
@@ -20,38 +19,6 @@ extension Application {
   package func tenants(_ name: String?) async throws -> [Tenant] {
     if let name { return [try await tenant(name)] }
     return try await database.transaction { tx in try Tenants.all(in: tx) }
-  }
-
-  /// Seconds a lease lasts; a holder renews it well before, a dead one loses it after this.
-  private static let leaseSeconds: Int64 = 30
-
-  /// Runs the body while holding a lease, so that there is one runner on all machines.
-  package func holding<R: Sendable>(_ name: String, _ body: () async throws -> R) async throws -> R {
-    let holder =
-      "\(ProcessInfo.processInfo.hostName)/\(ProcessInfo.processInfo.processIdentifier)/\(UUID().uuidString)"
-    let database = database
-    let lease = try await database.transaction { tx in
-      try Leases.acquire(name, holder: holder, seconds: Self.leaseSeconds, in: tx)
-    }
-    guard let lease else { throw LeaseHeld(name: name) }
-    let renewing = Task {
-      while !Task.isCancelled {
-        try await Task.sleep(for: .seconds(Self.leaseSeconds / 3))
-        guard
-          try await database.transaction({ tx in try Leases.renew(lease, seconds: Self.leaseSeconds, in: tx) }
-          )
-        else { return }
-      }
-    }
-    defer { renewing.cancel() }
-    do {
-      let result = try await body()
-      try await database.transaction { tx in try Leases.release(lease, in: tx) }
-      return result
-    } catch {
-      try? await database.transaction { tx in try Leases.release(lease, in: tx) }
-      throw error
-    }
   }
 
   package func exporter(_ directory: Directory) -> Exporter {

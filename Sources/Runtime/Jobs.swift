@@ -5,6 +5,7 @@ import KeyVault
 import Model
 import Postgres
 import Retention
+import SearchIndex
 import Sodium
 import Tiering
 
@@ -14,11 +15,13 @@ package enum Job: String, Sendable, CaseIterable {
   case keyRotation = "key-rotation"
   case checkpoint
   case setAsideExpiry = "set-aside-expiry"
+  case indexCompact = "index-compact"
+  case indexCheck = "index-check"
 
   package var purpose: String {
     switch self {
     case .nightly:
-      "archive, retention, compact, key-rotation, checkpoint and set-aside-expiry, one after the other"
+      "archive, retention, compact, key-rotation, checkpoint, set-aside-expiry, index-check and index-compact, one after the other"
     case .archive: "move messages older than archive.older_than into sealed segments"
     case .retention: "delete what policies say is due and no hold keeps"
     case .compact: "rewrite segments without dead lanes and deleted messages"
@@ -26,13 +29,15 @@ package enum Job: String, Sendable, CaseIterable {
     case .keyRotation: "re-wrap the keys of shards with destroyed ones, and erase old key-encryption keys"
     case .checkpoint: "sign the state of the audit log"
     case .setAsideExpiry: "delete input that was set aside and has expired"
+    case .indexCompact: "bring the search index into its smallest form, without a byte of what was deleted"
+    case .indexCheck: "find and heal damage of the search index, and differences from the catalogue"
     }
   }
 
   /// What the nightly job does, in this order: what is archived is also subject to retention, keys that either
   /// destroyed are rotated out, and the checkpoint covers all of it.
   package static let nightlySteps: [Job] = [
-    .archive, .retention, .compact, .keyRotation, .checkpoint, .setAsideExpiry,
+    .archive, .retention, .compact, .keyRotation, .checkpoint, .setAsideExpiry, .indexCheck, .indexCompact,
   ]
 }
 
@@ -114,6 +119,7 @@ extension Application {
     case let error as RetentionError: error.description
     case let error as KeyVaultError: error.description
     case let error as AuditError: error.description
+    case let error as SearchIndexError: error.description
     default: "unexpected error: \(type(of: error))"
     }
   }
@@ -137,6 +143,8 @@ extension Application {
     case .keyRotation: return try await rotateKeys()
     case .checkpoint: return try await signCheckpoint()
     case .setAsideExpiry: return try await expireSetAside()
+    case .indexCompact: return try await compactIndex()
+    case .indexCheck: return try await checkIndex()
     }
   }
 

@@ -1,24 +1,27 @@
-import Foundation
+import Catalog
+import JobQueue
 import Logging
 import Postgres
 import Search
 import SearchIndex
 import ServiceLifecycle
 
-/// Keeps the search index up with the feed, on one machine at a time; waits while another writer has the index.
+/// Keeps the search index up with the feed, on one machine at a time; waits while another writer has the index. Groups
+/// that are found damaged it rebuilds beside what is served.
 struct IndexFollower: Service {
   let application: Application
   let logger: Logger
 
-  private static let pause = Duration.seconds(1)
-  private static let lease = "indexer"
+  /// How often what is known of damage and of generations to be sealed is looked at.
+  private static let upkeepPause = Duration.seconds(2)
+  private static let retryPause = Duration.seconds(1)
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
       var failed = false
       while !Task.isCancelled {
         do {
-          try await follow()
+          try await hold()
           failed = false
         } catch {
           // A lease or lock that another process has is no failure; others are told once until they pass.
@@ -27,34 +30,67 @@ struct IndexFollower: Service {
             failed = true
           }
         }
-        try? await Task.sleep(for: Self.pause)
+        try? await Task.sleep(for: Self.retryPause)
       }
     }
   }
 
-  /// Holds the lease as long as there is nothing in the way. Sealing what is full takes seconds to minutes, so it goes
-  /// on beside the following, which new messages wait for.
-  private func follow() async throws {
-    let (indexer, pause) = (application.indexer, Self.pause)
-    try await application.holding(Self.lease) {
+  /// Holds the lease as long as there is nothing in the way.
+  private func hold() async throws {
+    try await application.holding(Application.followerLease, takingOverFromDead: true) { lease in
       try await withThrowingTaskGroup(of: Void.self) { tasks in
-        tasks.addTask { try await repeating(every: pause) { _ = try await indexer.catchUp(settling: false) } }
-        tasks.addTask { try await repeating(every: pause * 10) { try await indexer.settle() } }
-        defer { tasks.cancelAll() }
+        tasks.addTask { try await self.follow(lease) }
+        tasks.addTask { try await self.keepUp(lease) }
         try await tasks.next()
+        tasks.cancelAll()
       }
     }
   }
 
-  private func repeating(every pause: Duration, _ body: () async throws -> Void) async throws {
+  /// Whoever takes messages in may be another process: the heads of the feed are looked at, which is one statement.
+  private func follow(_ lease: Lease) async throws {
+    let (indexer, pause) = (application.indexer, application.settings.indexPoll)
     while !Task.isCancelled {
-      try await body()
+      if try await indexer.lag().values.contains(where: { $0 > 0 }) {
+        do {
+          let pass = try await indexer.pass(settling: false, lease: lease)
+          for group in pass.damaged { try await note(group) }
+        } catch let error as SearchIndexError where error.code == .locked {
+          // A command of this machine writes; it lets go when it is done.
+        }
+      }
       try? await Task.sleep(for: pause)
     }
   }
 
+  /// Beside the following, as both take long: rebuilds what is damaged, seals what has grown to its limit.
+  private func keepUp(_ lease: Lease) async throws {
+    while !Task.isCancelled {
+      let checks = try await application.database.transaction { tx in try IndexChecks.all(in: tx) }
+      do {
+        for check in checks where check.damage != nil {
+          logger.notice("rebuilding a damaged group of the index", metadata: ["group": "\(check.group)"])
+          try await application.repair(group: check.group, lease: lease)
+        }
+        try await application.indexer.settle()
+      } catch let error as SearchIndexError where error.code == .locked {
+        // As above.
+      }
+      try? await Task.sleep(for: Self.upkeepPause)
+    }
+  }
+
+  private func note(_ group: Int) async throws {
+    let known = try await application.database.transaction { tx in
+      try IndexChecks.all(in: tx).contains { $0.group == group && $0.damage != nil }
+    }
+    guard !known else { return }
+    logger.error("a group of the index is damaged", metadata: ["group": "\(group)"])
+    try await application.noteDamage(group, "search index group \(group): cannot be written to")
+  }
+
   private static func isWaiting(_ error: any Error) -> Bool {
-    error is LeaseHeld || (error as? SearchIndexError)?.isRetryable == true
+    Application.isIndexTaken(error) || (error as? SearchIndexError)?.isRetryable == true
       || (error as? PostgresError)?.isRetryable == true
   }
 }

@@ -22,7 +22,37 @@ extension Application {
           code: "index_behind", detail: "index group \(group) is \(behind) feed steps behind",
           nextStep: "muniment index catch-up"))
     }
+    problems += try await indexProblems()
     problems += try await storeProblems()
+    return problems
+  }
+
+  private func indexProblems() async throws -> [SystemProblem] {
+    let (checks, quarantined) = try await database.transaction { tx in
+      (try IndexChecks.all(in: tx), try IndexQuarantine.counts(in: tx))
+    }
+    var problems: [SystemProblem] = []
+    for check in checks {
+      if let damage = check.damage {
+        problems.append(
+          SystemProblem(
+            code: "index_damaged", detail: damage,
+            nextStep: "`serve` rebuilds it; or muniment index check --repair"))
+      }
+      if check.differences > check.healed {
+        problems.append(
+          SystemProblem(
+            code: "index_differs",
+            detail: "index group \(check.group) differs from the catalogue in \(check.differences) messages",
+            nextStep: "muniment index reconcile"))
+      }
+    }
+    for (group, count) in quarantined.sorted(by: { $0.key < $1.key }) {
+      problems.append(
+        SystemProblem(
+          code: "index_quarantined", detail: "\(count) messages of index group \(group) cannot be searched",
+          nextStep: "muniment index catch-up --retry"))
+    }
     return problems
   }
 

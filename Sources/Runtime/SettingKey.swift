@@ -20,6 +20,20 @@ package struct SettingKey: Sendable {
       name: "index.groups", environment: nil, fallback: "4", range: "a number from 1 to 64",
       meaning: "groups of index shards; fixed once a home has data"),
     SettingKey(
+      name: "index.poll_milliseconds", environment: nil, fallback: "250", range: "a number from 20 to 60000",
+      meaning: "how often `serve` looks for messages that are not in the search index yet"),
+    SettingKey(
+      name: "index.batch_steps", environment: nil, fallback: "5000", range: "a number from 1 to 50000",
+      meaning: "messages and changes that are committed to the search index together, at most"),
+    SettingKey(
+      name: "index.batch_bytes", environment: nil, fallback: "33554432",
+      range: "a number from 65536 to 134217728",
+      meaning: "bytes of search tokens that are committed together, about"),
+    SettingKey(
+      name: "index.batch_milliseconds", environment: nil, fallback: "1000",
+      range: "a number from 20 to 60000",
+      meaning: "how long reading messages for one commit to the search index may take, about"),
+    SettingKey(
       name: "archive.older_than", environment: nil, fallback: "30d", range: "a duration such as 30d or 12h",
       meaning: "age at which the nightly job archives messages"),
     SettingKey(

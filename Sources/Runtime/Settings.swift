@@ -2,6 +2,7 @@ import Foundation
 import Governance
 package import KeyVault
 import Model
+package import Search
 import Yams
 
 /// All settings of a running program, checked. Precedence: environment, file, default; the command line is
@@ -11,6 +12,8 @@ package struct Settings: Sendable {
   package let databaseURL: String?
   package let objectStorePath: String
   package let indexGroups: Int
+  package let indexing: IndexingLimits
+  package let indexPoll: Duration
   package let archiveOlderThanSeconds: Int64
   package let segmentBytes: Int64
   package let retentionGraceSeconds: Int64
@@ -44,6 +47,8 @@ package struct Settings: Sendable {
     databaseURL = values["database.url"].flatMap { $0.isEmpty ? nil : $0 }
     objectStorePath = try read.store(home: home)
     indexGroups = Int(try read.number("index.groups", in: 1...64))
+    indexing = try read.indexing()
+    indexPoll = .milliseconds(try read.number("index.poll_milliseconds", in: 20...60_000))
     archiveOlderThanSeconds = try read.duration("archive.older_than")
     segmentBytes = try read.number("archive.segment_bytes", in: 1_048_576...1_073_741_824)
     retentionGraceSeconds = try read.duration("retention.grace")
@@ -121,6 +126,14 @@ private struct SettingReader {
       throw refusal(name)
     }
     return parts[0] * 60 + parts[1]
+  }
+
+  func indexing() throws -> IndexingLimits {
+    var limits = IndexingLimits()
+    limits.steps = Int(try number("index.batch_steps", in: 1...50_000))
+    limits.bytes = Int(try number("index.batch_bytes", in: 65_536...134_217_728))
+    limits.time = .milliseconds(try number("index.batch_milliseconds", in: 20...60_000))
+    return limits
   }
 
   func secret(_ name: String) throws -> String? {

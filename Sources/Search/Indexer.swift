@@ -1,25 +1,34 @@
 import Catalog
 package import History
-import Model
+package import JobQueue
+package import Model
 package import Postgres
 package import SearchIndex
+import Synchronization
 
 /// Follows the feed into the search index. The only true position is the one inside each group's shard, committed
 /// with its documents: after a crash the same stretch is applied again, to the same effect.
 package struct Indexer: Sendable {
-  private let database: PostgresPool
-  private let history: HistoryReader
-  private let index: SearchIndex
-  private let groups: Int
+  let database: PostgresPool
+  let history: HistoryReader
+  let index: SearchIndex
+  let groups: Int
+  let limits: IndexingLimits
+  let now: @Sendable () -> Timestamp
 
-  /// Feed steps a commit (`reference` measurements: larger batches gain little, smaller ones write much more).
-  private static let stepsPerCommit = 5_000
+  /// Groups that are worked on side by side: one reads while another commits, on two cores.
+  private static let groupsAtOnce = 2
 
-  package init(database: PostgresPool, history: HistoryReader, index: SearchIndex, groups: Int) {
+  package init(
+    database: PostgresPool, history: HistoryReader, index: SearchIndex, groups: Int,
+    limits: IndexingLimits = IndexingLimits(), now: @escaping @Sendable () -> Timestamp
+  ) {
     self.database = database
     self.history = history
     self.index = index
     self.groups = groups
+    self.limits = limits
+    self.now = now
   }
 
   package struct Progress: Sendable {
@@ -27,76 +36,111 @@ package struct Indexer: Sendable {
     package var lag: Int64
   }
 
-  /// How many feed steps each group's shard is behind.
+  /// What going over all groups came to.
+  package struct Pass: Sendable {
+    package var applied = 0
+    /// Groups whose files are not what was written; the others went on.
+    package var damaged: [Int] = []
+  }
+
+  /// How many feed steps each group's shard is behind. A damaged group has none of its steps.
   package func lag() async throws -> [Int: Int64] {
     let heads = try await database.transaction { tx in try Feed.heads(in: tx) }
     var lag: [Int: Int64] = [:]
-    for group in 0..<groups {
-      lag[group] = (heads[Int16(group)] ?? 0) - (try await index.position(group: group))
-    }
+    for group in 0..<groups { lag[group] = (heads[Int16(group)] ?? 0) - (try await position(of: group) ?? 0) }
     return lag
   }
 
-  /// Applies all that is in the feed; returns the number of steps. What has grown to its limit is sealed meanwhile,
-  /// unless that is left to ``settle()``.
+  /// Of the serving shard; `nil` if it is too damaged to tell.
+  func position(of group: Int) async throws -> Int64? {
+    do {
+      return try await index.position(group: group)
+    } catch let error as SearchIndexError where error.code == .damaged {
+      return nil
+    }
+  }
+
+  /// Applies all that is in the feed; returns the number of steps. What has grown to its limit is sealed then.
+  ///
+  /// - Throws: `SearchIndexError` `.damaged` after all other groups are up to date.
   @discardableResult
   package func catchUp(
-    settling: Bool = true, progress: @escaping @Sendable (Progress) -> Void = { _ in }
+    lease: Lease? = nil, progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) async throws -> Int {
-    let applied = try await withThrowingTaskGroup(of: Void.self) { tasks in
-      var applied = 0
+    let pass = try await pass(settling: true, lease: lease, progress: progress)
+    if let group = pass.damaged.first { throw SearchIndexError(.damaged, group: group) }
+    return pass.applied
+  }
+
+  /// As ``catchUp(lease:progress:)``, but damaged groups are named rather than thrown.
+  ///
+  /// - Parameters:
+  ///   - settling: also seal what has grown to its limit, unless that is left to ``settle()``.
+  ///   - lease: must still be held when a batch is read; a runner that slept through it writes nothing more.
+  package func pass(
+    settling: Bool, lease: Lease? = nil, progress: @escaping @Sendable (Progress) -> Void = { _ in }
+  ) async throws -> Pass {
+    let applied = AppliedCount(progress)
+    let damaged = try await withThrowingTaskGroup(of: Int?.self) { tasks in
+      var damaged: [Int] = []
       for group in 0..<groups {
-        while true {
-          let count = try await step(group)
-          if count == 0 { break }
-          applied += count
-          progress(Progress(applied: applied, lag: 0))
-        }
-        if settling { tasks.addTask { try await index.settle(group: group) } }
+        if group >= Self.groupsAtOnce, let done = try await tasks.next() ?? nil { damaged.append(done) }
+        tasks.addTask { try await self.advance(group, settling, lease, applied) ? nil : group }
       }
-      try await tasks.waitForAll()
-      return applied
+      for try await done in tasks { if let done { damaged.append(done) } }
+      return damaged.sorted()
     }
     await index.release()
-    return applied
+    return Pass(applied: applied.value, damaged: damaged)
   }
 
   /// Seals generations that have grown to their limit and merges small ones, while others go on writing and reading.
   package func settle() async throws {
     for group in 0..<groups { try await index.settle(group: group) }
+    await index.release()
   }
 
-  /// Throws away every shard and builds it anew from the feed, reading messages hot and cold.
-  package func rebuild(progress: @escaping @Sendable (Progress) -> Void = { _ in }) async throws -> Int {
-    for group in 0..<groups { try await index.reset(group: group) }
-    return try await catchUp(progress: progress)
-  }
-
-  private func step(_ group: Int) async throws -> Int {
-    let position = try await index.position(group: group)
-    let entries = try await database.transaction { tx in
-      try Feed.read(group: Int16(group), after: position, limit: Self.stepsPerCommit, in: tx)
-    }
-    guard let last = entries.last else { return 0 }
-    try await index.apply(try await operations(entries), group: group, upTo: last.sequence)
-    return entries.count
-  }
-
-  /// The newest state of every message the entries touch; a message that cannot be read any more is taken out.
-  private func operations(_ entries: [FeedEntry]) async throws -> [IndexOperation] {
-    let touched = Dictionary(entries.compactMap(\.located).map { ($0.key, $0) }) { first, _ in first }
-    let live = touched.values.filter { $0.state == .live }
-    var messages: [MessageKey: HistoricMessage] = [:]
-    for (_, locators) in Dictionary(grouping: live, by: \.tenant) {
-      for message in try await history.messages(locators.map(\.place)) {
-        messages[message.locator.key] = message
+  /// Applies what the feed holds for one group.
+  ///
+  /// - Returns: whether the group's shard can be written to; if not, it has to be rebuilt.
+  private func advance(_ group: Int, _ settling: Bool, _ lease: Lease?, _ applied: AppliedCount) async throws
+    -> Bool
+  {
+    do {
+      while true {
+        let count = try await step(group, lease: lease)
+        guard count > 0 else { break }
+        applied.add(count)
       }
-    }
-    return touched.values.sorted { $0.position.sequence < $1.position.sequence }.map { locator in
-      guard let message = messages[locator.key] else { return .delete(sequence: locator.position.sequence) }
-      return .put(IndexDocument(message))
+      if settling { try await index.settle(group: group) }
+      return true
+    } catch let error as SearchIndexError where error.code == .damaged {
+      return false
     }
   }
+}
+
+/// Adds up what several groups did, and tells.
+private final class AppliedCount: Sendable {
+  private let count = Mutex(0)
+  private let progress: @Sendable (Indexer.Progress) -> Void
+
+  init(_ progress: @escaping @Sendable (Indexer.Progress) -> Void) { self.progress = progress }
+
+  var value: Int { count.withLock { $0 } }
+
+  func add(_ more: Int) {
+    let sum = count.withLock { count in
+      count += more
+      return count
+    }
+    progress(Indexer.Progress(applied: sum, lag: 0))
+  }
+}
+
+/// The right to follow the feed went to another runner meanwhile. `description` is safe to show.
+package struct IndexLeaseLost: Error, CustomStringConvertible {
+  package var description: String { "another process follows the feed into the search index now" }
 }
 
 extension IndexDocument {

@@ -61,12 +61,17 @@ struct GroupDirectory: Sendable {
     return lock
   }
 
-  /// Removes generations that no list names and nobody in this process is making: what a crash left. Under the lock
-  /// only.
+  /// Removes generations that no list names and nobody in this process is making: what a crash left. Nothing, while a
+  /// list is damaged, as it may name any of them. Under the lock only.
   func sweep(except building: Set<String>) throws(SearchIndexError) {
     var used = building
     for name in ["CURRENT", "REBUILD"] {
-      used.formUnion(try GroupDirectory(self, listName: name).current()?.names ?? [])
+      do throws(SearchIndexError) {
+        used.formUnion(try GroupDirectory(self, listName: name).current()?.names ?? [])
+      } catch {
+        guard error.code == .damaged else { throw error }
+        return
+      }
     }
     for name in generations() where !used.contains(name) { try remove(name) }
   }
@@ -105,6 +110,13 @@ struct GroupDirectory: Sendable {
   /// Puts a finished rebuild in the place of what is in use.
   func publishRebuild() throws(SearchIndexError) {
     guard rename("\(path)/REBUILD", "\(path)/CURRENT") == 0 else { throw error(.io) }
+    try synchronize(path)
+  }
+
+  /// Removes a rebuild's list. Its generations go with the next sweep.
+  func forget() throws(SearchIndexError) {
+    precondition(listName == "REBUILD", "what is served is not forgotten")
+    guard unlink("\(path)/\(listName)") == 0 || errno == ENOENT else { throw error(.io) }
     try synchronize(path)
   }
 

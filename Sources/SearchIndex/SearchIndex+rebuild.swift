@@ -17,27 +17,55 @@ extension SearchIndex {
   }
 
   /// Puts the rebuild in the place of what was served: searches see the one or the other, whole.
-  package func publishRebuild(group: Int) async throws {
+  ///
+  /// - Returns: false if the rebuild is behind what is served: apply more to it, and call again.
+  package func publishRebuild(group: Int) async throws -> Bool {
+    // What is sealed beside the writing can take long; what came meanwhile is a matter of another call.
     try await rebuilders[group].settle()
-    try await writers[group].takeOver(from: rebuilders[group])
+    await rebuilders[group].letGo()
+    guard try await writers[group].takeOver(from: directories[group].rebuild) else { return false }
+    await rebuilders[group].release()
     for reader in readers { await reader.drop(group) }
+    return true
+  }
+
+  /// Whether a rebuild of the group was begun and not put to use.
+  package func isRebuilding(group: Int) throws -> Bool { try directories[group].rebuild.current() != nil }
+
+  /// Throws away what a rebuild has built.
+  package func abandonRebuild(group: Int) async throws {
+    try await rebuilders[group].abandon()
+    await rebuilders[group].release()
   }
 }
 
 extension GroupWriter {
-  /// Serves from now on what the other has built.
-  fileprivate func takeOver(from rebuilder: GroupWriter) async throws {
-    while isSettling { try await Task.sleep(for: .milliseconds(50)) }
+  /// Serves from now on what was built beside. Nothing is applied in between, as this suspends nowhere.
+  fileprivate func takeOver(from rebuild: GroupDirectory) throws -> Bool {
+    guard !isSettling else { return false }
     try take()
-    try await rebuilder.handOver()
+    guard let list = try rebuild.current() else { throw directory.error(.damaged) }
+    let built = try guarded { try XapianReader(rebuild.path(of: list.hot)).state().position }
+    guard try servedPosition() <= built else { return false }
     letGo()
+    try rebuild.publishRebuild()
     try directory.sweep(except: hold.building)
+    return true
   }
 
-  private func handOver() throws {
+  /// 0 for what is too damaged to serve.
+  private func servedPosition() throws -> Int64 {
+    do {
+      return try position()
+    } catch let error as SearchIndexError where error.code == .damaged {
+      return 0
+    }
+  }
+
+  fileprivate func abandon() throws {
     try take()
     letGo()
-    try directory.publishRebuild()
-    release()
+    try directory.forget()
+    try directory.sweep(except: hold.building)
   }
 }

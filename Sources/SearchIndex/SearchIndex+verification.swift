@@ -8,10 +8,14 @@ extension SearchIndex {
   /// - Throws: `.busy` if commits come faster than a shard can be read.
   package func check() async throws -> [IndexProblem] {
     var problems: [IndexProblem] = []
-    for directory in directories {
-      problems += try await runBlocking { try Self.check(directory) }
-    }
+    for group in directories.indices { problems += try await check(group: group) }
     return problems
+  }
+
+  /// As ``check()``, of one group.
+  package func check(group: Int) async throws -> [IndexProblem] {
+    let directory = directories[group]
+    return try await runBlocking { try Self.check(directory) }
   }
 
   /// Over every document of the group, with its terms, their places, and what its record says. Two groups with the
@@ -52,7 +56,7 @@ extension SearchIndex {
   private static let attemptsMax = 3
 
   /// Runs `body` with the generations in use, again if these were swapped or changed meanwhile.
-  private static func steadily<R>(_ directory: GroupDirectory, _ body: (GenerationList) throws -> R) throws
+  static func steadily<R>(_ directory: GroupDirectory, _ body: (GenerationList) throws -> R) throws
     -> R?
   {
     for attempt in 1... {

@@ -115,7 +115,11 @@ package final class SearchIndex: Sendable {
     // Readers hold on to unlinked files, so they are dropped even when the purge ends in `.residue`.
     let result: Result<Int, any Error>
     do {
-      result = .success(try await writers[group].purge(.init(terms: terms, sequences: sequences)))
+      let exclusion = XapianSealing.Exclusion(terms: terms, sequences: sequences)
+      let count = try await writers[group].purge(exclusion)
+      // A rebuild under way will be served one day; it may not bring back what is purged now.
+      if try isRebuilding(group: group) { _ = try await rebuilders[group].purge(exclusion) }
+      result = .success(count)
     } catch {
       result = .failure(error)
     }

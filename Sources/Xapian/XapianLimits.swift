@@ -8,6 +8,8 @@ package enum XapianLimits {
   package static let prefixExpansions = Int(CX_PREFIX_EXPANSIONS_MAX)
   /// Nodes above one another in a query's tree, the binding's own among them.
   package static let treeDepth = Int(CX_TREE_DEPTH_MAX)
+  /// Of the first word of a text.
+  package static let firstPosition = UInt64(CX_FIRST_POSITION)
   /// Bytes of one batch; Xapian holds several times as much until the commit.
   package static let batchBytes = 256 << 20
   package static let sequences: ClosedRange<Int64> = 1...Int64(Int32.max)

@@ -45,6 +45,8 @@ struct Failure {
       self.init(error.code.rawValue, error.description, "muniment keys status", .failed)
     case let error as LeaseHeld:
       self.init("lease_held", error.description, "try again later", .tryAgainLater)
+    case let error as IndexLeaseLost:
+      self.init("lease_lost", error.description, "try again later", .tryAgainLater)
     case let error as SearchError:
       self.init(error.code.rawValue, error.description, "check ids and query", .failed)
     case let error as QueryError:

@@ -1,60 +1,60 @@
-import Sodium
 import ArgumentParser
+import Catalog
+import Postgres
 import Runtime
 import Search
 import SearchIndex
+import Sodium
 
 struct IndexCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "index", abstract: "Look after the search index.",
-    subcommands: [StatusOfIndex.self, CatchUp.self, Rebuild.self, Check.self, CompactIndex.self])
+    subcommands: [
+      StatusOfIndex.self, CatchUp.self, Rebuild.self, CheckIndex.self, ReconcileIndex.self, CompactIndex.self,
+    ])
 
-  struct StatusOfIndex: AsyncParsableCommand {
+  struct CatchUp: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "status", abstract: "Position, documents and lag of each index group.")
+      commandName: "catch-up", abstract: "Apply what the feed holds to the index.",
+      discussion: "While `serve` does that already, waits for it, for a while.")
     @OptionGroup var common: CommonOptions
-
-    private struct Group: Encodable {
-      let group: Int
-      let position: Int64
-      let lag: Int64
-      let documents: Int
-      let fingerprint: String?
-    }
-    @Flag(help: "Also print a hash over all documents and terms, to compare two indexes.")
-    var fingerprint = false
+    @Flag(help: "Try messages again that the index refused.")
+    var retry = false
 
     func run() async throws {
-      try await Application.with(try common.settings()) { application in
-        let lag = try await application.indexer.lag()
-        for group in lag.keys.sorted() {
-          let value = Group(
-            group: group, position: try await application.index.position(group: group), lag: lag[group] ?? 0,
-            documents: try await application.index.documentCount(group: group),
-            fingerprint: fingerprint ? try await application.index.fingerprint(group: group).hex : nil)
-          try common.output.value(
-            value,
-            text: "group \(group): position \(value.position), lag \(value.lag), documents \(value.documents)"
-              + (value.fingerprint.map { ", fingerprint \($0)" } ?? ""))
+      try await report(common) { application, progress in
+        if retry { _ = try await application.indexer.retryQuarantined() }
+        let counter = LatestCount()
+        let isDone = try await application.followFeed { count in
+          counter.set(count.applied)
+          progress(count)
         }
+        guard isDone else { throw ExitStatus.tryAgainLater }
+        return counter.value
       }
     }
   }
 
-  struct CatchUp: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-      commandName: "catch-up", abstract: "Apply what the feed holds to the index.")
-    @OptionGroup var common: CommonOptions
-
-    func run() async throws { try await follow(common) { try await $0.indexer.catchUp(progress: $1) } }
-  }
-
   struct Rebuild: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "rebuild", abstract: "Build every shard anew from hot and cold messages.")
+      commandName: "rebuild", abstract: "Build shards anew from hot and cold messages.",
+      discussion: """
+        They are built beside those that are served, which go on answering until the new ones have all they have. \
+        A rebuild that was interrupted goes on from where it was.
+        """)
     @OptionGroup var common: CommonOptions
+    @Option(help: "Only this group.")
+    var group: Int?
 
-    func run() async throws { try await follow(common) { try await $0.indexer.rebuild(progress: $1) } }
+    func run() async throws {
+      try await report(common) { application, progress in
+        guard let group else { return try await application.indexer.rebuild(progress: progress) }
+        guard (0..<application.settings.indexGroups).contains(group) else {
+          throw ValidationError("there are groups 0 to \(application.settings.indexGroups - 1)")
+        }
+        return try await application.indexer.rebuild(group: group, progress: progress)
+      }
+    }
   }
 
   private struct Applied: Encodable {
@@ -62,7 +62,7 @@ struct IndexCommand: AsyncParsableCommand {
     let seconds: Double
   }
 
-  private static func follow(
+  private static func report(
     _ common: CommonOptions,
     _ body: @Sendable (Application, @escaping @Sendable (Indexer.Progress) -> Void) async throws -> Int
   ) async throws {
@@ -76,35 +76,9 @@ struct IndexCommand: AsyncParsableCommand {
     }
   }
 
-  struct Check: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-      commandName: "check", abstract: "Check every shard's structure; exit 5 on damage.")
-    @OptionGroup var common: CommonOptions
-
-    private struct Problem: Encodable {
-      let group: Int
-      let detail: String
-    }
-
-    func run() async throws {
-      let problems = try await Application.with(try common.settings()) { try await $0.index.check() }
-      for problem in problems {
-        try common.output.value(
-          Problem(group: problem.group, detail: problem.description),
-          text: "group \(problem.group): \(problem.description); next: muniment index rebuild")
-      }
-      if problems.isEmpty {
-        common.output.note("the index is sound")
-      } else {
-        throw ExitStatus.verificationFailed
-      }
-    }
-  }
-
   struct CompactIndex: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "compact",
-      abstract: "Seal and merge every shard into its smallest form, without what was deleted.")
+      commandName: "compact", abstract: "Rewrite every shard without what was deleted, as small as it gets.")
     @OptionGroup var common: CommonOptions
 
     func run() async throws {

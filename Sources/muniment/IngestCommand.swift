@@ -80,7 +80,11 @@ struct IngestCommand: AsyncParsableCommand {
 
   private func index(_ application: Application, _ meter: ProgressMeter) async throws {
     guard try await application.followFeed(progress: { meter.update("index", count: $0.applied) }) else {
-      common.output.note("another process is writing to the search index; next: muniment index catch-up")
+      let isFollowed = try await application.isFeedFollowed()
+      common.output.note(
+        isFollowed
+          ? "stored; the process that follows the feed, such as `serve`, takes it into the search index"
+          : "stored; another process is writing to the search index; next: muniment index catch-up")
       return
     }
   }

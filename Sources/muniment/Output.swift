@@ -81,3 +81,10 @@ struct Stopwatch {
   /// Rounded to milliseconds.
   var rounded: Double { (seconds * 1_000).rounded() / 1_000 }
 }
+
+/// The last of numbers that are reported from elsewhere.
+final class LatestCount: Sendable {
+  private let count = Mutex(0)
+  func set(_ value: Int) { count.withLock { $0 = max($0, value) } }
+  var value: Int { count.withLock { $0 } }
+}

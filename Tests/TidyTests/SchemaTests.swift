@@ -4,14 +4,19 @@ import Testing
 struct SchemaTests {
   private func migrations() throws -> [Repository.File] { try Repository.files("Schemas/sql", [".sql"]) }
 
-  @Test("migrations are numbered from 1 without a gap, and named by verb and noun")
+  @Test("migrations are numbered, each number once, and named by verb and noun")
   func migrationsAreNumbered() throws {
-    for (number, file) in zip(1..., try migrations()) {
-      let digits = String(number)
-      let prefix = String(repeating: "0", count: 4 - digits.count) + digits + "_"
-      #expect(file.name.hasPrefix(prefix), "\(file) should begin with \(prefix)")
+    var seen: Set<Int> = []
+    for file in try migrations() {
+      let number = try #require(Self.number(of: file), "\(file) should begin with four digits and _")
+      #expect(seen.insert(number).inserted, "\(file) has another's number")
       #expect(file.lines[0].hasPrefix("-- "), "\(file) does not say why")
     }
+  }
+
+  private static func number(of file: Repository.File) -> Int? {
+    let parts = file.name.split(separator: "_", maxSplits: 1)
+    return parts.count == 2 && parts[0].count == 4 ? Int(parts[0]) : nil
   }
 
   @Test("the migrator applies every one of them")
@@ -20,8 +25,8 @@ struct SchemaTests {
     let listed = migrator.places(of: "    Migration(").count
     let files = try migrations()
     #expect(listed == files.count)
-    for (number, file) in zip(1..., files) {
-      let name = file.name.dropFirst(5).dropLast(4)
+    for file in files {
+      let (number, name) = (try #require(Self.number(of: file)), file.name.dropFirst(5).dropLast(4))
       #expect(migrator.text.contains("Migration(\(number), \"\(name)\","), "\(file) is not listed")
     }
   }

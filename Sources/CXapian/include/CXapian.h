@@ -191,6 +191,18 @@ int cx_fingerprint(cx_reader *reader, uint64_t out[2], cx_error *error) CX_NOEXC
 int cx_reader_dump(
     cx_reader *reader, uint32_t from, cx_bytes *out, uint32_t *next, cx_error *error) CX_NOEXCEPT;
 
+typedef struct cx_content {
+  int64_t conversation, sender, created_at;
+  /// Over the record, and with digests also the terms and their places.
+  uint64_t digest;
+  /// If not, everything else is 0.
+  bool is_present;
+} cx_content;
+/// What the generation says of documents by sequence, ascending. `out` has room for `count`. With digests it reads all
+/// of the generation's postings.
+int cx_contents(cx_reader *reader, const int64_t *sequences, size_t count, bool with_digests, cx_content *out,
+                cx_error *error) CX_NOEXCEPT;
+
 enum cx_problem_kind {
   CX_STRUCTURE = 1,        // terms of documents and documents of terms do not agree
   CX_RECORD_BROKEN,        // a sidecar record fails its checksum

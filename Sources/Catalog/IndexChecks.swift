@@ -1,0 +1,47 @@
+package import Model
+package import Postgres
+
+/// How the last look at a group of the search index ended.
+package struct IndexCheckRow: Sendable, Hashable {
+  package let group: Int
+  package let checkedAt: Timestamp
+  /// Documents that were not as the catalogue has them, and how many of these were put right.
+  package let differences: Int
+  package let healed: Int
+  /// What is wrong with the files; `nil`: nothing.
+  package let damage: String?
+}
+
+package enum IndexChecks {
+  /// - Parameter differences: found and healed by a comparison with the catalogue; `nil`: there was none this time.
+  package static func record(
+    group: Int, damage: String?, differences: (found: Int, healed: Int)? = nil, at now: Timestamp,
+    in tx: borrowing Transaction
+  ) throws {
+    try tx.execute(
+      record,
+      [
+        .int2(Int16(group)), .timestamp(microseconds: now.microseconds), damage.map { .text($0) } ?? .null,
+        differences.map { .int8(Int64($0.found)) } ?? .null,
+        differences.map { .int8(Int64($0.healed)) } ?? .null,
+      ])
+  }
+
+  package static func all(in tx: borrowing Transaction) throws -> [IndexCheckRow] {
+    let rows = try tx.execute(
+      "SELECT group_id, checked_at, differences, healed, damage FROM index_check ORDER BY group_id")
+    return (0..<rows.count).map { row in
+      IndexCheckRow(
+        group: Int(rows.int64(row, 0)), checkedAt: Timestamp(microseconds: rows.timestamp(row, 1)),
+        differences: Int(rows.int64(row, 2)), healed: Int(rows.int64(row, 3)),
+        damage: rows.textOrNil(row, 4))
+    }
+  }
+
+  private static let record = """
+    INSERT INTO index_check AS c (group_id, checked_at, damage, differences, healed)
+    VALUES ($1, $2, $3, coalesce($4::bigint, 0), coalesce($5::bigint, 0))
+    ON CONFLICT (group_id) DO UPDATE SET checked_at = excluded.checked_at, damage = excluded.damage,
+      differences = coalesce($4::bigint, c.differences), healed = coalesce($5::bigint, c.healed)
+    """
+}

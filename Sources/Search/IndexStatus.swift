@@ -1,0 +1,52 @@
+package import Catalog
+import Model
+import Postgres
+package import SearchIndex
+
+/// Where one group of the index stands, for its operator.
+package struct IndexGroupStatus: Sendable {
+  package let group: Int
+  /// The last feed step that is in the serving shard; `nil`: it is too damaged to tell.
+  package let position: Int64?
+  /// The last feed step there is.
+  package let head: Int64
+  /// Since the first step that is not in the shard yet was put into the feed; 0: all are in.
+  package let lagSeconds: Int64
+  package let generations: [IndexGeneration]
+  /// On disk, of each generation; empty if they were changing.
+  package let bytes: [Int64]
+  package let quarantined: Int
+  package let isRebuilding: Bool
+  package let check: IndexCheckRow?
+
+  package var lag: Int64 { head - (position ?? 0) }
+  package var documents: Int { generations.reduce(0) { $0 + $1.documents } }
+}
+
+extension Indexer {
+  package func status() async throws -> [IndexGroupStatus] {
+    var positions: [Int16: Int64] = [:]
+    for group in 0..<groups { positions[Int16(group)] = try await position(of: group) }
+    let known = positions
+    let (heads, since, now, quarantined, checks) = try await database.transaction { tx in
+      (
+        try Feed.heads(in: tx), try Feed.waitingSince(known, in: tx), try Feed.now(in: tx),
+        try IndexQuarantine.counts(in: tx), try IndexChecks.all(in: tx)
+      )
+    }
+    var status: [IndexGroupStatus] = []
+    for group in 0..<groups {
+      let place = Int16(group)
+      let waiting = since[place].map { (now.microseconds - $0.microseconds) / 1_000_000 } ?? 0
+      let generations = known[place] == nil ? [] : try await index.generations(group: group)
+      let bytes = known[place] == nil ? [] : try index.bytes(group: group)
+      status.append(
+        IndexGroupStatus(
+          group: group, position: known[place], head: heads[place] ?? 0, lagSeconds: max(0, waiting),
+          generations: generations, bytes: bytes.count == generations.count ? bytes : [],
+          quarantined: quarantined[place] ?? 0, isRebuilding: try index.isRebuilding(group: group),
+          check: checks.first { $0.group == group }))
+    }
+    return status
+  }
+}

@@ -1,0 +1,156 @@
+import Catalog
+import History
+import JobQueue
+import Model
+import Postgres
+import SearchIndex
+
+/// Which of a group's shards is written to.
+enum IndexTarget: Sendable {
+  case serving
+  /// The one that is built beside it.
+  case rebuild
+}
+
+extension Indexer {
+  /// Messages read at a time.
+  private static let readAtOnce = 1_000
+
+  /// Applies the next steps of a group's feed in one commit; returns how many, 0 at the feed's end.
+  ///
+  /// - Throws: ``IndexLeaseLost``, `SearchIndexError`.
+  func step(_ group: Int, _ target: IndexTarget = .serving, lease: Lease? = nil) async throws -> Int {
+    let position = try await position(group, target)
+    let (limits, start) = (limits, ContinuousClock.now)
+    let entries = try await database.transaction { tx in
+      if let lease, try !Leases.isHeld(lease, in: tx) { throw IndexLeaseLost() }
+      return try Feed.read(group: Int16(group), after: position, limit: limits.steps, in: tx)
+    }
+    var batch = IndexBatch()
+    var taken = 0
+    while taken < entries.count {
+      let part = entries[taken..<min(taken + Self.readAtOnce, entries.count)]
+      try await add(part, to: &batch)
+      taken += part.count
+      if batch.bytes >= limits.bytes || ContinuousClock.now - start >= limits.time { break }
+    }
+    guard taken > 0 else { return 0 }
+    try await commit(&batch, group, target, upTo: entries[taken - 1].sequence)
+    return taken
+  }
+
+  private func position(_ group: Int, _ target: IndexTarget) async throws -> Int64 {
+    switch target {
+    case .serving: try await index.position(group: group)
+    case .rebuild: try await index.rebuildPosition(group: group)
+    }
+  }
+
+  /// The newest state of every message the entries touch; a message that cannot be read any more is taken out.
+  private func add(_ entries: some Sequence<FeedEntry>, to batch: inout IndexBatch) async throws {
+    try await add(locators: entries.compactMap(\.located), to: &batch)
+  }
+
+  /// As a message may be touched more than once, each is read once.
+  func add(locators: [Locator], to batch: inout IndexBatch) async throws {
+    let touched = Dictionary(locators.map { ($0.key, $0) }) { first, _ in first }
+    var found: [MessageKey: HistoricMessage] = [:]
+    var damaged: Set<MessageKey> = []
+    for (_, live) in Dictionary(grouping: touched.values.filter { $0.state == .live }, by: \.tenant) {
+      let (messages, unreadable) = try await read(live)
+      for message in messages { found[message.locator.key] = message }
+      damaged.formUnion(unreadable)
+    }
+    for locator in touched.values.sorted(by: { $0.position.sequence < $1.position.sequence }) {
+      if let message = found[locator.key] {
+        batch.put(IndexDocument(message), locator)
+      } else if damaged.contains(locator.key) {
+        batch.leaveOut(locator)
+      } else {
+        batch.delete(locator)
+      }
+    }
+  }
+
+  /// Messages of one tenant. If they cannot be read together, each is tried by itself, so that the one at fault is
+  /// the only one to be left out.
+  private func read(_ locators: [Locator]) async throws -> ([HistoricMessage], Set<MessageKey>) {
+    do {
+      return (try await history.messages(locators.map(\.place)), [])
+    } catch  where HistoryReader.isDamage(error) {
+      var messages: [HistoricMessage] = []
+      var damaged: Set<MessageKey> = []
+      for locator in locators {
+        do {
+          messages += try await history.messages([locator.place])
+        } catch  where HistoryReader.isDamage(error) {
+          damaged.insert(locator.key)
+        }
+      }
+      return (messages, damaged)
+    }
+  }
+
+  private static let unreadable = "unreadable"
+
+  /// Applies the batch. Messages the index refuses are set aside before anything else is committed: a crash in between
+  /// names one too many as not searchable, never one too few.
+  func commit(_ batch: inout IndexBatch, _ group: Int, _ target: IndexTarget, upTo position: Int64)
+    async throws
+  {
+    try await setAside(batch.unreadable.map { ($0, Self.unreadable) }, group)
+    do {
+      try await send(batch.operations, group, target, upTo: position)
+    } catch let error as SearchIndexError where error.code == .badTerm || error.code == .badBatch {
+      let refused = batch.refuse(error)
+      guard !refused.isEmpty else { throw error }
+      try await setAside(refused, group)
+      try await send(batch.operations, group, target, upTo: position)
+    }
+    let settled = batch.settled
+    try await database.transaction { tx in
+      try IndexQuarantine.clear(group: Int16(group), sequences: settled, in: tx)
+    }
+  }
+
+  private func send(_ operations: [IndexOperation], _ group: Int, _ target: IndexTarget, upTo position: Int64)
+    async throws
+  {
+    switch target {
+    case .serving: try await index.apply(operations, group: group, upTo: position)
+    case .rebuild: try await index.applyToRebuild(operations, group: group, upTo: position)
+    }
+  }
+
+  private func setAside(_ messages: [(message: Locator, code: String)], _ group: Int) async throws {
+    guard !messages.isEmpty else { return }
+    let now = now()
+    try await database.transaction { tx in
+      for (message, code) in messages {
+        try IndexQuarantine.setAside(message, group: Int16(group), code: code, at: now, in: tx)
+      }
+    }
+  }
+
+  /// Puts steps into the feed for all that was set aside, so that it is tried again with the next ones.
+  ///
+  /// - Returns: how many messages.
+  package func retryQuarantined() async throws -> Int {
+    var count = 0
+    for group in 0..<groups {
+      var after: Int64 = 0
+      while true {
+        let start = after
+        let batch = try await database.transaction { tx in
+          let batch = try IndexQuarantine.list(
+            group: Int16(group), after: start, limit: Self.readAtOnce, in: tx)
+          try Feed.append(.edited, batch.map(\.key), group: Int16(group), in: tx)
+          return batch
+        }
+        guard let last = batch.last else { break }
+        (after, count) = (last.sequence, count + batch.count)
+      }
+    }
+    return count
+  }
+}

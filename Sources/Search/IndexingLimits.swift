@@ -1,0 +1,11 @@
+/// When a batch of feed steps is committed: at whichever of these it reaches first.
+package struct IndexingLimits: Sendable, Hashable {
+  /// Steps of the feed.
+  package var steps = 5_000
+  /// Bytes of terms; Xapian holds several times as much until the commit.
+  package var bytes = 32 << 20
+  /// Since reading the batch began. Slow reads, as of a cold archive, do not keep from searches what is read already.
+  package var time = Duration.seconds(1)
+
+  package init() {}
+}

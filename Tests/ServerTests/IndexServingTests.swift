@@ -1,0 +1,95 @@
+import Catalog
+import Foundation
+import Model
+import Postgres
+import Runtime
+import Search
+import SearchIndex
+import Server
+import ServiceLifecycle
+import Testing
+
+@Suite("The index under a running service")
+struct IndexServingTests {
+  /// So long only a machine that does nothing else for minutes would take.
+  private static let limit = Duration.seconds(60)
+
+  /// Asks until the answer is yes.
+  private func wait(_ what: Comment, until isSo: () async throws -> Bool) async throws {
+    let end = ContinuousClock.now + Self.limit
+    while try await !isSo() {
+      try #require(ContinuousClock.now < end, what)
+      await Task.yield()
+    }
+  }
+
+  @Test(
+    "A message that was posted is found through HTTP by itself, and the settings keep that within two seconds"
+  )
+  func nearRealTime() async throws {
+    let house = try await ServedHouse.shared
+    let settings = house.application.settings
+    #expect(settings.indexPoll + settings.indexing.time < .seconds(2))
+    #expect(try await house.deliver("near-real-time", texts: ["quetzalcoatlus overhead"]).status == 200)
+    let start = ContinuousClock.now
+    let token = try house.token([.member])
+    try await wait("the message is not found") {
+      let found = try await house.ask("GET", "/v1/search/messages?q=quetzalcoatlus", token: token)
+      #expect(found.status == 200)
+      return (found.json["hits"] as? [Any])?.count == 1
+    }
+    print("  found \(ContinuousClock.now - start) after it was stored")
+  }
+
+  @Test("Whoever else stores messages leaves them to the service that follows the feed, and does not fail")
+  func handOver() async throws {
+    let house = try await ServedHouse.open()
+    try await wait("nobody follows the feed") { try await house.application.isFeedFollowed() }
+    let other = try await Application.open(house.application.settings)
+    #expect(try await house.deliver("handed-over", texts: ["megatherium"]).status == 200)
+    #expect(try await other.followFeed())
+    #expect(try await other.indexer.lag().values.allSatisfy { $0 == 0 })
+    await other.close()
+    try await stop(house)
+  }
+
+  @Test("A damaged group is rebuilt by the service itself, and nothing else is")
+  func selfHealing() async throws {
+    let house = try await ServedHouse.open()
+    #expect(try await house.deliver("healed", texts: ["glyptodon", "dinornis"]).status == 200)
+    let indexer = house.application.indexer
+    try await wait("the messages are not indexed") {
+      try await indexer.status().reduce(0) { $0 + $1.documents } == 2
+    }
+    let held = try #require(try await indexer.status().first { $0.documents == 2 })
+    let sound = try await house.application.index.fingerprint(group: held.group)
+    let list = house.application.settings.home + "/index/group-0\(held.group)/CURRENT"
+    try "no generation at all".write(toFile: list, atomically: true, encoding: .utf8)
+    #expect(try await !house.application.checkFiles(group: held.group).isEmpty)
+    #expect(try await house.application.problems().map(\.code) == ["index_damaged"])
+    try await wait("the group is not rebuilt") { try await house.application.problems().isEmpty }
+    #expect(try await house.application.index.fingerprint(group: held.group) == sound)
+    try await stop(house)
+  }
+
+  @Test("A runner that lost the right to follow the feed writes nothing more")
+  func fencing() async throws {
+    let house = try await IndexHouse()
+    try await house.store([IndexHouse.message("m", in: "c", second: 1, ["x"])])
+    let application = house.application
+    try await application.holding("indexer", takingOverFromDead: false) { lease in
+      try await application.database.transaction { tx in
+        try tx.execute("UPDATE lease SET fencing = fencing + 1 WHERE name = 'indexer'")
+      }
+      await #expect(throws: IndexLeaseLost.self) { try await application.indexer.catchUp(lease: lease) }
+    }
+    #expect(try await house.count("x") == 0)
+    await application.close()
+  }
+
+  private func stop(_ house: ServedHouse) async throws {
+    await house.group.triggerGracefulShutdown()
+    try await house.running.value
+    await house.application.close()
+  }
+}
