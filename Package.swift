@@ -44,6 +44,7 @@ let cLibraries: [Target] = [
   system("CZstd", "libzstd", "libzstd-dev"),
   system("CSodium", "libsodium", "libsodium-dev"),
   system("CZlib", "zlib", "zlib1g-dev"),
+  system("CArchive", "libarchive", "libarchive-dev"),
   system("CUtf8proc", "libutf8proc", "libutf8proc-dev"),
   .target(name: "CXapian", linkerSettings: [.linkedLibrary("xapian")]),
   .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
@@ -55,6 +56,7 @@ let bindings: [Target] = [
   binding("Zstd", ["CZstd"]),
   binding("Sodium", ["CSodium"]),
   binding("Zlib", ["CZlib"]),
+  binding("Archive", ["CArchive"]),
   binding("Utf8proc", ["CUtf8proc"]),
   binding("Xapian", ["CXapian"]),
   binding("SimdJSON", ["CSimdJSON"]),
@@ -115,7 +117,7 @@ let flows: [Target] = [
     [
       "Model", "Catalog", "AuditLog", "KeyVault", "History", "Segments", "SegmentFormat", "Postgres",
       "Sodium",
-      "Blocking",
+      "Blocking", "Archive",
     ]),
 ]
 
@@ -156,6 +158,7 @@ let testTargets: [Target] = [
   tests("Blocking", ["Blocking"]),
   tests("Postgres", ["Postgres", "TestSupport"]),
   tests("Runtime", ["Runtime", "Postgres", "TestSupport"]),
+  tests("Archive", ["Archive"]),
   tests("Zstd", ["Zstd", "Zlib"]),
   tests("SimdJSON", ["SimdJSON"]),
   tests("SearchTokens", ["SearchTokens", "Utf8proc", "Sodium"]),
@@ -180,7 +183,7 @@ let testTargets: [Target] = [
     [
       "Exporting", "Ingestion", "Tiering", "TestSupport", "Model", "Catalog", "AuditLog", "History",
       "KeyVault",
-      "Segments", "SegmentFormat", "Postgres", "Sodium",
+      "Segments", "SegmentFormat", "Postgres", "Sodium", "Archive",
     ]),
   tests(
     "Server",

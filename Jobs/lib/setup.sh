@@ -8,8 +8,10 @@ export SWIFT_DETERMINISTIC_HASHING=1
 
 # What the build and the tests link with and start. PostgreSQL is added below, as its package's name has the version.
 packages=(
-  ca-certificates curl git libpq-dev libsimdjson-dev libsodium-dev libutf8proc-dev libxapian-dev libzstd-dev
+  ca-certificates curl git libarchive-dev libpq-dev libsimdjson-dev libsodium-dev libutf8proc-dev libxapian-dev libzstd-dev
   pkg-config python3 zlib1g-dev zstd
+  # Other people's programs, which tests open exports with.
+  age file libarchive-tools libxml2-utils notmuch python3-jsonschema unzip
 )
 
 fail() {

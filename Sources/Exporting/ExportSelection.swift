@@ -56,4 +56,20 @@ package enum ExportFormat: String, Sendable, Hashable, CaseIterable {
   case jsonl
   /// Pages to read and print.
   case html
+  /// Tables, safe to open in spreadsheets.
+  case csv
+  /// A file per message for mail programs.
+  case eml
+  /// A mailbox per conversation.
+  case mbox
+  /// Concordance load file with Opticon, texts, natives and images.
+  case dat
+  /// Relativity short messages 2.0.
+  case rsmf
+  /// A workspace export as Slack's.
+  case slack
+  /// Actiance (Smarsh Vantage) XML.
+  case actiance
+  /// Mails for Global Relay's archive.
+  case globalrelay
 }

@@ -19,7 +19,8 @@ extension Exporter {
   ) async throws -> ExportCounts {
     let expected = selection.states.reduce(0) { $0 + (states[$1] ?? 0) }
     let writing = ExportWriting(
-      selection: selection, export: job.row.id, draft: draft, formats: try await formats(job.formats, draft),
+      selection: selection, export: job.row.id, draft: draft,
+      formats: try await context(selection, job, draft).writers(job.formats),
       progress: ExportProgress(expected: expected))
     var picked: [ConversationID: [Locator]]?
     if let messages = selection.messages {
@@ -44,13 +45,10 @@ extension Exporter {
     return try await finish(writing, states: states)
   }
 
-  private func formats(_ formats: Set<ExportFormat>, _ draft: PackageDraft) async throws
-    -> [any PackageFormat]
-  {
-    var writers: [any PackageFormat] = []
-    if formats.contains(.jsonl) { writers.append(try JSONLinesFormat(draft)) }
-    if formats.contains(.html) { writers.append(try await HTMLFormat(draft)) }
-    return writers
+  private func context(_ selection: ExportSelection, _ job: Job, _ draft: PackageDraft) -> FormatContext {
+    FormatContext(
+      draft: draft, tenant: tenant.name, exportID: ExportID.text(job.row.id), from: selection.from,
+      to: selection.to, madeAt: job.row.createdAt)
   }
 
   private func nextConversations(_ selection: ExportSelection, after cursor: ConversationID?) async throws

@@ -51,7 +51,8 @@ struct ExportCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @OptionGroup var actor: ActorOptions
-    @Option(help: "jsonl or html; repeatable. Other formats are not written yet.")
+    @Option(
+      help: "\(ExportFormat.allCases.map(\.rawValue).joined(separator: ", ")); repeatable.")
     var format: [String]
     @Option(help: "Directory to make.")
     var output: String
@@ -80,7 +81,7 @@ struct ExportCommand: AsyncParsableCommand {
         try format.map { name in
           guard let format = ExportFormat(rawValue: name) else {
             throw ValidationError(
-              "--format takes \(ExportFormat.allCases.map(\.rawValue).joined(separator: ", ")); \(name) is not written yet"
+              "--format takes \(ExportFormat.allCases.map(\.rawValue).joined(separator: ", ")); there is no \(name)"
             )
           }
           return format
