@@ -14,8 +14,8 @@ struct BenchCommand: AsyncParsableCommand {
 }
 
 struct BenchOptions: ParsableArguments {
-  @Argument(help: "Corpus file (default: synthetic chat).")
-  var corpus: String?
+  @Argument(help: "Corpus files (default: synthetic chat).")
+  var corpora: [String] = []
   @Option(help: "Messages to measure with, at most.")
   var messages = 50_000
   @Option(help: "Seed of the synthetic chat and of the queries.")
@@ -91,7 +91,7 @@ struct BenchReport: Encodable {
 }
 
 /// One more number; its unit is the end of its name.
-struct BenchMeasure {
+struct BenchMeasure: Sendable {
   let name: String
   let value: Double
 
@@ -105,7 +105,7 @@ struct BenchMeasure {
 }
 
 /// Times of single answers, in seconds.
-struct LatencySample {
+struct LatencySample: Sendable {
   private let sorted: [Double]
 
   /// `times` is not empty.
@@ -113,5 +113,7 @@ struct LatencySample {
 
   var median: Double { sorted[sorted.count / 2] }
   var p95: Double { sorted[min(sorted.count * 95 / 100, sorted.count - 1)] }
+  var p99: Double { sorted[min(sorted.count * 99 / 100, sorted.count - 1)] }
+  var count: Int { sorted.count }
   var mean: Double { sorted.reduce(0, +) / Double(sorted.count) }
 }

@@ -25,14 +25,18 @@ struct BenchCorpus: Sendable {
     }
     var count = 0
     let name: String
-    if let corpus = options.corpus {
-      var reader = try SourceReader(corpus)
-      while count < options.messages, let line = try reader.next() {
-        guard let bytes = line.bytes else { continue }
-        try append(bytes)
-        count += 1
+    if !options.corpora.isEmpty {
+      for (number, corpus) in options.corpora.enumerated() {
+        // As much of each file, but for what earlier ones had too little of.
+        let most = count + (options.messages - count) / (options.corpora.count - number)
+        var reader = try SourceReader(corpus)
+        while count < most, let line = try reader.next() {
+          guard let bytes = line.bytes else { continue }
+          try append(bytes)
+          count += 1
+        }
       }
-      name = URL(fileURLWithPath: corpus).lastPathComponent
+      name = options.corpora.map { URL(fileURLWithPath: $0).lastPathComponent }.joined(separator: ", ")
     } else {
       var chat = SyntheticChat(messages: options.messages, seed: options.seed)
       while let line = chat.next() {
@@ -56,6 +60,8 @@ struct SyntheticChat {
   /// Of a conversation's own members.
   private let authors = ZipfDistribution(count: 40)
   private let subjects: Int
+  /// In front of the messages' ids.
+  private let prefix: String
   private var random: SplitMix64
   private var made = 0
 
@@ -63,8 +69,9 @@ struct SyntheticChat {
   private static let spanSeconds: Int64 = 90 * 86_400
   private static let vocabulary = 20_000
 
-  init(messages: Int, seed: UInt64) {
+  init(messages: Int, seed: UInt64, prefix: String = "m") {
     self.messages = messages
+    self.prefix = prefix
     step = Self.spanSeconds * 1_000_000 / Int64(messages)
     words = ZipfDistribution(count: Self.vocabulary)
     conversations = ZipfDistribution(count: max(messages / 200, 4))
@@ -83,14 +90,14 @@ struct SyntheticChat {
     let length = 1 + Int(random.next() % 8) + Int(random.next() % 16)
     let content = (0..<length).map { _ in Self.word(words.draw(&random)) }.joined(separator: " ")
     return """
-      {"message_id":"m\(made)","conversation_id":"c\(conversation)","conversation_name":"Room \(conversation)",\
+      {"message_id":"\(prefix)\(made)","conversation_id":"c\(conversation)","conversation_name":"Room \(conversation)",\
       "sender_id":"u\(subject)","sender_name":"Person \(subject)","created_at":"\(at.rfc3339)",\
       "content":"\(content)","content_type":"text/plain","reply_to":null,"source":"synthetic:chat"}
       """
   }
 
   /// Frequent words are short. Different numbers give different words.
-  private static func word(_ rank: Int) -> String {
+  static func word(_ rank: Int) -> String {
     let consonants = Array("bdfgklmnprstvz")
     let vowels = Array("aeiou")
     var number = rank

@@ -15,8 +15,11 @@ struct BenchHome: Sendable {
   let path: String
 
   /// Makes the home, writes the corpus into it, runs the body, stops the database and removes everything.
-  static func with<R>(_ options: BenchOptions, _ body: (BenchHome) async throws -> R) async throws -> R {
+  static func with<R>(
+    _ options: BenchOptions, writesCorpus: Bool = true, _ body: (BenchHome) async throws -> R
+  ) async throws -> R {
     let path = NSTemporaryDirectory() + "/muniment-bench-\(ProcessInfo.processInfo.processIdentifier)"
+    try writeSettings(path)
     // Only what is in the home: the environment must not lead a benchmark to somebody's database.
     let settings = try Settings(home: path, environment: [:])
     do {
@@ -24,7 +27,10 @@ struct BenchHome: Sendable {
         let tenant = try await application.database.transaction { tx in
           try Tenants.ensure(Application.defaultTenant, at: Application.clock(), in: tx)
         }
-        let corpus = try BenchCorpus.write(options, to: path + "/corpus.ndjson")
+        let corpus =
+          writesCorpus
+          ? try BenchCorpus.write(options, to: path + "/corpus.ndjson")
+          : BenchCorpus(path: "", messages: 0, name: "")
         return try await body(BenchHome(application: application, tenant: tenant, corpus: corpus, path: path))
       }
       try await remove(path)
@@ -33,6 +39,14 @@ struct BenchHome: Sendable {
       try? await remove(path)
       throw error
     }
+  }
+
+  /// Nothing runs at night, and no reader is held back.
+  private static func writeSettings(_ path: String) throws {
+    try FileManager.default.createDirectory(
+      atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+    try Data("schedule.nightly: 'off'\nserver.requests_per_second: 100000\n".utf8)
+      .write(to: URL(fileURLWithPath: path + "/muniment.yaml"))
   }
 
   /// Waits for the database, which its watcher stops once nobody uses it, to be gone first.
