@@ -11,6 +11,10 @@ struct BenchDocument: Sendable {
   var createdAt: Int64
   /// In text order, by their numbers in the vocabulary.
   var words: [UInt32]
+  /// Further tokens the text is found by, which stand nowhere in it.
+  var extras: [UInt32] = []
+
+  var distinct: Set<UInt32> { Set(words).union(extras) }
 }
 
 /// What words become before they reach an index.
@@ -50,7 +54,9 @@ enum BenchTokens: Sendable {
 
   /// As the indexer makes it (`Search`'s own is tested against the same terms).
   func indexed(_ document: BenchDocument, sequence: Int64, _ vocabulary: BenchVocabulary) -> IndexDocument {
-    let terms = document.words.map { term($0, document.conversation, vocabulary) }
+    func terms(_ words: some Sequence<UInt32>) -> [[UInt8]] {
+      words.map { term($0, document.conversation, vocabulary) }
+    }
     let conversation = ConversationID(rawValue: Self.identifier(document.conversation))
     let sender = SubjectID(rawValue: Self.identifier(document.sender))
     let facts = [
@@ -58,19 +64,23 @@ enum BenchTokens: Sendable {
     ]
     return IndexDocument(
       sequence: sequence, conversation: conversation, sender: sender,
-      createdAt: Timestamp(microseconds: document.createdAt), terms: isBlinded ? facts + terms : facts,
-      positioned: isBlinded ? [] : terms)
+      createdAt: Timestamp(microseconds: document.createdAt),
+      terms: facts + terms(isBlinded ? Array(document.distinct) : document.extras),
+      positioned: isBlinded ? [] : terms(document.words))
   }
 
   /// The words' own part of what a text index of the peers holds.
   func text(_ document: BenchDocument, _ vocabulary: BenchVocabulary) -> String {
-    switch self {
-    case .plain: document.words.lazy.map { vocabulary.words[Int($0)] }.joined(separator: " ")
-    case .blinded:
-      Set(document.words).sorted().map { text($0, document.conversation, vocabulary) }
-        .joined(separator: " ")
+    guard !isBlinded else {
+      return document.distinct.sorted().map { text($0, document.conversation, vocabulary) }.joined(
+        separator: " ")
     }
+    let words = document.words.lazy.map { vocabulary.words[Int($0)] }.joined(separator: " ")
+    // Behind a mark each, so that no phrase runs into them.
+    return document.extras.reduce(words) { $0 + " \(Self.mark) " + vocabulary.words[Int($1)] }
   }
+
+  private static let mark = "\u{1}"
 
   func text(_ word: UInt32, _ conversation: Int64, _ vocabulary: BenchVocabulary) -> String {
     isBlinded

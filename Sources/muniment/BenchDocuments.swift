@@ -160,7 +160,8 @@ struct BenchCorpusReader {
     let decoder = CorpusDecoder()
     while let line = try reader.next() {
       guard let bytes = line.bytes, let message = try? decoder.decode(bytes) else { continue }
-      let words = tokenizer.tokens(in: message.content).words
+      let found = tokenizer.tokens(in: message.content)
+      let extras = Set(found.set).subtracting(found.words).sorted()
       let conversation = Self.number(message.conversationID, in: &conversationNumbers)
       if conversation > Int64(conversations.count) { conversations.append(message.conversationID) }
       messages.append(message.messageID)
@@ -168,7 +169,8 @@ struct BenchCorpusReader {
         BenchDocument(
           ordinal: 0, conversation: conversation,
           sender: Self.number(message.senderID, in: &senderNumbers),
-          createdAt: message.createdAt.microseconds, words: words.map { vocabulary.number($0) }))
+          createdAt: message.createdAt.microseconds, words: found.words.map { vocabulary.number($0) },
+          extras: extras.map { vocabulary.number($0) }))
     }
   }
 

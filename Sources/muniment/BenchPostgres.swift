@@ -107,7 +107,12 @@ struct BenchPostgres: Sendable {
   /// `bigint[]` as PostgreSQL sends it; in text order where there is one, so that phrases can be looked at again.
   private func array(of document: BenchDocument) -> [UInt8] {
     var numbers = document.words.map { tokens.number($0, document.conversation) }
-    if tokens.isBlinded { numbers = Set(numbers).sorted() }
+    if tokens.isBlinded {
+      numbers = document.distinct.map { tokens.number($0, document.conversation) }.sorted()
+    } else {
+      // A zero is no word's: no phrase runs into what stands nowhere in the text.
+      numbers += document.extras.flatMap { [0, tokens.number($0, document.conversation)] }
+    }
     var bytes: [UInt8] = []
     func append(_ number: some FixedWidthInteger) {
       for shift in stride(from: number.bitWidth - 8, through: 0, by: -8) {

@@ -77,7 +77,7 @@ struct BenchCensus: Sendable {
     documents += 1
     first = min(first, document.createdAt)
     last = max(last, document.createdAt)
-    for word in Set(document.words) { frequencies[Int(word)] += 1 }
+    for word in document.distinct { frequencies[Int(word)] += 1 }
     guard document.words.count > 1 else { return }
     let at = Int(random.next() % UInt64(document.words.count - 1))
     // Reservoir sampling.
