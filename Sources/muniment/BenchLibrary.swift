@@ -66,16 +66,35 @@ struct BenchLibrary: Sendable {
     self.vocabulary = vocabulary
   }
 
-  /// - Returns: the seconds it took, without making the documents, and the last sequence of each group.
-  func build(_ documents: BenchDocuments, groups: Int) async throws -> (seconds: Double, sequences: [Int64]) {
+  struct Built: Sendable {
+    /// Without making the documents.
+    var feeding = 0.0
+    var sealing = 0.0
+    var fedBytes: [String: Int] = [:]
+    var bytes: [String: Int] = [:]
+    /// The last sequence of each group.
+    var sequences: [Int64] = []
+  }
+
+  /// Feeds everything, then brings it into its smallest form.
+  func build(_ documents: BenchDocuments, groups: Int) async throws -> Built {
     var feed = BenchFeed(documents, tokens, groups: groups)
-    var seconds = 0.0
+    var built = Built()
     while let chunk = feed.next() {
       let watch = Stopwatch()
       try await apply(chunk)
-      seconds += watch.seconds
+      built.feeding += watch.seconds
     }
-    return (seconds, feed.sequences)
+    built.sequences = feed.sequences
+    built.fedBytes = Self.bytes(in: directory)
+    let sealing = Stopwatch()
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      for group in 0..<groups { tasks.addTask { try await index.compact(group: group) } }
+      try await tasks.waitForAll()
+    }
+    built.sealing = sealing.seconds
+    built.bytes = Self.bytes(in: directory)
+    return built
   }
 
   /// Every group on its own.
@@ -126,7 +145,7 @@ struct BenchLibrary: Sendable {
     }
     return slices.map { clauses in
       var asked = IndexQuery(clauses: clauses, scope: scope, limit: BenchQuery.limit)
-      asked.needsCount = false
+      asked.countMax = 0
       asked.deadlineMilliseconds = Self.deadlineMilliseconds
       return asked
     }

@@ -33,6 +33,7 @@ final class LibraryLoad: Sendable {
     }
     conditions.append(try await measure("erasing", 1, erase))
     conditions.append(try await measure("compacting", 1, compact))
+    conditions.append(try await measure("rebuilding", 1, rebuild))
     return conditions
   }
 
@@ -88,8 +89,27 @@ final class LibraryLoad: Sendable {
   private func compact(_ isOver: @Sendable () -> Bool) async throws {
     while !isOver() {
       for group in 0..<bench.groups where !isOver() {
-        try await library.index.purge(sequences: [], group: group)
+        try await library.index.compact(group: group)
       }
+    }
+  }
+
+  /// The documents once more, into generations beside those that are searched, and then in their place.
+  private func rebuild(_ isOver: @Sendable () -> Bool) async throws {
+    while !isOver() {
+      var feed = BenchFeed(documents, library.tokens, groups: bench.groups)
+      while !isOver(), let chunk = feed.next() {
+        for (group, batches) in chunk.enumerated() {
+          for batch in batches where !isOver() {
+            try await library.index.applyToRebuild(
+              batch.map { .put($0) }, group: group, upTo: batch[batch.count - 1].sequence)
+          }
+        }
+      }
+      guard !isOver() else { return }
+      for group in 0..<bench.groups { try await library.index.publishRebuild(group: group) }
+      let sequences = feed.sequences
+      self.sequences.withLock { $0 = sequences }
     }
   }
 }

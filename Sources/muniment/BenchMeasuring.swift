@@ -5,8 +5,8 @@ struct BenchMeasuring: Sendable {
   /// A case ends once it took so long, if it has at least ``answersMin``.
   let secondsPerCase: Double
 
-  private static let answersMin = 10
-  private static let warming = 3
+  private static let answersMin = 3
+  private static let warming = 2
 
   struct Outcome<Answer: Sendable>: Sendable {
     var times: [LatencySample] = []
@@ -20,10 +20,12 @@ struct BenchMeasuring: Sendable {
   ) async throws -> Outcome<Answer> {
     var outcome = Outcome<Answer>()
     for (item, count) in counts.enumerated() {
-      for query in 0..<min(Self.warming, count) { _ = try await answer(item, query) }
+      let watch = Stopwatch()
+      for query in 0..<min(Self.warming, count) where watch.seconds < secondsPerCase {
+        _ = try await answer(item, query)
+      }
       var times: [Double] = []
       var answers: [Answer] = []
-      let watch = Stopwatch()
       for query in 0..<count {
         if times.count >= Self.answersMin, watch.seconds > secondsPerCase { break }
         let one = Stopwatch()

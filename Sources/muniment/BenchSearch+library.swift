@@ -26,8 +26,8 @@ struct LibrarySearchBench: Sendable {
     let built = try await library.build(documents, groups: bench.groups)
     let peak = ResidentMemory.peakBytes
     var contestant = BenchContestant(
-      name: "muniment, library", documentsPerSecond: Double(documents.count) / built.seconds,
-      bytes: BenchLibrary.bytes(in: library.directory))
+      name: "muniment, library", note: "sizes are those of sealed generations",
+      documentsPerSecond: Double(documents.count) / built.feeding, bytes: built.bytes)
     bench.say("searches …")
     let compiled = library.compiled(mix)
     let outcome = try await bench.measuring.run(compiled.map(\.count)) { item, number in
@@ -44,7 +44,7 @@ struct LibrarySearchBench: Sendable {
         bench: bench, home: home, documents: documents, mix: mix, calendar: calendar,
         equality: BenchEquality(cases: mix.cases, times: calendar.times), ours: answers
       ).run()
-    report.rates = rates(report.contestants, peak)
+    report.rates = rates(report.contestants, built, peak)
     if bench.skip.contains("load") {
       report.contestants.append(BenchContestant(name: "conditions of load", skipped: "asked to by --skip"))
     } else {
@@ -69,9 +69,16 @@ struct LibrarySearchBench: Sendable {
     return (census, calendar)
   }
 
-  private func rates(_ contestants: [BenchContestant], _ peak: Int) -> [BenchMeasure] {
+  private func rates(_ contestants: [BenchContestant], _ built: BenchLibrary.Built, _ peak: Int)
+    -> [BenchMeasure]
+  {
     func rate(_ name: String) -> Double? { contestants.first { $0.name == name }?.documentsPerSecond }
-    var rates = [BenchMeasure("peak_rss_mib_while_feeding", Double(peak >> 20))]
+    let count = Double(max(bench.options.messages, 1))
+    var rates = [
+      BenchMeasure("peak_rss_mib_while_feeding", Double(peak >> 20)),
+      BenchMeasure("sealed_documents_per_second", count / built.sealing),
+      BenchMeasure("bytes_per_message_as_fed", Double(built.fedBytes.values.reduce(0, +)) / count),
+    ]
     guard let ours = rate("muniment, library") else { return rates }
     for (name, peer) in [
       ("feed_ratio_to_bare_2_cores", "bare Xapian, 2 cores"),

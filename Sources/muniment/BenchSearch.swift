@@ -30,7 +30,7 @@ struct SearchBench: AsyncParsableCommand {
   var groups = 4
   @Option(
     parsing: .upToNextOption,
-    help: "Leave out: xapian, postgres, sqlite, tantivy, load. The output says so.")
+    help: "Leave out: xapian, postgres, sqlite, tantivy, load. The output says what was left out.")
   var skip: [String] = []
   @Option(help: "Documents the bare loop is measured with, at most.")
   var bareMessages = 1_000_000

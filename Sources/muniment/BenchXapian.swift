@@ -91,7 +91,7 @@ struct BareXapianSearch {
       while true {
         var search = XapianSearch(
           tree: tree, windows: nil, limit: limit, deadline: XapianClock.now + Self.deadlineMicroseconds)
-        search.needsCount = false
+        search.countMax = 0
         let found = try database.search(search).hits
         let open = found.filter { $0.createdAt >= since[$0.conversation] ?? .max }
         if open.count >= BenchQuery.limit || found.count < limit {
