@@ -5,8 +5,8 @@ struct BenchMeasuring: Sendable {
   /// A case ends once it took so long, if it has at least ``answersMin``.
   let secondsPerCase: Double
 
-  private static let answersMin = 3
-  private static let warming = 2
+  private static let answersMin = 1
+  private static let warming = 1
 
   struct Outcome<Answer: Sendable>: Sendable {
     var times: [LatencySample] = []
