@@ -107,7 +107,7 @@ final class LibraryLoad: Sendable {
         }
       }
       guard !isOver() else { return }
-      for group in 0..<bench.groups { try await library.index.publishRebuild(group: group) }
+      for group in 0..<bench.groups { _ = try await library.index.publishRebuild(group: group) }
       let sequences = feed.sequences
       self.sequences.withLock { $0 = sequences }
     }

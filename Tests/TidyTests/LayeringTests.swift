@@ -2,7 +2,9 @@ import Testing
 
 /// The picture of the house: who may import whom. A target that is not in it fails, so that a new one is placed first.
 enum Layers {
-  static let c: Set = ["CPostgres", "CZstd", "CSodium", "CZlib", "CArchive", "CUtf8proc", "CXapian", "CSimdJSON"]
+  static let c: Set = [
+    "CPostgres", "CZstd", "CSodium", "CZlib", "CArchive", "CUtf8proc", "CXapian", "CSimdJSON",
+  ]
   static let bindings: Set = [
     "Blocking", "Postgres", "Zstd", "Sodium", "Zlib", "Archive", "Utf8proc", "Xapian", "SimdJSON",
   ]
