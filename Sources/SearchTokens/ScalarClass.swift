@@ -69,12 +69,22 @@ enum ScalarClass: UInt8 {
   }
 
   private static func byRangeAndCategory(_ scalar: UInt32) -> ScalarClass {
-    if ignoredRanges.contains(where: { $0.contains(scalar) }) { return .ignored }
-    if scalar >= 0x2194, emojiRanges.contains(where: { $0.contains(scalar) }) { return .emoji }
+    if holds(ignoredRanges, scalar) { return .ignored }
+    if scalar >= 0x2194, holds(emojiRanges, scalar) { return .emoji }
     switch ScalarProperties(scalar).category {
-    case .letter, .number: return unspacedRanges.contains { $0.contains(scalar) } ? .unspaced : .word
+    case .letter, .number: return holds(unspacedRanges, scalar) ? .unspaced : .word
     case .mark: return .mark
     default: return .separator
     }
+  }
+
+  /// Over rising ranges, by halves: every process that makes tokens asks for each scalar of two planes first.
+  private static func holds(_ ranges: [ClosedRange<UInt32>], _ scalar: UInt32) -> Bool {
+    var (low, high) = (0, ranges.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if ranges[middle].upperBound < scalar { low = middle + 1 } else { high = middle }
+    }
+    return low < ranges.count && ranges[low].lowerBound <= scalar
   }
 }
