@@ -169,6 +169,13 @@ let testTargets: [Target] = [
   tests("AuditLog", ["AuditLog", "Model", "Postgres", "Sodium", "TestSupport"]),
   tests("SearchIndex", ["SearchIndex", "Model"]),
   tests(
+    "Search",
+    [
+      "Search", "SearchIndex", "SearchTokens", "Model", "Catalog", "History", "Ingestion", "Tiering",
+      "Erasure",
+      "Runtime", "Postgres", "TestSupport",
+    ]),
+  tests(
     "Ingestion",
     ["Ingestion", "Model", "SimdJSON", "Zstd"]),
   tests(

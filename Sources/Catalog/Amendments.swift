@@ -82,6 +82,18 @@ package enum Amendments {
         ]))
   }
 
+  /// The messages with edits or reactions of the author, with the route of their conversations.
+  package static func messages(changedBy author: SubjectID, in tx: borrowing Transaction) throws
+    -> [(route: RouteKey, key: MessageKey)]
+  {
+    let rows = try tx.execute(
+      "SELECT DISTINCT route_key, message_high, message_low FROM amendment WHERE author_id = $1 AND kind <> 2",
+      [.int8(author.rawValue)])
+    return (0..<rows.count).map {
+      (RouteKey(rawValue: rows.int64($0, 0)), MessageKey(high: rows.int64($0, 1), low: rows.int64($0, 2)))
+    }
+  }
+
   package static func removeAll(by author: SubjectID, in tx: borrowing Transaction) throws -> Int {
     try tx.execute("DELETE FROM pending_change WHERE author_id = $1", [.int8(author.rawValue)])
     return try tx.execute("DELETE FROM amendment WHERE author_id = $1", [.int8(author.rawValue)]).affected

@@ -96,6 +96,20 @@ package enum Memberships {
     }
   }
 
+  /// From when until when the subject was in which conversations, whatever it could read there.
+  package static func presence(of subject: SubjectID, in tx: borrowing Transaction) throws
+    -> [MembershipWindow]
+  {
+    let rows = try tx.execute(presence, [.int8(subject.rawValue)])
+    return (0..<rows.count).map {
+      MembershipWindow(
+        conversation: ConversationID(rawValue: rows.int64($0, 0)),
+        route: RouteKey(rawValue: rows.int64($0, 1)),
+        subject: subject, from: Timestamp(microseconds: rows.timestamp($0, 2)),
+        until: rows.timestampOrNil($0, 3).map { Timestamp(microseconds: $0) } ?? .latest)
+    }
+  }
+
   package static func removeAll(of subject: SubjectID, in tx: borrowing Transaction) throws -> Int {
     let removed = try tx.execute(removeMemberships, [.int8(subject.rawValue)]).affected
     try tx.execute(removeReceipts, [.int8(subject.rawValue)])
@@ -131,6 +145,12 @@ package enum Memberships {
     FROM subject_conversation s JOIN membership m ON m.route_key = s.conversation_route
       AND m.conversation_id = s.conversation_id AND m.subject_id = s.subject_id
     WHERE s.route_key = $1 AND s.subject_id = $1 AND ($2::bigint IS NULL OR s.conversation_id = $2)
+    """
+  private static let presence = """
+    SELECT m.conversation_id, m.route_key, m.joined_at, m.left_at
+    FROM subject_conversation s JOIN membership m ON m.route_key = s.conversation_route
+      AND m.conversation_id = s.conversation_id AND m.subject_id = s.subject_id
+    WHERE s.route_key = $1 AND s.subject_id = $1
     """
   private static let removeMemberships = """
     DELETE FROM membership m USING subject_conversation s WHERE s.route_key = $1 AND s.subject_id = $1

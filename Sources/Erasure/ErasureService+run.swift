@@ -103,8 +103,15 @@ extension ErasureService {
   private func removeRecords(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps)
     async throws
   {
-    let audit = audit
+    let (audit, groups) = (audit, settings.groups)
     let removed = try await database.transaction { tx in
+      // Messages of others read differently now: the index finds them by their text and by having reactions.
+      let changed = try Amendments.messages(changedBy: subject, in: tx)
+      for (group, messages) in Dictionary(grouping: changed, by: { $0.route.group(of: groups) }).sorted(
+        by: { $0.key < $1.key })
+      {
+        try Feed.append(.edited, messages.map(\.key), group: Int16(group), in: tx)
+      }
       _ = try audit.eraseParts(about: subject, in: tx)
       return (
         changes: try Amendments.removeAll(by: subject, in: tx),

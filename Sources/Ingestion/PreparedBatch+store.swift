@@ -113,11 +113,10 @@ extension PreparedBatch {
     guard locator.state == .live else { return row.kind == .deletion ? .nothing : .gone }
     guard try Amendments.insert(row, in: tx) else { return .nothing }
     switch row.kind {
-    case .edit: try Feed.append(.edited, row.key, group: group(row.route), in: tx)
+    case .edit, .reaction: try Feed.append(.edited, row.key, group: group(row.route), in: tx)
     case .deletion:
       _ = try Deletions.delete([row.key], for: .deletedByMember, tenant: tenant, in: tx)
       try Feed.append(.removed, row.key, group: group(row.route), in: tx)
-    case .reaction: break
     }
     return .changed
   }

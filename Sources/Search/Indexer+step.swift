@@ -1,6 +1,7 @@
 import Catalog
 import History
 import JobQueue
+import KeyVault
 import Model
 import Postgres
 import SearchIndex
@@ -63,7 +64,7 @@ extension Indexer {
     }
     for locator in touched.values.sorted(by: { $0.position.sequence < $1.position.sequence }) {
       if let message = found[locator.key] {
-        batch.put(IndexDocument(message), locator)
+        batch.put(IndexDocument(message, hasher: history.vault.hasher(locator.tenant)), locator)
       } else if damaged.contains(locator.key) {
         batch.leaveOut(locator)
       } else {

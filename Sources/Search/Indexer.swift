@@ -1,5 +1,6 @@
 import Catalog
 package import History
+import KeyVault
 package import JobQueue
 package import Model
 package import Postgres
@@ -120,6 +121,11 @@ package struct Indexer: Sendable {
   }
 }
 
+extension TenantHasher {
+  /// What a thread is called in the index: its id alone, as threads do not cross conversations.
+  func thread(_ id: String) -> [UInt8] { hash("thread", id) }
+}
+
 /// Adds up what several groups did, and tells.
 private final class AppliedCount: Sendable {
   private let count = Mutex(0)
@@ -144,8 +150,8 @@ package struct IndexLeaseLost: Error, CustomStringConvertible {
 }
 
 extension IndexDocument {
-  /// Terms only, no stored values: conversation, sender, tenant, flags, and the tokens by class.
-  init(_ message: HistoricMessage) {
+  /// Terms only, no stored values: conversation, sender, tenant, thread, flags, and the tokens by class.
+  init(_ message: HistoricMessage, hasher: TenantHasher) {
     let locator = message.locator
     var terms: [[UInt8]] = [
       IndexTerms.tenant(locator.tenant), IndexTerms.conversation(locator.conversation),
@@ -154,6 +160,7 @@ extension IndexDocument {
     var positioned: [[UInt8]] = []
     let payload = message.payload
     for flag in Self.flags(message) { terms.append(IndexTerms.flag(flag)) }
+    if let thread = payload.threadID { terms.append(IndexTerms.thread(hasher.thread(thread))) }
     if let tokens = payload.tokens {
       switch tokens.mode {
       case .plain:
@@ -172,12 +179,14 @@ extension IndexDocument {
 
   private static func flags(_ message: HistoricMessage) -> [String] {
     let payload = message.payload
-    var flags = Set(payload.tokens?.flags ?? [])
+    // What the house knows better than a client is not taken from the client.
+    var flags = Set(payload.tokens?.flags ?? []).subtracting(["edited", "thread", "reaction"])
     if !payload.attachments.isEmpty { flags.insert("file") }
     if payload.attachments.contains(where: { $0.mimeType?.hasPrefix("image/") ?? false }) {
       flags.insert("image")
     }
     if message.newestEdit != nil { flags.insert("edited") }
+    if !message.reactions.isEmpty { flags.insert("reaction") }
     if payload.threadID != nil || payload.replyTo != nil { flags.insert("thread") }
     return flags.filter { (1...32).contains($0.utf8.count) }.sorted()
   }

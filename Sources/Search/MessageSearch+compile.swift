@@ -16,19 +16,18 @@ extension MessageSearch {
       guard !known.isEmpty else { return nil }
       senders = known
     }
-    var conversations: [ConversationID]?
-    if let ids = request.conversationIDs {
-      conversations = ids.compactMap { scope.named[$0] }
-      guard !(conversations ?? []).isEmpty else { return nil }
-    }
+    if let only = scope.only, only.isEmpty { return nil }
     let clauses = try clauses(request, scope)
     guard !clauses.isEmpty else { return nil }
     var query = IndexQuery(clauses: clauses, scope: readScope(scope))
     query.from = request.after
     query.until = request.before
-    query.conversations = conversations
+    query.conversations = scope.only?.sorted()
     query.senders = senders
-    query.required = request.flags.map { IndexTerms.flag($0) }
+    query.required = Set(request.flags).sorted().map { IndexTerms.flag($0) }
+    if let thread = request.threadID {
+      query.required.append(IndexTerms.thread(directory.hasher.thread(thread)))
+    }
     query.deadlineMilliseconds = Self.deadlineMilliseconds
     return query
   }

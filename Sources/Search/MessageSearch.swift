@@ -46,6 +46,14 @@ package struct MessageSearch: Sendable {
     /// Windows by conversation; `nil` for a compliance reader of the whole tenant.
     var windows: [ConversationID: [MembershipWindow]]?
     var named: [String: ConversationID]
+    /// The conversations asked for; `nil`: all.
+    var only: Set<ConversationID>?
+
+    mutating func narrow(to wanted: Set<ConversationID>?) {
+      guard let wanted else { return }
+      only = only?.intersection(wanted) ?? wanted
+      windows = windows?.filter { wanted.contains($0.key) }
+    }
 
     func allows(_ place: HistoricMessage) -> Bool {
       guard let windows else { return true }
@@ -58,14 +66,14 @@ package struct MessageSearch: Sendable {
     if case .blinded(let sets) = request.query { names.formUnion(sets.map(\.conversationID)) }
     var named: [String: ConversationID] = [:]
     for name in names { named[name] = try await directory.conversation(name)?.conversation }
-    guard case .member(let subject) = reader else { return Scope(reader: reader, windows: nil, named: named) }
-    var windows = try await Authorization(database: history.database, tenant: directory.tenant)
-      .windows(of: subject)
-    if request.conversationIDs != nil {
-      let wanted = Set((request.conversationIDs ?? []).compactMap { named[$0] })
-      windows = windows.filter { wanted.contains($0.key) }
+    var scope = Scope(reader: reader, windows: nil, named: named)
+    if case .member(let subject) = reader {
+      scope.windows = try await Authorization(database: history.database, tenant: directory.tenant)
+        .windows(of: subject)
     }
-    return Scope(reader: reader, windows: windows, named: named)
+    scope.narrow(to: request.conversationIDs.map { Set($0.compactMap { named[$0] }) })
+    for name in request.with { scope.narrow(to: try await conversations(with: name, scope)) }
+    return scope
   }
 
   struct Page: Sendable {

@@ -31,13 +31,18 @@ package struct SearchRequest: Sendable {
   package var from: [String]?
   package var before: Timestamp?
   package var after: Timestamp?
-  /// `link`, `file`, `image`, `edited`, `thread`.
+  /// `link`, `file`, `image`, `reaction`, `edited`, `thread`.
   package var flags: [String] = []
+  /// Subjects who are or were in the conversation, all of them, as far as the reader can see.
+  package var with: [String] = []
+  /// Only messages that name this thread.
+  package var threadID: String?
   package var limit = 50
   package var cursor: Cursor?
   package var includeBodies = true
 
   package static let limitMax = 200
+  package static let withMax = 16
 
   package init(query: Query) { self.query = query }
 
@@ -52,12 +57,11 @@ package struct SearchRequest: Sendable {
       after = max(after ?? .earliest, Timestamp(microseconds: day.from))
       before = min(before ?? .latest, Timestamp(microseconds: day.until))
     }
-    guard parsed.with.isEmpty else { throw SearchError(.unsupported, "with: is not answered yet; use in:") }
-    for has in parsed.has {
-      guard has != .reaction else { throw SearchError(.unsupported, "has:reaction is not answered yet") }
-      flags.append(has.rawValue)
+    guard parsed.with.count <= Self.withMax else {
+      throw SearchError(.badQuery, "with: can be given at most \(Self.withMax) times")
     }
-    flags += parsed.is.map(\.rawValue)
+    with = parsed.with
+    flags = parsed.has.map(\.rawValue) + parsed.is.map(\.rawValue)
   }
 }
 

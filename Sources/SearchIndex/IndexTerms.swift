@@ -12,6 +12,7 @@ package import Model
 /// | S | sender | id, 8 bytes, big-endian |
 /// | T | tenant | id, 8 bytes, big-endian |
 /// | F | flag | name |
+/// | H | thread | keyed hash of the platform's id, 8 bytes |
 package enum IndexTerms {
   package enum Blinded: Sendable { case word, bigram, prefix }
 
@@ -33,6 +34,9 @@ package enum IndexTerms {
   package static func sender(_ id: SubjectID) -> [UInt8] { [0x53] + bigEndian(id.rawValue) }
   package static func tenant(_ id: TenantID) -> [UInt8] { [0x54] + bigEndian(id.rawValue) }
   package static func flag(_ name: String) -> [UInt8] { [0x46] + Array(name.utf8) }
+
+  /// - Parameter hash: under the tenant's key; its first 8 bytes count.
+  package static func thread(_ hash: [UInt8]) -> [UInt8] { [0x48] + hash.prefix(8) }
 
   private static func bigEndian(_ number: Int64) -> [UInt8] {
     (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }

@@ -11,7 +11,7 @@ struct BlindedClient {
   let prefixes: Bool
 
   func search(
-    _ parsed: ParsedQuery, conversations: [String], limit: Int, cursor: Cursor?,
+    _ parsed: ParsedQuery, conversations: [String], adjust: (inout SearchRequest) throws -> Void,
     ask: (SearchRequest) async throws -> SearchReply
   ) async throws -> SearchReply {
     var needsVerification = false
@@ -27,8 +27,8 @@ struct BlindedClient {
           conversationID: conversation, generation: CorpusClient.generation, tree: blinded.node))
     }
     var request = try SearchRequest(parsed, blinded: parsed.text == nil ? nil : sets)
-    request.limit = limit
-    request.cursor = cursor
+    try adjust(&request)
+    let limit = request.limit
     let opener = BodyOpener(master: master, tenant: tenant)
     var reply = try await ask(request)
     reply.hits = reply.hits.map(opener.opened)

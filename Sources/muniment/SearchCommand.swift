@@ -12,7 +12,7 @@ struct SearchCommand: AsyncParsableCommand {
     commandName: "search", abstract: "Search the history a member may read, newest first.",
     discussion: """
       Bare words must all occur; "phrase", OR, -word, word*, ( ), from:, in:, before:, after:, on:,
-      has:link|file|image, is:edited|thread. With --token-key the query is blinded here, and sealed bodies are opened
+      has:link|file|image|reaction, is:edited|thread, with:. With --token-key the query is blinded here, and sealed bodies are opened
       here, as the member's device would.
       """)
 
@@ -30,6 +30,8 @@ struct SearchCommand: AsyncParsableCommand {
   var before: String?
   @Option(help: "Only after this time.")
   var after: String?
+  @Option(help: "Only messages that name this thread.")
+  var thread: String?
   @Option(help: "Hits a page (1 to 200).")
   var limit = 50
   @Option(help: "Go on where an earlier page ended.")
@@ -82,20 +84,24 @@ struct SearchCommand: AsyncParsableCommand {
           master: try TokenKeyFile.open(tokenKey, creating: false), tenant: tenant.name, bigrams: bigrams,
           prefixes: prefixes)
         let names = try await names(application, directory, subject, parsed)
-        reply = try await client.search(parsed, conversations: names, limit: limit, cursor: try start()) {
+        reply = try await client.search(parsed, conversations: names, adjust: adjust) {
           try await search.search($0, reader: .member(subject))
         }
       } else {
         var request = try SearchRequest(parsed)
-        request.limit = limit
-        request.cursor = try start()
+        try adjust(&request)
         reply = try await search.search(request, reader: .member(subject))
       }
       try common.output.value(reply, text: text(reply))
     }
   }
 
-  private func start() throws -> Cursor? { try cursor.map { try Cursor(text: $0) } }
+  /// What the options say beside the query.
+  private func adjust(_ request: inout SearchRequest) throws {
+    request.threadID = thread
+    request.limit = limit
+    request.cursor = try cursor.map { try Cursor(text: $0) }
+  }
 
   /// The conversations a client would hold keys of.
   private func names(

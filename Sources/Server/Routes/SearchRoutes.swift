@@ -61,7 +61,6 @@ enum SearchRoutes {
     } catch is DecodingError {
       throw Problem(400, "bad_query", "the body is not a search as this server reads it")
     }
-    if body.thread_id != nil { throw Problem.unsupported("thread_id is not answered yet") }
     if body.facets?.isEmpty == false { throw Problem.unsupported("facets are not answered yet") }
     guard body.sort ?? "newest" == "newest" else {
       throw Problem.unsupported("sort takes newest; relevance is not answered yet")
@@ -85,12 +84,13 @@ enum SearchRoutes {
     parsed.after = try time(body.after, "after") ?? parsed.after
     for name in body.has ?? [] {
       guard let has = ParsedQuery.Has(rawValue: name) else {
-        throw Problem(400, "bad_query", "has takes link, file, image")
+        throw Problem(400, "bad_query", "has takes link, file, image, reaction")
       }
       parsed.has.append(has)
     }
     var request = try SearchRequest(parsed, blinded: sets)
     request.includeBodies = body.include_bodies ?? true
+    request.threadID = try thread(body.thread_id)
     request.limit = body.limit ?? request.limit
     request.cursor = try body.cursor.map { try Cursor(text: $0) }
     return try await search(request, parsed, call)
@@ -103,9 +103,17 @@ enum SearchRoutes {
     parsed.before = try time(call.value("before"), "before") ?? parsed.before
     parsed.after = try time(call.value("after"), "after") ?? parsed.after
     var request = try SearchRequest(parsed)
+    request.threadID = try thread(call.value("thread_id"))
     request.limit = try call.number("limit", in: 1...SearchRequest.limitMax, default: request.limit)
     request.cursor = try call.value("cursor").map { try Cursor(text: $0) }
     return try await search(request, parsed, call)
+  }
+
+  private static func thread(_ id: String?) throws -> String? {
+    guard id.map({ (1...128).contains($0.utf8.count) }) ?? true else {
+      throw Problem(400, "bad_query", "thread_id is an id of 1 to 128 bytes")
+    }
+    return id
   }
 
   private static func time(_ text: String?, _ name: String) throws -> QueryTime? {

@@ -1,0 +1,25 @@
+import Catalog
+import History
+import Model
+import Postgres
+
+extension MessageSearch {
+  /// The conversations in which the reader can see that somebody is or was: a membership that overlaps a window of the
+  /// reader's. Somebody the reader shares nothing with is answered as somebody who does not exist.
+  func conversations(with name: String, _ scope: Scope) async throws -> Set<ConversationID> {
+    guard let subject = try await directory.subject(name) else { return [] }
+    guard let windows = scope.windows else {
+      return Set(
+        try await history.database.transaction { tx in
+          try Memberships.conversations(of: subject, in: tx).map(\.0)
+        })
+    }
+    let presence = try await history.database.transaction { tx in
+      try Memberships.presence(of: subject, in: tx)
+    }
+    return Set(
+      presence.filter { span in
+        windows[span.conversation]?.contains { $0.from < span.until && span.from < $0.until } ?? false
+      }.map(\.conversation))
+  }
+}
