@@ -32,7 +32,7 @@ package struct MessageSearch: Sendable {
     let coverage = try await coverage(request, scope)
     guard let query = try await compile(request, scope) else {
       return SearchReply(
-        hits: [], nextCursor: nil, matches: .init(lower: 0, estimate: 0, upper: 0), coverage: coverage)
+        hits: [], nextCursor: nil, matches: .none, coverage: coverage)
     }
     let page = try await matching(query, request, scope)
     let views = try await MessagePresenter(directory: directory)
@@ -79,19 +79,31 @@ package struct MessageSearch: Sendable {
   struct Page: Sendable {
     var messages: [HistoricMessage] = []
     var next: Cursor?
-    var matches: SearchReply.Matches
+    var count: MatchCount?
+    /// Hits of the index that were gone when they were read.
+    var unreadable = 0
+
+    var matches: SearchReply.Matches {
+      SearchReply.Matches(count ?? MatchCount(), without: unreadable, shown: messages.count)
+    }
   }
 
   /// Asks every group for its newest hits below the cursor, merges them in the one order there is, and reads
-  /// them. A hit that cannot be read any more (deleted since, key destroyed) is passed over.
+  /// them. A hit that cannot be read any more (deleted since, key destroyed) is passed over, and not counted.
   private func matching(_ query: IndexQuery, _ request: SearchRequest, _ scope: Scope) async throws -> Page {
     let limit = min(max(request.limit, 1), SearchRequest.limitMax)
-    var page = Page(matches: .init(lower: 0, estimate: 0, upper: 0))
+    var page = Page()
     var cursor = request.cursor
+    // A later page is counted from the start as well, but need not be looked for from there.
+    if cursor != nil {
+      page.count = try await hits(query, limit: 0, countMax: request.count.matchesMax).count
+    }
     while true {
-      let found = try await hits(query, before: cursor, limit: limit + 1)
-      page.matches = .init(lower: found.count, estimate: found.count, upper: found.count)
+      let found = try await hits(
+        query, before: cursor, limit: limit + 1, countMax: page.count == nil ? request.count.matchesMax : 0)
+      page.count = page.count ?? found.count
       let readable = try await read(found.hits).filter { scope.allows($0.message) }
+      page.unreadable += found.hits.count - readable.count
       for entry in readable where page.messages.count < limit {
         page.messages.append(entry.message)
         cursor = entry.cursor
@@ -113,20 +125,28 @@ package struct MessageSearch: Sendable {
     var cursor: Cursor { Cursor(position: hit.position, group: group) }
   }
 
-  private func hits(_ query: IndexQuery, before cursor: Cursor?, limit: Int) async throws -> (
-    hits: [GroupHit], count: Int
-  ) {
+  /// How many matches were met, and whether that is all of them.
+  struct MatchCount: Sendable {
+    var number = 0
+    var isExact = true
+  }
+
+  private func hits(_ query: IndexQuery, before cursor: Cursor? = nil, limit: Int, countMax: Int) async throws
+    -> (hits: [GroupHit], count: MatchCount)
+  {
     var all: [GroupHit] = []
-    var count = 0
+    var count = MatchCount()
     try await withThrowingTaskGroup(of: (Int, IndexPage).self) { tasks in
       for group in 0..<groups {
         var query = query
         query.limit = limit
+        query.countMax = countMax
         query.before = cursor.map { $0.bound(in: group) }
         tasks.addTask { [query] in (group, try await index.search(query, groups: [group])) }
       }
       for try await (group, page) in tasks {
-        count += page.matches
+        count.number += page.matches
+        count.isExact = count.isExact && page.exact
         all += page.hits.map { GroupHit(hit: $0, group: group) }
       }
     }

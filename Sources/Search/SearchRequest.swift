@@ -26,6 +26,17 @@ package struct SearchRequest: Sendable {
     }
   }
 
+  /// How far matches are counted.
+  package enum Count: String, Sendable, CaseIterable {
+    /// To a thousand: a page of the newest ends early then.
+    case bounded
+    case exact
+
+    package static let boundedMax = 1_000
+
+    var matchesMax: Int { self == .exact ? .max : Self.boundedMax }
+  }
+
   package var query: Query
   package var conversationIDs: [String]?
   package var from: [String]?
@@ -37,6 +48,7 @@ package struct SearchRequest: Sendable {
   package var with: [String] = []
   /// Only messages that name this thread.
   package var threadID: String?
+  package var count = Count.bounded
   package var limit = 50
   package var cursor: Cursor?
   package var includeBodies = true
@@ -62,53 +74,5 @@ package struct SearchRequest: Sendable {
     }
     with = parsed.with
     flags = parsed.has.map(\.rawValue) + parsed.is.map(\.rawValue)
-  }
-}
-
-/// What came of a search; the HTTP reply of CONTRACT §4.
-package struct SearchReply: Encodable, Sendable {
-  package struct Matches: Encodable, Sendable {
-    package var lower: Int
-    package var estimate: Int
-    package var upper: Int
-  }
-  package struct Gap: Encodable, Sendable {
-    package var conversationID: String
-    package var from: String?
-    package var to: String?
-    package var reason: String
-
-    enum CodingKeys: String, CodingKey {
-      case from, to, reason
-      case conversationID = "conversation_id"
-    }
-  }
-  package struct Coverage: Encodable, Sendable {
-    package var complete: Bool
-    package var indexLagEvents: Int64
-    package var gaps: [Gap]
-
-    enum CodingKeys: String, CodingKey {
-      case complete, gaps
-      case indexLagEvents = "index_lag_events"
-    }
-  }
-
-  package var hits: [MessageView]
-  package var nextCursor: String?
-  package var matches: Matches
-  package var coverage: Coverage
-
-  enum CodingKeys: String, CodingKey {
-    case hits, matches, coverage
-    case nextCursor = "next_cursor"
-  }
-
-  package func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(hits, forKey: .hits)
-    try container.encode(nextCursor, forKey: .nextCursor)  // null where there is no more
-    try container.encode(matches, forKey: .matches)
-    try container.encode(coverage, forKey: .coverage)
   }
 }

@@ -32,6 +32,8 @@ struct SearchCommand: AsyncParsableCommand {
   var after: String?
   @Option(help: "Only messages that name this thread.")
   var thread: String?
+  @Option(help: "bounded counts to 1,000 matches, exact counts all.")
+  var count = "bounded"
   @Option(help: "Hits a page (1 to 200).")
   var limit = 50
   @Option(help: "Go on where an earlier page ended.")
@@ -48,6 +50,9 @@ struct SearchCommand: AsyncParsableCommand {
   func validate() throws {
     guard sort == "newest" else {
       throw ValidationError("--sort takes newest; relevance is not answered yet")
+    }
+    guard SearchRequest.Count(rawValue: count) != nil else {
+      throw ValidationError("--count takes bounded or exact")
     }
     guard (1...SearchRequest.limitMax).contains(limit) else {
       throw ValidationError("--limit takes 1 to 200")
@@ -99,6 +104,7 @@ struct SearchCommand: AsyncParsableCommand {
   /// What the options say beside the query.
   private func adjust(_ request: inout SearchRequest) throws {
     request.threadID = thread
+    request.count = SearchRequest.Count(rawValue: count) ?? .bounded
     request.limit = limit
     request.cursor = try cursor.map { try Cursor(text: $0) }
   }
@@ -113,9 +119,15 @@ struct SearchCommand: AsyncParsableCommand {
     return try await directory.cards(Set(windows.keys)).values.map(\.profile.id).sorted()
   }
 
+  /// Says no more than is known: not all were counted, or a client has yet to look at them.
+  private func counted(_ matches: SearchReply.Matches) -> String {
+    guard let upper = matches.upper else { return "at least \(matches.lower) (--count exact counts all)" }
+    return upper == matches.lower ? "\(upper)" : "at most \(upper)"
+  }
+
   private func text(_ reply: SearchReply) -> String {
     var lines = reply.hits.map { "\($0.conversationID)  \($0.tier ?? "")  \(MessageText.line($0))" }
-    lines.append("\(reply.hits.count) shown of \(reply.matches.estimate)")
+    lines.append("\(reply.hits.count) shown of \(counted(reply.matches))")
     if let cursor = reply.nextCursor { lines.append("more: --cursor \(cursor)") }
     if !reply.coverage.complete {
       let lag = reply.coverage.indexLagEvents

@@ -47,7 +47,8 @@ extension Home {
     var cursor: String?
     repeat {
       let words =
-        ["search", "--as", member, "--limit", "\(limit)"] + (cursor.map { ["--cursor", $0] } ?? []) + more
+        ["search", "--as", member, "--limit", "\(limit)", "--count", "exact"]
+        + (cursor.map { ["--cursor", $0] } ?? []) + more
       let reply = try done(words + [query]).object
       found.hits += (reply["hits"]?.elements ?? []).map { $0.without("tier") }
       found.lower = found.lower ?? reply["matches"]?["lower"]?.number

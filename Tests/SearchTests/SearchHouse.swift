@@ -47,6 +47,11 @@ struct SearchHouse: Sendable {
 
   /// Takes lines of the contract in, and brings the index up to them.
   func deliver(_ lines: [String]) async throws {
+    try await store(lines)
+    try await application.indexer.catchUp()
+  }
+
+  func store(_ lines: [String]) async throws {
     let ingestor = application.ingestor(application.directory(tenant))
     let decoder = EventDecoder()
     for start in stride(from: 0, to: lines.count, by: 1_000) {
@@ -59,7 +64,6 @@ struct SearchHouse: Sendable {
       let result = try await ingestor.store(batch)
       guard result.setAsideCount == 0 else { throw HouseError("set aside: \(result.setAside)") }
     }
-    try await application.indexer.catchUp()
   }
 
   /// Moves everything there is into the archive.

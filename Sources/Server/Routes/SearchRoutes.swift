@@ -45,6 +45,7 @@ enum SearchRoutes {
     let has: [String]?
     let thread_id: String?
     let sort: String?
+    let count: String?
     let limit: Int?
     let cursor: String?
     let include_bodies: Bool?
@@ -91,6 +92,7 @@ enum SearchRoutes {
     var request = try SearchRequest(parsed, blinded: sets)
     request.includeBodies = body.include_bodies ?? true
     request.threadID = try thread(body.thread_id)
+    request.count = try count(body.count)
     request.limit = body.limit ?? request.limit
     request.cursor = try body.cursor.map { try Cursor(text: $0) }
     return try await search(request, parsed, call)
@@ -104,9 +106,18 @@ enum SearchRoutes {
     parsed.after = try time(call.value("after"), "after") ?? parsed.after
     var request = try SearchRequest(parsed)
     request.threadID = try thread(call.value("thread_id"))
+    request.count = try count(call.value("count"))
     request.limit = try call.number("limit", in: 1...SearchRequest.limitMax, default: request.limit)
     request.cursor = try call.value("cursor").map { try Cursor(text: $0) }
     return try await search(request, parsed, call)
+  }
+
+  private static func count(_ name: String?) throws -> SearchRequest.Count {
+    guard let name else { return .bounded }
+    guard let count = SearchRequest.Count(rawValue: name) else {
+      throw Problem(400, "bad_query", "count takes bounded or exact")
+    }
+    return count
   }
 
   private static func thread(_ id: String?) throws -> String? {
