@@ -45,6 +45,7 @@ let cLibraries: [Target] = [
   system("CSodium", "libsodium", "libsodium-dev"),
   system("CZlib", "zlib", "zlib1g-dev"),
   system("CArchive", "libarchive", "libarchive-dev"),
+  system("CCurl", "libcurl", "libcurl4-openssl-dev"),
   system("CUtf8proc", "libutf8proc", "libutf8proc-dev"),
   .target(name: "CXapian", linkerSettings: [.linkedLibrary("xapian")]),
   .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
@@ -57,6 +58,7 @@ let bindings: [Target] = [
   binding("Sodium", ["CSodium"]),
   binding("Zlib", ["CZlib"]),
   binding("Archive", ["CArchive"]),
+  binding("Curl", ["CCurl"]),
   binding("Utf8proc", ["CUtf8proc"]),
   binding("Xapian", ["CXapian"]),
   binding("SimdJSON", ["CSimdJSON"]),
@@ -78,7 +80,7 @@ let stores: [Target] = [
   room("AuditLog", ["Model", "Postgres", "Sodium"]),
   room("JobQueue", ["Model", "Postgres"]),
   room("SearchIndex", ["Model", "Xapian", "Blocking", "Sodium"]),
-  room("Segments", ["Model", "SegmentFormat", "Sodium", "Blocking"]),
+  room("Segments", ["Model", "SegmentFormat", "Sodium", "Blocking", "Curl"]),
   room(
     "History",
     ["Model", "Catalog", "Segments", "SegmentFormat", "KeyVault", "Postgres", "Sodium", "Zstd"]),
@@ -153,7 +155,7 @@ let top: [Target] = [
 
 let testTargets: [Target] = [
   .target(
-    name: "TestSupport", dependencies: ["Runtime", "Postgres"], path: "Tests/TestSupport",
+    name: "TestSupport", dependencies: ["Runtime", "Postgres", "Segments"], path: "Tests/TestSupport",
     swiftSettings: house),
   tests("Blocking", ["Blocking"]),
   tests("Postgres", ["Postgres", "TestSupport"]),
@@ -164,7 +166,7 @@ let testTargets: [Target] = [
   tests("SearchTokens", ["SearchTokens", "Utf8proc", "Sodium"]),
   tests("Governance", ["Governance", "Model"]),
   tests("SegmentFormat", ["SegmentFormat", "Model", "Sodium", "Zstd"], resources: [.copy("Fixtures")]),
-  tests("Segments", ["Segments", "SegmentFormat", "Model", "Sodium"]),
+  tests("Segments", ["Segments", "SegmentFormat", "Model", "Sodium", "Curl", "Blocking", "TestSupport"]),
   tests("KeyVault", ["KeyVault", "Model", "Postgres", "Sodium", "TestSupport"]),
   tests("AuditLog", ["AuditLog", "Model", "Postgres", "Sodium", "TestSupport"]),
   tests("SearchIndex", ["SearchIndex", "Model"]),
@@ -200,7 +202,7 @@ let testTargets: [Target] = [
       lifecycle,
     ]),
   tests("Tidy", []),
-  tests("Scenario", ["muniment"]),
+  tests("Scenario", ["muniment", "TestSupport"]),
 ]
 
 let package = Package(

@@ -8,11 +8,15 @@ export SWIFT_DETERMINISTIC_HASHING=1
 
 # What the build and the tests link with and start. PostgreSQL is added below, as its package's name has the version.
 packages=(
-  ca-certificates curl git libarchive-dev libpq-dev libsimdjson-dev libsodium-dev libutf8proc-dev libxapian-dev libzstd-dev
+  ca-certificates curl git libarchive-dev libcurl4-openssl-dev libpq-dev libsimdjson-dev libsodium-dev libutf8proc-dev
+  libxapian-dev libzstd-dev
   pkg-config python3 zlib1g-dev zstd
   # Other people's programs, which tests open exports with.
   age file libarchive-tools libxml2-utils notmuch python3-jsonschema unzip
 )
+
+# A real S3 server: Ceph's, which checks signatures and enforces locks. Only tests need it.
+object_store_packages=(ceph-common ceph-mgr ceph-mon ceph-osd radosgw)
 
 fail() {
   printf '%s: %s\n' "$(basename "$0")" "$1" >&2
@@ -55,4 +59,17 @@ install_packages() {
   fi
   DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
   has_postgresql || fail "the installed PostgreSQL is older than 15; install a newer one and start again"
+}
+
+# Without the server its tests are skipped, which must not go unnoticed.
+install_object_store() {
+  local package missing=()
+  for package in "${object_store_packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  ((${#missing[@]} > 0)) || return 0
+  if ((EUID == 0)) && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"; then
+    return 0
+  fi
+  printf '\n!! NOT TESTED: the S3 store, as these packages could not be installed: %s\n\n' "${missing[*]}" >&2
 }

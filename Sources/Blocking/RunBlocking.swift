@@ -1,7 +1,5 @@
 /// Threads for short blocking work that belongs to no actor: fsync, zstd on large input, password hashing.
-private let sharedThreads = WorkerThreads<@Sendable () -> Void>(name: "blocking", limit: blockingThreadsMax) {
-  $0()
-}
+private let sharedThreads = BlockingThreads(name: "blocking", limit: blockingThreadsMax)
 
 /// More would only queue on the same disk and cores.
 package let blockingThreadsMax = 4
@@ -12,8 +10,5 @@ package let blockingThreadsMax = 4
 /// run it. Cancellation does not interrupt `body`; a task that is cancelled before its turn throws
 /// `CancellationError`.
 package func runBlocking<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
-  try Task.checkCancellation()
-  return try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<R, any Error>) in
-    sharedThreads.add { continuation.resume(with: Result { try body() }) }
-  }
+  try await sharedThreads.run(body)
 }

@@ -9,6 +9,7 @@ package import Postgres
 import Search
 package import SearchIndex
 import Segments
+import Sodium
 import Tiering
 
 /// The composition root: everything a command or the server works with, opened once.
@@ -65,7 +66,8 @@ package final class Application: Sendable {
     audit = AuditLog(
       origin: "muniment/audit", signer: vault.signingKey("audit"), sealing: vault.derivedKey("audit"))
     index = try SearchIndex(directory: settings.home + "/index", groups: settings.indexGroups)
-    let store = try FileSegmentStore(directory: settings.objectStorePath)
+    let store = try settings.objectStore.open(
+      owner: SHA256.hash(vault.signingKey("audit").publicKey).hex, clock: Self.clock)
     history = HistoryReader(
       database: database, vault: vault, archive: ArchiveReader(store: store, vault: vault))
   }

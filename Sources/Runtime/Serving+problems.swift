@@ -1,9 +1,11 @@
 import Catalog
 import Erasure
+import History
 import JobQueue
 import Model
 import Postgres
 import Search
+import Segments
 package import Server
 
 extension Application {
@@ -24,7 +26,24 @@ extension Application {
     }
     problems += try await indexProblems()
     problems += try await storeProblems()
+    problems += await objectStoreProblems()
     return problems
+  }
+
+  /// A store that does not answer is a problem to show, not a reason to show none.
+  private func objectStoreProblems() async -> [SystemProblem] {
+    do {
+      return try await history.archive.store.report().problems.map {
+        SystemProblem(
+          code: "object_store_limited", detail: $0, nextStep: "see \"Object stores\" in the operations guide")
+      }
+    } catch {
+      return [
+        SystemProblem(
+          code: "object_store_unavailable", detail: "\(error)",
+          nextStep: "check object_store and the s3 settings: muniment config show")
+      ]
+    }
   }
 
   private func indexProblems() async throws -> [SystemProblem] {

@@ -15,7 +15,34 @@ package struct SettingKey: Sendable {
       meaning: "where the catalogue is"),
     SettingKey(
       name: "object_store", environment: "MUNIMENT_OBJECT_STORE", fallback: "",
-      range: "file:PATH; empty: file:<home>/segments", meaning: "where archive segments are"),
+      range: "file:PATH or s3://BUCKET/PREFIX; empty: file:<home>/segments",
+      meaning: "where archive segments are"),
+    SettingKey(
+      name: "s3.endpoint", environment: "AWS_ENDPOINT_URL", fallback: "",
+      range: "http or https, host and port; empty: AWS itself", meaning: "the S3 service of object_store"),
+    SettingKey(
+      name: "s3.region", environment: "AWS_REGION", fallback: "us-east-1",
+      range: "lower-case letters, digits and hyphens", meaning: "the region requests are signed for"),
+    SettingKey(
+      name: "s3.access_key_id", environment: "AWS_ACCESS_KEY_ID", fallback: "",
+      range: "the id of an access key", meaning: "who asks the S3 service"),
+    SettingKey(
+      name: "s3.secret_access_key", environment: "AWS_SECRET_ACCESS_KEY", fallback: "",
+      range: "the key that belongs to s3.access_key_id; secret", meaning: "signs requests"),
+    SettingKey(
+      name: "s3.session_token", environment: "AWS_SESSION_TOKEN", fallback: "",
+      range: "a token that came with a temporary key; secret", meaning: "sent with every request"),
+    SettingKey(
+      name: "s3.certificates", environment: "AWS_CA_BUNDLE", fallback: "",
+      range: "a PEM file; empty: the system's certificates", meaning: "whom to trust as the S3 service"),
+    SettingKey(
+      name: "s3.storage_class", environment: nil, fallback: "",
+      range: "a class such as STANDARD_IA or GLACIER_IR; empty: the bucket's default",
+      meaning: "storage class of new segments"),
+    SettingKey(
+      name: "s3.lock", environment: nil, fallback: "off",
+      range: "off, governance:DURATION or compliance:DURATION, as in compliance:365d",
+      meaning: "how long nobody may delete a new segment; erasure destroys keys at once all the same"),
     SettingKey(
       name: "index.groups", environment: nil, fallback: "4", range: "a number from 1 to 64",
       meaning: "groups of index shards; fixed once a home has data"),

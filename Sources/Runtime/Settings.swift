@@ -10,7 +10,7 @@ import Yams
 package struct Settings: Sendable {
   package let home: String
   package let databaseURL: String?
-  package let objectStorePath: String
+  package let objectStore: ObjectStoreSetting
   package let indexGroups: Int
   package let indexing: IndexingLimits
   package let indexPoll: Duration
@@ -45,7 +45,7 @@ package struct Settings: Sendable {
     let read = SettingReader(values: values)
     self.home = home
     databaseURL = values["database.url"].flatMap { $0.isEmpty ? nil : $0 }
-    objectStorePath = try read.store(home: home)
+    objectStore = try read.store(home: home)
     indexGroups = Int(try read.number("index.groups", in: 1...64))
     indexing = try read.indexing()
     indexPoll = .milliseconds(try read.number("index.poll_milliseconds", in: 20...60_000))
@@ -100,7 +100,7 @@ package struct Settings: Sendable {
 }
 
 /// Turns text into checked values.
-private struct SettingReader {
+struct SettingReader {
   let values: [String: String]
 
   func refusal(_ name: String) -> SettingsError {
@@ -143,11 +143,4 @@ private struct SettingReader {
   }
 
   func words(_ name: String) -> [String] { (values[name] ?? "").split(separator: " ").map(String.init) }
-
-  func store(home: String) throws -> String {
-    let value = values["object_store"] ?? ""
-    if value.isEmpty { return home + "/segments" }
-    guard value.hasPrefix("file:"), value.count > 5 else { throw refusal("object_store") }
-    return String(value.dropFirst(5))
-  }
 }

@@ -98,6 +98,10 @@ package struct FileSegmentStore: SegmentStore {
     }
   }
 
+  package func report() async throws -> SegmentStoreReport {
+    SegmentStoreReport(kind: "file", refusesOverwriting: true, keepsVersions: false, canLock: false)
+  }
+
   private static func removeLeftover(_ path: String, name: String) throws -> Bool {
     do {
       let file = try Descriptor(path, O_RDONLY, object: name)
@@ -112,10 +116,7 @@ package struct FileSegmentStore: SegmentStore {
   }
 
   private func path(_ name: String) throws -> String {
-    guard SegmentName.id(name) != nil else {
-      throw SegmentStoreError(
-        .badName, "a segment object's name is 32 hexadecimal digits and \(SegmentName.suffix)")
-    }
+    guard SegmentName.id(name) != nil else { throw SegmentStoreError.badName }
     return directory + "/" + name
   }
 }

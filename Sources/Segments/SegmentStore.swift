@@ -11,6 +11,8 @@ package protocol SegmentStore: Sendable {
   func delete(_ name: String) async throws
   /// Removes what interrupted puts left behind; returns how many that were.
   func sweep() async throws -> Int
+  /// What the store can do; asks it the first time.
+  func report() async throws -> SegmentStoreReport
 }
 
 /// The names of objects: the segment's id in hexadecimal and a suffix.
@@ -41,6 +43,14 @@ package struct SegmentStoreError: Error, CustomStringConvertible {
     case shortRead = "short_read"
     case tooLarge = "too_large"
     case io
+    /// Nobody may delete or change it yet.
+    case locked
+    /// In a storage class that has to be asked to bring it back first.
+    case offline
+    /// The store does not let us: credentials, permissions, a bucket that is not there.
+    case refused
+    /// The store cannot do it.
+    case unsupported
   }
   package let code: Code
   package let description: String
@@ -50,4 +60,7 @@ package struct SegmentStoreError: Error, CustomStringConvertible {
     self.code = code
     self.description = description
   }
+
+  static let badName = SegmentStoreError(
+    .badName, "a segment object's name is 32 hexadecimal digits and \(SegmentName.suffix)")
 }

@@ -118,8 +118,18 @@ package struct Archiver: Sendable {
     let now = now()
     let fresh = replaced.filter { ($0.supersededAt ?? now).adding(seconds: Self.readersGraceSeconds) > now }
     let kept = Set((live + fresh.map(\.id)).map(SegmentName.object))
-    for name in try await store.list() where !kept.contains(name) { try await store.delete(name) }
-    let gone = replaced.map(\.id).filter { !fresh.map(\.id).contains($0) }
+    var locked: Set<String> = []
+    for name in try await store.list() where !kept.contains(name) {
+      do {
+        try await store.delete(name)
+      } catch let error as SegmentStoreError where error.code == .locked {
+        // Stays in the catalogue as replaced, so that a sweep after the lock's end finds it.
+        locked.insert(name)
+      }
+    }
+    let gone = replaced.map(\.id).filter {
+      !fresh.map(\.id).contains($0) && !locked.contains(SegmentName.object($0))
+    }
     try await database.transaction { tx in
       for id in gone { try Archive.remove(id, in: tx) }
     }

@@ -11,6 +11,7 @@ import Runtime
 import Search
 import SearchIndex
 import SearchTokens
+import Segments
 import Tiering
 
 /// An error as commands report it: a code, what happened, and what to do next.
@@ -55,6 +56,10 @@ struct Failure {
       self.init(
         "index_\(error.code)", error.description, "muniment index check",
         error.isRetryable ? .tryAgainLater : .failed)
+    case let error as SegmentStoreError:
+      self.init(
+        "object_store_\(error.code.rawValue)", error.description, "muniment status",
+        error.isRetryable ? .tryAgainLater : error.code == .locked ? .refused : .failed)
     case let error as TieringError:
       self.init(
         error.code.rawValue, error.description, "muniment archive verify",

@@ -106,4 +106,5 @@ actor CountingStore: SegmentStore {
   func list() async throws -> [String] { try await store.list() }
   func delete(_ name: String) async throws { try await store.delete(name) }
   func sweep() async throws -> Int { try await store.sweep() }
+  func report() async throws -> SegmentStoreReport { try await store.report() }
 }

@@ -3,10 +3,10 @@ import Testing
 /// The picture of the house: who may import whom. A target that is not in it fails, so that a new one is placed first.
 enum Layers {
   static let c: Set = [
-    "CPostgres", "CZstd", "CSodium", "CZlib", "CArchive", "CUtf8proc", "CXapian", "CSimdJSON",
+    "CPostgres", "CZstd", "CSodium", "CZlib", "CArchive", "CCurl", "CUtf8proc", "CXapian", "CSimdJSON",
   ]
   static let bindings: Set = [
-    "Blocking", "Postgres", "Zstd", "Sodium", "Zlib", "Archive", "Utf8proc", "Xapian", "SimdJSON",
+    "Blocking", "Postgres", "Zstd", "Sodium", "Zlib", "Archive", "Curl", "Utf8proc", "Xapian", "SimdJSON",
   ]
   static let domain: Set = ["Model", "Governance", "SegmentFormat", "SearchTokens"]
   static let stores: Set = ["Catalog", "KeyVault", "AuditLog", "JobQueue", "SearchIndex", "Segments"]

@@ -1,0 +1,82 @@
+import Governance
+import Model
+package import Segments
+import Sodium
+
+/// Where segments lie, as the settings say.
+package enum ObjectStoreSetting: Sendable {
+  case directory(String)
+  case bucket(S3Location, S3Credentials, Bucket)
+
+  /// What a bucket's new objects get.
+  package struct Bucket: Sendable {
+    package var storageClass: String?
+    package var lock: (mode: SegmentLock.Mode, seconds: Int64)?
+    package var certificates: String?
+  }
+
+  /// - Parameter owner: whose segments these are; see ``S3SegmentStore/Options/owner``.
+  func open(owner: String, clock: @escaping @Sendable () -> Timestamp) throws -> any SegmentStore {
+    switch self {
+    case .directory(let path): return try FileSegmentStore(directory: path)
+    case .bucket(let location, let credentials, let bucket):
+      var options = S3SegmentStore.Options(owner: owner)
+      options.storageClass = bucket.storageClass
+      options.lock = bucket.lock
+      options.certificates = bucket.certificates
+      return S3SegmentStore(location, credentials, options, clock: clock)
+    }
+  }
+}
+
+extension SettingReader {
+  func store(home: String) throws -> ObjectStoreSetting {
+    let value = values["object_store"] ?? ""
+    if value.isEmpty { return .directory(home + "/segments") }
+    if value.hasPrefix("file:"), value.count > 5 { return .directory(String(value.dropFirst(5))) }
+    guard value.hasPrefix("s3://") else { throw refusal("object_store") }
+    let parts = value.dropFirst(5).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    return try bucket(String(parts[0]), prefix: parts.count > 1 ? String(parts[1]) : "")
+  }
+
+  private func bucket(_ name: String, prefix: String) throws -> ObjectStoreSetting {
+    func text(_ key: String) -> String? { values[key].flatMap { $0.isEmpty ? nil : $0 } }
+    let region = text("s3.region") ?? ""
+    guard S3Location(bucket: name, prefix: prefix, region: region, endpoint: nil) != nil else {
+      throw refusal(
+        S3Location(bucket: name, prefix: "", region: "a", endpoint: nil) == nil ? "object_store" : "s3.region"
+      )
+    }
+    guard
+      let location = S3Location(
+        bucket: name, prefix: prefix, region: region, endpoint: text("s3.endpoint"))
+    else { throw refusal("s3.endpoint") }
+    guard let id = text("s3.access_key_id") else { throw refusal("s3.access_key_id") }
+    guard let secret = text("s3.secret_access_key") else { throw refusal("s3.secret_access_key") }
+    return .bucket(
+      location,
+      S3Credentials(
+        accessKeyID: id, secretAccessKey: SecretBytes(Array(secret.utf8)),
+        sessionToken: text("s3.session_token")),
+      .init(
+        storageClass: try storageClass(text("s3.storage_class")), lock: try lock(),
+        certificates: text("s3.certificates")))
+  }
+
+  private func storageClass(_ name: String?) throws -> String? {
+    guard let name else { return nil }
+    guard name.utf8.allSatisfy({ (0x41...0x5a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5f })
+    else { throw refusal("s3.storage_class") }
+    return name
+  }
+
+  private func lock() throws -> (mode: SegmentLock.Mode, seconds: Int64)? {
+    let value = values["s3.lock"] ?? "off"
+    if value == "off" { return nil }
+    let parts = value.split(separator: ":", maxSplits: 1).map(String.init)
+    guard parts.count == 2, let mode = SegmentLock.Mode(rawValue: parts[0]),
+      let length = RetentionLength(parts[1]), length.seconds > 0
+    else { throw refusal("s3.lock") }
+    return (mode, length.seconds)
+  }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension Scenarios {
+  /// The whole program with its archive in an S3 bucket.
+  @Suite(.enabled(if: TestObjectStore.isInstalled, "radosgw is not installed: the S3 store is NOT tested"))
+  struct ObjectStoreTests {
+    private func home(_ bucket: String, _ more: String = "", secret: String = TestObjectStore.secretAccessKey)
+      async throws -> Home
+    {
+      let server = try await TestObjectStore.started()
+      return try Home(
+        settings: """
+          object_store: s3://\(bucket)/\(UUID().uuidString)/deep
+          s3:
+            endpoint: \(server.endpoint)
+            access_key_id: \(TestObjectStore.accessKeyID)
+            secret_access_key: \(secret)
+          \(more)
+          """)
+    }
+
+    private func filled(_ home: Home, messages: Int) throws -> Corpus {
+      let corpus = Corpus(messages: messages)
+      let source = try corpus.write()
+      defer { try? FileManager.default.removeItem(atPath: source) }
+      try home.done(["ingest", source])
+      return corpus
+    }
+
+    @Test("history is the same from a bucket, through kills, compaction and erasure")
+    func bucket() async throws {
+      let home = try await home(TestObjectStore.plainBucket)
+      let corpus = try filled(home, messages: 400)
+      let before = try home.histories(of: corpus)
+      var random = SeededGenerator("archive into a bucket killed")
+      try home.torment(["archive", "run", "--older-than", "0d"], kills: Program.isSlow ? 20 : 2, &random)
+      #expect(try home.count("SELECT count(*) FROM message") == 0)
+      #expect(try home.files(in: "segments").isEmpty)
+      #expect(try home.histories(of: corpus) == before)
+      try home.done(["archive", "verify", "--deep"])
+      try home.done(["archive", "compact"])
+      #expect(try home.histories(of: corpus) == before)
+
+      let subject = corpus.prolific
+      let id = try home.done(["erase", "request", "--subject", subject, "--reason", "Art. 17"]).object["id"]?
+        .text
+      let erasure = try #require(id)
+      try home.done(["erase", "plan", erasure])
+      try home.done(["erase", "approve", erasure, "--by", "dpo"])
+      try home.done(["erase", "run", erasure])
+      try home.done(["erase", "certificate", erasure])
+      try home.done(["archive", "compact"])
+      try home.done(["archive", "verify", "--deep"])
+      let after = try home.histories(of: corpus, except: subject)
+      #expect(after.values.joined().allSatisfy { $0["sender_id"]?.text != subject })
+      #expect(after.values.joined().count < before.values.joined().count)
+    }
+
+    @Test("what is locked stays, and compaction goes on without it")
+    func locked() async throws {
+      let home = try await home(TestObjectStore.lockedBucket, "  lock: governance:1d")
+      let corpus = try filled(home, messages: 60)
+      let before = try home.histories(of: corpus)
+      try home.done(["archive", "run", "--older-than", "0d"])
+      let segment = try #require(try home.done(["archive", "list"]).lines.first?["id"]?.text)
+      try home.done(["archive", "restore", segment])
+      // Older than the time replaced segments are left to readers.
+      _ = try home.count(
+        "WITH u AS (UPDATE segment SET superseded_at = superseded_at - interval '1 hour' RETURNING 1) SELECT count(*) FROM u"
+      )
+      try home.done(["archive", "compact"])
+      #expect(try home.count("SELECT count(*) FROM segment WHERE superseded_at IS NOT NULL") == 1)
+      #expect(try home.histories(of: corpus) == before)
+      try home.done(["archive", "verify", "--deep"])
+    }
+
+    @Test("a store that refuses or is not there is told of, and nothing is lost")
+    func refusing() async throws {
+      let home = try await home(TestObjectStore.plainBucket, secret: "wrong")
+      let corpus = try filled(home, messages: 60)
+      let before = try home.histories(of: corpus)
+      let refused = try home.done(["archive", "run", "--older-than", "0d"], status: 1)
+      #expect(try refused.object["error"]?["code"]?.text == "object_store_refused")
+      let problems = try home.done(["status"]).object["problems"]?.elements ?? []
+      #expect(problems.contains { $0["code"]?.text == "object_store_unavailable" })
+      #expect(try home.histories(of: corpus) == before)
+    }
+  }
+}
