@@ -12,12 +12,14 @@ package struct AmendmentRow: Sendable {
   package let removedAt: Timestamp?
   package let route: RouteKey
   package let conversation: ConversationID
+  /// What an edit makes of its message's tokens; kept only while it waits for the message.
+  package let tokens: TokenKind?
   package let sealed: [UInt8]
 
   package init(
     key: MessageKey, kind: Kind, author: SubjectID, version: Int64, at: Timestamp,
     removedAt: Timestamp? = nil,
-    route: RouteKey, conversation: ConversationID, sealed: [UInt8]
+    route: RouteKey, conversation: ConversationID, tokens: TokenKind? = nil, sealed: [UInt8]
   ) {
     self.key = key
     self.kind = kind
@@ -27,6 +29,7 @@ package struct AmendmentRow: Sendable {
     self.removedAt = removedAt
     self.route = route
     self.conversation = conversation
+    self.tokens = tokens
     self.sealed = sealed
   }
 }
@@ -57,6 +60,8 @@ package enum Amendments {
         .int8(row.conversation.rawValue),
         .timestamp(microseconds: row.at.microseconds),
         row.removedAt.map { .timestamp(microseconds: $0.microseconds) } ?? .null, .bytes(row.sealed),
+        row.tokens.map { .int2($0.mode.rawValue) } ?? .null,
+        row.tokens.map { .int8($0.generation) } ?? .null,
       ]
     ).affected > 0
   }
@@ -115,6 +120,9 @@ package enum Amendments {
         removedAt: rows.timestampOrNil(row, 6).map { Timestamp(microseconds: $0) },
         route: RouteKey(rawValue: rows.int64(row, 7)),
         conversation: ConversationID(rawValue: rows.int64(row, 8)),
+        tokens: rows.int64OrNil(row, 10).flatMap { TokenKind.Mode(rawValue: Int16($0)) }.map {
+          TokenKind($0, generation: rows.int64(row, 11))
+        },
         sealed: rows.bytes(row, 9))
     }
   }
@@ -130,8 +138,8 @@ package enum Amendments {
     """
   private static let wait = """
     INSERT INTO pending_change AS a (route_key, message_low, kind, author_id, version, tenant_id, conversation_route,
-      conversation_id, at, removed_at, sealed)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+      conversation_id, at, removed_at, sealed, token_mode, token_generation)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     ON CONFLICT (route_key, message_low, kind, author_id, version) DO UPDATE
     SET at = excluded.at, removed_at = excluded.removed_at, sealed = excluded.sealed
     WHERE excluded.kind = 3 AND greatest(excluded.at, excluded.removed_at) > greatest(a.at, a.removed_at)
@@ -140,10 +148,11 @@ package enum Amendments {
     DELETE FROM pending_change
     WHERE (route_key, message_low) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
     RETURNING route_key, message_low, kind, author_id, version, at, removed_at, conversation_route,
-      conversation_id, sealed
+      conversation_id, sealed, token_mode, token_generation
     """
   private static let find = """
-    SELECT message_high, message_low, kind, author_id, version, at, removed_at, route_key, conversation_id, sealed
+    SELECT message_high, message_low, kind, author_id, version, at, removed_at, route_key, conversation_id, sealed,
+      NULL::smallint, NULL::bigint
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS n(route, conversation, high, low)
     CROSS JOIN LATERAL (SELECT * FROM amendment WHERE route_key = n.route AND conversation_id = n.conversation
       AND message_high = n.high AND message_low = n.low OFFSET 0) a

@@ -1,85 +1,102 @@
 package import Model
 package import Postgres
 
-/// What kinds of tokens a conversation's messages came with, and the span of those that came without.
-package struct TokenCoverage: Sendable, Hashable {
-  package let conversation: ConversationID
-  package var hasPlain: Bool
-  package var hasBlinded: Bool
-  package var unsearchable: ClosedRange<Timestamp>?
-
-  package init(
-    conversation: ConversationID, hasPlain: Bool = false, hasBlinded: Bool = false,
-    unsearchable: ClosedRange<Timestamp>? = nil
-  ) {
-    self.conversation = conversation
-    self.hasPlain = hasPlain
-    self.hasBlinded = hasBlinded
-    self.unsearchable = unsearchable
-  }
-
-  /// Takes in one message of the conversation.
-  package mutating func note(_ mode: TokenSet.Mode?, at time: Timestamp) {
-    switch mode {
-    case .plain: hasPlain = true
-    case .blinded: hasBlinded = true
-    case nil:
-      unsearchable = unsearchable.map { min($0.lowerBound, time)...max($0.upperBound, time) } ?? time...time
-    }
-  }
-}
-
 package enum SearchCoverage {
-  /// Widens what is known by what a batch brought.
-  package static func note(_ coverage: [(RouteKey, TokenCoverage)], in tx: borrowing Transaction) throws {
+  /// Ranges of days kept of a conversation's tokens of one kind. Beyond, days are rounded to blocks.
+  static let rangesMax: Int64 = 64
+  /// Blocks of days, tried in turn: 64 ranges of the last ones are more than there is time.
+  private static let blocks: [Int32] = [32, 1_024]
+  /// Generations kept apart of one conversation. Beyond, the older half is kept together.
+  static let generationsMax: Int64 = 512
+
+  /// Adds what messages brought. Days that are known cost a look and no write.
+  package static func note(_ coverage: TokenCoverage, tenant: TenantID, in tx: borrowing Transaction) throws {
     guard !coverage.isEmpty else { return }
-    // Without messages lacking tokens the span stays as it is: an empty span is sent as latest…earliest.
-    try tx.execute(
+    let entries = Array(coverage.entries)
+    let rows = try tx.execute(
       note,
       [
-        .int8Array(coverage.map(\.0.rawValue)), .int8Array(coverage.map(\.1.conversation.rawValue)),
-        .int2Array(coverage.map { ($0.1.hasPlain ? 1 : 0) | ($0.1.hasBlinded ? 2 : 0) }),
-        .timestampArray(coverage.map { ($0.1.unsearchable?.lowerBound ?? .latest).microseconds }),
-        .timestampArray(coverage.map { ($0.1.unsearchable?.upperBound ?? .earliest).microseconds }),
+        .int8(tenant.rawValue), .int8Array(entries.map(\.key.route.rawValue)),
+        .int8Array(entries.map(\.key.conversation.rawValue)),
+        .int2Array(entries.map(\.key.kind.mode.rawValue)), .int8Array(entries.map(\.key.kind.generation)),
+        .int8Array(entries.map(\.key.day)),
+        .timestampArray(entries.map(\.value.lowerBound.microseconds)),
+        .timestampArray(entries.map(\.value.upperBound.microseconds)),
       ])
-  }
-
-  /// Conversations, of those given (or of the whole tenant), that a query over one kind of tokens cannot fully answer.
-  package static func gaps(
-    tenant: TenantID, conversations: [ConversationID]?, blinded: Bool, limit: Int,
-    in tx: borrowing Transaction
-  ) throws -> [TokenCoverage] {
-    let rows = try tx.execute(
-      gaps,
-      [
-        .int8(tenant.rawValue), conversations.map { .int8Array($0.map(\.rawValue)) } ?? .null,
-        .int2(blinded ? 1 : 2), .int8(Int64(limit)),
-      ])
-    return (0..<rows.count).map { row in
-      var coverage = TokenCoverage(
-        conversation: ConversationID(rawValue: rows.int64(row, 0)), hasPlain: rows.int64(row, 1) & 1 != 0,
-        hasBlinded: rows.int64(row, 1) & 2 != 0)
-      if let from = rows.timestampOrNil(row, 2), let to = rows.timestampOrNil(row, 3) {
-        coverage.unsearchable = Timestamp(microseconds: from)...Timestamp(microseconds: to)
-      }
-      return coverage
+    let written = (0..<rows.count).map { Written(rows, $0) }
+    for one in written where one.ranges > rangesMax { try coarsen(one, one.generation, in: tx) }
+    for several in Dictionary(grouping: written.filter { $0.mode == 2 }, by: \.conversation).values {
+      // What was there before the statement, and what it wrote: at least as many as there are now.
+      let one = several[0]
+      guard one.generations + Int64(several.count) > generationsMax else { continue }
+      try tx.execute(
+        fold, [.int8(one.route), .int8(one.conversation), .int8(generationsMax / 2), .int8(generationsMax)])
+      try coarsen(one, TokenKind.unknownGeneration, in: tx)
     }
   }
 
+  private struct Written {
+    let route: Int64
+    let conversation: Int64
+    let mode: Int64
+    let generation: Int64
+    let ranges: Int64
+    let generations: Int64
+
+    init(_ rows: PostgresRows, _ row: Int) {
+      (route, conversation) = (rows.int64(row, 0), rows.int64(row, 1))
+      (mode, generation) = (rows.int64(row, 2), rows.int64(row, 3))
+      (ranges, generations) = (rows.int64(row, 4), rows.int64(row, 5))
+    }
+  }
+
+  /// Names a few days too many rather than growing without a bound.
+  private static func coarsen(_ one: Written, _ generation: Int64, in tx: borrowing Transaction) throws {
+    for block in blocks {
+      try tx.execute(
+        coarsen,
+        [
+          .int8(one.route), .int8(one.conversation), .int2(Int16(one.mode)), .int8(generation), .int4(block),
+          .int8(rangesMax),
+        ])
+    }
+  }
+
+  // The newest state of a row that is known already is not written again: most batches write nothing here.
   private static let note = """
-    UPDATE conversation c SET token_modes = c.token_modes | n.modes,
-      unsearchable_from = CASE WHEN n.lo <= n.hi THEN least(c.unsearchable_from, n.lo) ELSE c.unsearchable_from END,
-      unsearchable_to = CASE WHEN n.lo <= n.hi THEN greatest(c.unsearchable_to, n.hi) ELSE c.unsearchable_to END
-    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::timestamptz[], $5::timestamptz[])
-      AS n(route, id, modes, lo, hi)
-    WHERE c.route_key = n.route AND c.conversation_id = n.id
-      AND (c.token_modes | n.modes <> c.token_modes OR n.lo <= n.hi
-        AND (c.unsearchable_from IS NULL OR n.lo < c.unsearchable_from OR n.hi > c.unsearchable_to))
+    INSERT INTO token_coverage AS c
+      (route_key, conversation_id, mode, generation, tenant_id, days, first_at, last_at)
+    SELECT route, id, mode, generation, $1, days, first_at, last_at FROM (
+      SELECT route, id, mode, generation, range_agg(int4range(day::int, day::int + 1)) AS days,
+        CASE mode WHEN 0 THEN min(lo) END AS first_at, CASE mode WHEN 0 THEN max(hi) END AS last_at
+      FROM unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bigint[], $7::timestamptz[],
+        $8::timestamptz[]) AS u(route, id, mode, generation, day, lo, hi)
+      GROUP BY route, id, mode, generation) n
+    WHERE NOT EXISTS (SELECT 1 FROM token_coverage k WHERE k.route_key = n.route AND k.conversation_id = n.id
+      AND k.mode = n.mode AND k.generation = n.generation AND k.days @> n.days
+      AND (n.mode <> 0 OR k.first_at <= n.first_at AND k.last_at >= n.last_at))
+    ORDER BY route, id, mode, generation
+    ON CONFLICT (route_key, conversation_id, mode, generation) DO UPDATE SET days = c.days + excluded.days,
+      first_at = least(c.first_at, excluded.first_at), last_at = greatest(c.last_at, excluded.last_at)
+    RETURNING c.route_key, c.conversation_id, c.mode, c.generation, (SELECT count(*) FROM unnest(c.days)),
+      CASE c.mode WHEN 2 THEN (SELECT count(*) FROM token_coverage g WHERE g.route_key = c.route_key
+        AND g.conversation_id = c.conversation_id AND g.mode = 2) ELSE 0 END
     """
-  private static let gaps = """
-    SELECT conversation_id, token_modes, unsearchable_from, unsearchable_to FROM conversation
-    WHERE tenant_id = $1 AND ($2::bigint[] IS NULL OR conversation_id = ANY($2))
-      AND (unsearchable_from IS NOT NULL OR token_modes & $3 <> 0)
-    ORDER BY conversation_id LIMIT $4
+  private static let coarsen = """
+    UPDATE token_coverage c SET days = (SELECT range_agg(
+      int4range(lower(r) / $5 * $5, (upper(r) - 1) / $5 * $5 + $5)) FROM unnest(c.days) r)
+    WHERE route_key = $1 AND conversation_id = $2 AND mode = $3 AND generation = $4
+      AND (SELECT count(*) FROM unnest(c.days)) > $6
+    """
+  private static let fold = """
+    WITH folded AS (DELETE FROM token_coverage WHERE route_key = $1 AND conversation_id = $2 AND mode = 2
+      AND generation >= 0 AND generation <= (SELECT generation FROM token_coverage WHERE route_key = $1
+        AND conversation_id = $2 AND mode = 2 ORDER BY generation DESC OFFSET $3 LIMIT 1)
+      AND (SELECT count(*) FROM token_coverage WHERE route_key = $1 AND conversation_id = $2 AND mode = 2) > $4
+      RETURNING tenant_id, days)
+    INSERT INTO token_coverage AS c (route_key, conversation_id, mode, generation, tenant_id, days)
+    SELECT $1, $2, 2, -1, min(tenant_id), range_agg(r) FROM folded, unnest(folded.days) r
+    HAVING count(*) > 0
+    ON CONFLICT (route_key, conversation_id, mode, generation) DO UPDATE SET days = c.days + excluded.days
     """
 }

@@ -25,6 +25,7 @@ extension PreparedBatch {
     for step in others where !repeated.contains(step.item.line) {
       try batch.apply(step, in: tx, &result)
     }
+    try SearchCoverage.note(batch.coverage, tenant: tenant, in: tx)
     result.duplicates += repeated.count
     _ = try Memberships.join(members, tenant: tenant, in: tx)
     try batch.linkAuthors(in: tx)
@@ -84,8 +85,10 @@ extension PreparedBatch {
       if entry.isDuplicate { result.duplicates += 1 } else { rejectConflict(new[entry.ordinal].step) }
     }
     result.accepted += new.count - known.count
-    guard known.count < new.count else { return }
-    try SearchCoverage.note(coverage.values.sorted { $0.0 < $1.0 }, in: tx)
+    guard known.count < new.count else {
+      coverage = TokenCoverage()
+      return
+    }
     for row in try Amendments.takeWaiting(new.map(\.message.key), in: tx) {
       _ = try change(row, locator: Locators.find(row.key, in: tx), in: tx)
     }
@@ -107,13 +110,21 @@ extension PreparedBatch {
   }
 
   /// Merges a change with its message, or lets it wait for it.
-  private func change(_ row: AmendmentRow, locator: Locator?, in tx: borrowing Transaction) throws -> Effect {
+  private mutating func change(_ row: AmendmentRow, locator: Locator?, in tx: borrowing Transaction) throws
+    -> Effect
+  {
     guard let locator else { return try Amendments.wait(row, tenant: tenant, in: tx) ? .changed : .nothing }
     guard locator.conversation == row.conversation else { return .elsewhere }
     guard locator.state == .live else { return row.kind == .deletion ? .nothing : .gone }
     guard try Amendments.insert(row, in: tx) else { return .nothing }
     switch row.kind {
-    case .edit, .reaction: try Feed.append(.edited, row.key, group: group(row.route), in: tx)
+    case .edit:
+      // From now on the message is found by what the edit says, if by anything.
+      coverage.note(
+        row.tokens ?? TokenKind(.none), at: locator.position.createdAt, route: row.route,
+        conversation: row.conversation)
+      try Feed.append(.edited, row.key, group: group(row.route), in: tx)
+    case .reaction: try Feed.append(.edited, row.key, group: group(row.route), in: tx)
     case .deletion:
       _ = try Deletions.delete([row.key], for: .deletedByMember, tenant: tenant, in: tx)
       try Feed.append(.removed, row.key, group: group(row.route), in: tx)

@@ -22,8 +22,8 @@ struct PreparedBatch: Sendable {
       visibleFrom: Timestamp, role: String?
     )] = []
   var changed: (subjects: Set<String>, conversations: Set<String>) = ([], [])
-  /// Which kinds of tokens came, by conversation.
-  var coverage: [ConversationID: (RouteKey, TokenCoverage)] = [:]
+  /// Which kinds of tokens came, and when.
+  var coverage = TokenCoverage()
   /// The keys everything was sealed under; asked again inside the transaction.
   var lanes: [LaneID: LaneKey] = [:]
   let vault: KeyVault
@@ -84,8 +84,9 @@ struct PreparedBatch: Sendable {
       return
     }
     digests[key] = step.digest
-    coverage[conversation.id, default: (conversation.route, TokenCoverage(conversation: conversation.id))].1
-      .note(created.payload.tokens?.mode, at: created.createdAt)
+    coverage.note(
+      TokenKind(of: created.payload.tokens), at: created.createdAt, route: conversation.route,
+      conversation: conversation.id)
     let sealed = RowSeal.seal(created.payload.bytes, key: key, kind: 0, version: 0, lane: lane)
     messages.append(
       (
@@ -126,19 +127,22 @@ extension Ingestor.Step {
     _ key: MessageKey, _ conversation: ConversationRow, _ subject: SubjectID, _ lane: LaneKey
   ) -> PreparedBatch.Change? {
     func change(
-      _ kind: AmendmentRow.Kind, version: Int64, at: Timestamp, removedAt: Timestamp? = nil, _ bytes: [UInt8]
+      _ kind: AmendmentRow.Kind, version: Int64, at: Timestamp, removedAt: Timestamp? = nil,
+      tokens: TokenKind? = nil, _ bytes: [UInt8]
     ) -> PreparedBatch.Change {
       let sealed = RowSeal.seal(bytes, key: key, kind: kind.rawValue, version: version, lane: lane)
       return PreparedBatch.Change(
         row: AmendmentRow(
           key: key, kind: kind, author: subject, version: version, at: at, removedAt: removedAt,
-          route: conversation.route, conversation: conversation.id, sealed: sealed), step: self)
+          route: conversation.route, conversation: conversation.id, tokens: tokens, sealed: sealed),
+        step: self)
     }
     switch item.event {
     case .messageEdited(let edit):
       let payload = MessagePayload(messageID: edit.messageID, body: edit.body, tokens: edit.tokens)
       return change(
-        .edit, version: edit.version ?? edit.editedAt.microseconds, at: edit.editedAt, payload.bytes)
+        .edit, version: edit.version ?? edit.editedAt.microseconds, at: edit.editedAt,
+        tokens: TokenKind(of: edit.tokens), payload.bytes)
     case .messageDeleted(let deletion):
       return change(.deletion, version: 0, at: deletion.deletedAt, [])
     case .reaction(let reaction):

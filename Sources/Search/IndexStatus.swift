@@ -23,7 +23,31 @@ package struct IndexGroupStatus: Sendable {
   package var documents: Int { generations.reduce(0) { $0 + $1.documents } }
 }
 
+/// What searches of one tenant cannot see in one group, for its operator.
+package struct TenantCoverage: Sendable {
+  package let tenant: String
+  package let count: SearchCoverage.Count
+}
+
 extension Indexer {
+  package func coverage() async throws -> [TenantCoverage] {
+    let groups = groups
+    let (tenants, counts) = try await database.transaction { tx in
+      (try Tenants.all(in: tx), try SearchCoverage.counts(groups: groups, in: tx))
+    }
+    let names = Dictionary(uniqueKeysWithValues: tenants.map { ($0.id, $0.name) })
+    return counts.compactMap { count in
+      names[count.tenant].map { TenantCoverage(tenant: $0, count: count) }
+    }
+  }
+
+  /// How far each group's serving shard is; 0 for one that is too damaged to tell.
+  func positions() async throws -> [Int16: Int64] {
+    var positions: [Int16: Int64] = [:]
+    for group in 0..<groups { positions[Int16(group)] = try await position(of: group) ?? 0 }
+    return positions
+  }
+
   package func status() async throws -> [IndexGroupStatus] {
     var positions: [Int16: Int64] = [:]
     for group in 0..<groups { positions[Int16(group)] = try await position(of: group) }

@@ -7,8 +7,15 @@ extension Indexer {
   /// Compares, and puts right what is different: messages by a step of the feed, which every follower of it will see;
   /// documents of no message by purging them; whole groups, where there is too much of it, by rebuilding them.
   ///
-  /// Looks again afterwards: `differences` are those it found, `healed` those that are no more.
+  /// Looks again afterwards: `differences` are those it found, `healed` those that are no more. With `deep`, what is
+  /// told of coverage is counted anew.
   package func reconcile(deep: Bool) async throws -> IndexComparison {
+    let comparison = try await reconcileDocuments(deep: deep)
+    if deep { for group in 0..<groups { try await renewCoverage(group: group) } }
+    return comparison
+  }
+
+  private func reconcileDocuments(deep: Bool) async throws -> IndexComparison {
     var comparison = try await compare(deep: deep)
     guard !comparison.isClean else { return comparison }
     for group in comparison.beyondHealing.sorted() { try await rebuild(group: group) }

@@ -75,7 +75,7 @@ extension Indexer {
 
   /// Messages of one tenant. If they cannot be read together, each is tried by itself, so that the one at fault is
   /// the only one to be left out.
-  private func read(_ locators: [Locator]) async throws -> ([HistoricMessage], Set<MessageKey>) {
+  func read(_ locators: [Locator]) async throws -> ([HistoricMessage], Set<MessageKey>) {
     do {
       return (try await history.messages(locators.map(\.place)), [])
     } catch  where HistoryReader.isDamage(error) {

@@ -1,58 +1,222 @@
 import Catalog
 import History
-import Model
+package import Model
 import Postgres
 
 extension MessageSearch {
-  /// What this search cannot see, and why.
+  /// Gaps told at most; beyond that the reply is incomplete and says that there are more.
+  private static let gapsMax = 200
+  /// Rows of what is missing looked at for a reply.
+  private static let rowsMax = 1_000
+  /// Conversations asked for by their numbers at once. For more, what is missing in the tenant is asked first, which
+  /// is nothing or little where a reader of 20,000 conversations is to be answered fast.
+  private static let namedMax = 500
+  /// Steps of lag of which the conversations are told; behind more of them the reply says how many they are.
+  private static let lagMax: Int64 = 1_000
+
+  /// What this search cannot see, and why: by conversation, span of days and reason, and only as far as the reader's
+  /// own windows and the times asked for reach.
   func coverage(_ request: SearchRequest, _ scope: Scope) async throws -> SearchReply.Coverage {
-    let lag = try await indexer.lag().values.reduce(0, +)
-    var blinded = false
-    if case .blinded = request.query { blinded = true }
-    let ids: [ConversationID]?
-    if request.conversationIDs != nil || scope.windows != nil {
-      ids = scope.windows.map { Array($0.keys) } ?? Array(scope.named.values)
-    } else {
-      ids = nil
+    let positions = try await indexer.positions()
+    let query = coverageQuery(request, scope)
+    let conversations = conversations(request, scope)
+    let (lag, rows, waiting) = try await history.database.transaction { tx in
+      let heads = try Feed.heads(in: tx)
+      let lag = positions.reduce(0) { $0 + max(0, (heads[$1.key] ?? 0) - $1.value) }
+      return (
+        lag, try Self.rows(query, conversations, in: tx),
+        (1...Self.lagMax).contains(lag)
+          ? try SearchCoverage.waiting(positions, tenant: query.tenant, limit: Self.rowsMax, in: tx) : []
+      )
     }
-    let (tenant, askedBlinded) = (directory.tenant.id, blinded)
-    let found = try await history.database.transaction { tx in
-      try SearchCoverage.gaps(
-        tenant: tenant, conversations: ids, blinded: askedBlinded, limit: Self.gapsMax, in: tx)
-    }
-    let cards = try await directory.cards(Set(found.map(\.conversation)))
-    var gaps: [SearchReply.Gap] = []
-    for coverage in found {
-      guard let card = cards[coverage.conversation] else { continue }
-      if let span = clipped(coverage.unsearchable, to: scope.windows?[coverage.conversation]) {
-        gaps.append(
-          SearchReply.Gap(
-            conversationID: card.profile.id, from: span.lowerBound.rfc3339, to: span.upperBound.rfc3339,
-            reason: "no_tokens"))
-      }
-      if blinded ? coverage.hasPlain : coverage.hasBlinded {
-        gaps.append(
-          SearchReply.Gap(
-            conversationID: card.profile.id, from: nil, to: nil,
-            reason: blinded ? "plain_tokens_not_searched" : "blinded_tokens_need_key"))
-      }
-    }
-    if case .everything = request.query { gaps = [] }  // filters see every message, with or without tokens
-    return SearchReply.Coverage(complete: lag == 0 && gaps.isEmpty, indexLagEvents: lag, gaps: gaps)
+    let reach = CoverageReach(
+      windows: scope.windows, conversations: conversations.map(Set.init),
+      from: query.from, until: query.until)
+    // A query of plain words finds none of the blinded tokens, of whatever generation.
+    let told = reach.told((request.isBlinded ? rows : rows.map(\.ofAnyGeneration)) + waiting)
+    let isTruncated = told.count > Self.gapsMax || rows.count >= Self.rowsMax || waiting.count >= Self.rowsMax
+    let gaps = try await gaps(Array(told.prefix(Self.gapsMax)), isBlinded: request.isBlinded)
+    return SearchReply.Coverage(
+      complete: gaps.isEmpty && !isTruncated && lag <= Self.lagMax, indexLagEvents: lag, gaps: gaps,
+      truncated: isTruncated ? true : nil)
   }
 
-  /// Gaps told at most; beyond that `complete` is false all the same.
-  private static let gapsMax = 200
+  private func coverageQuery(_ request: SearchRequest, _ scope: Scope) -> CoverageQuery {
+    var query = CoverageQuery(tenant: directory.tenant.id, modes: [], limit: Self.rowsMax)
+    switch request.query {
+    case .everything: break  // filters see every message, with or without tokens
+    case .plain: query.modes = [.none, .blinded]
+    case .blinded(let sets):
+      query.modes = [.none, .plain, .blinded]
+      query.asked = sets.compactMap { set in
+        scope.named[set.conversationID].map { ($0, set.generation) }
+      }
+    }
+    query.from = max(.earliest, request.after ?? .earliest)
+    query.until = min(.latest, request.before ?? .latest)
+    return query
+  }
 
-  /// A gap is told only as far as the reader's own windows reach.
-  private func clipped(_ span: ClosedRange<Timestamp>?, to windows: [MembershipWindow]?) -> ClosedRange<
+  /// `nil`: all of the tenant's.
+  private func conversations(_ request: SearchRequest, _ scope: Scope) -> [ConversationID]? {
+    if let windows = scope.windows { return Array(windows.keys) }
+    return request.conversationIDs.map { ids in ids.compactMap { scope.named[$0] } }
+  }
+
+  private static func rows(
+    _ query: CoverageQuery, _ conversations: [ConversationID]?, in tx: borrowing Transaction
+  ) throws -> [CoverageGap] {
+    guard query.from < query.until else { return [] }
+    guard let conversations, conversations.count <= namedMax else {
+      let all = try SearchCoverage.gaps(query, conversations: nil, in: tx)
+      guard let conversations, all.count >= query.limit else { return all }
+      return try SearchCoverage.gaps(query, conversations: conversations, in: tx)
+    }
+    return conversations.isEmpty ? [] : try SearchCoverage.gaps(query, conversations: conversations, in: tx)
+  }
+
+  private func gaps(_ told: [CoverageGap], isBlinded: Bool) async throws -> [SearchReply.Gap] {
+    let cards = try await directory.cards(Set(told.map(\.conversation)))
+    return told.compactMap { gap in
+      guard let card = cards[gap.conversation] else { return nil }
+      return SearchReply.Gap(
+        conversationID: card.profile.id, from: gap.times.lowerBound.rfc3339, to: gap.times.upperBound.rfc3339,
+        reason: gap.cause.reason(isBlinded: isBlinded), generation: gap.cause.generation)
+    }
+  }
+}
+
+extension MessageSearch {
+  /// The generations of keys that conversations' blinded tokens came with, from the oldest: a client has to ask for
+  /// each. Those that are not known one by one are left out; coverage names them.
+  package func generations(in conversations: [ConversationID]) async throws -> [ConversationID: [UInt32]] {
+    let tenant = directory.tenant.id
+    return try await history.database.transaction { tx in
+      try SearchCoverage.generations(tenant: tenant, conversations: conversations, in: tx)
+    }.mapValues { $0.compactMap { UInt32(exactly: $0) } }.filter { !$0.value.isEmpty }
+  }
+}
+
+/// How far a reader may be told of what is missing.
+struct CoverageReach: Sendable {
+  /// `nil`: a reader of the whole tenant.
+  let windows: [ConversationID: [MembershipWindow]]?
+  let conversations: Set<ConversationID>?
+  let from: Timestamp
+  /// Exclusive.
+  let until: Timestamp
+
+  /// The gaps, cut to what the reader may know, in order of conversation and time. Days that follow each other are one
+  /// gap; messages that are known one by one are told by window: from the first to the last of them.
+  func told(_ gaps: [CoverageGap]) -> [CoverageGap] {
+    var days: [Place: [ClosedRange<Timestamp>]] = [:]
+    var messages: [Place: ClosedRange<Timestamp>] = [:]
+    for gap in gaps {
+      for (window, times) in pieces(gap) {
+        let place = Place(conversation: gap.conversation, cause: gap.cause, window: window)
+        if case .tokens = gap.cause {
+          days[place, default: []].append(times)
+        } else {
+          messages[place] = messages[place].map { $0.joined(times) } ?? times
+        }
+      }
+    }
+    let told =
+      days.flatMap { place, spans in Self.merged(spans).map { place.gap($0) } }
+      + messages.map { $0.key.gap($0.value) }
+    return told.sorted {
+      ($0.conversation, $0.times.lowerBound, $0.cause.order) < (
+        $1.conversation, $1.times.lowerBound, $1.cause.order
+      )
+    }
+  }
+
+  private static func merged(_ spans: [ClosedRange<Timestamp>]) -> [ClosedRange<Timestamp>] {
+    var merged: [ClosedRange<Timestamp>] = []
+    for span in spans.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if let last = merged.last, span.lowerBound.microseconds <= last.upperBound.microseconds + 1 {
+        merged[merged.count - 1] = last.joined(span)
+      } else {
+        merged.append(span)
+      }
+    }
+    return merged
+  }
+
+  private struct Place: Hashable {
+    let conversation: ConversationID
+    let cause: CoverageGap.Cause
+    let window: Int
+
+    func gap(_ times: ClosedRange<Timestamp>) -> CoverageGap {
+      CoverageGap(conversation: conversation, cause: cause, times: times)
+    }
+  }
+
+  private func pieces(_ gap: CoverageGap) -> [(window: Int, times: ClosedRange<Timestamp>)] {
+    guard conversations?.contains(gap.conversation) ?? true else { return [] }
+    guard let windows else { return cut(gap.times, from, until).map { [(0, $0)] } ?? [] }
+    return (windows[gap.conversation] ?? []).enumerated().compactMap { place, window in
+      cut(gap.times, max(from, window.from), min(until, window.until)).map { (place, $0) }
+    }
+  }
+
+  private func cut(_ times: ClosedRange<Timestamp>, _ from: Timestamp, _ until: Timestamp) -> ClosedRange<
     Timestamp
   >? {
-    guard let span else { return nil }
-    guard let windows else { return span }
-    let seen = windows.filter { $0.from <= span.upperBound && span.lowerBound < $0.until }
-    guard let first = seen.first, let last = seen.last else { return nil }
-    let from = max(span.lowerBound, first.from)
-    return from...max(from, min(span.upperBound, last.until))
+    let first = max(times.lowerBound, from)
+    let last = min(times.upperBound, Timestamp(microseconds: until.microseconds - 1))
+    return first <= last ? first...last : nil
   }
+}
+
+extension CoverageGap {
+  fileprivate var ofAnyGeneration: CoverageGap {
+    guard case .tokens(let kind) = cause, kind.mode == .blinded else { return self }
+    return CoverageGap(
+      conversation: conversation,
+      cause: .tokens(TokenKind(.blinded, generation: TokenKind.unknownGeneration)), times: times)
+  }
+}
+
+extension CoverageGap.Cause {
+  /// As the contract names them.
+  func reason(isBlinded: Bool) -> String {
+    switch self {
+    case .tokens(let kind):
+      switch kind.mode {
+      case .none: "no_tokens"
+      case .plain: "plain_tokens_not_searched"
+      case .blinded: isBlinded ? "generation_not_asked" : "blinded_tokens_need_key"
+      }
+    case .refused: "not_indexed"
+    case .unreadable: "archive_unreadable"
+    case .waiting: "index_behind"
+    }
+  }
+
+  /// Of the keys that would find the messages.
+  fileprivate var generation: Int64? {
+    guard case .tokens(let kind) = self, kind.mode == .blinded, kind.generation >= 0 else { return nil }
+    return kind.generation
+  }
+
+  fileprivate var order: Int64 {
+    switch self {
+    case .tokens(let kind): Int64(kind.mode.rawValue) << 40 + kind.generation
+    case .refused: 1 << 50
+    case .unreadable: 1 << 51
+    case .waiting: 1 << 52
+    }
+  }
+}
+
+extension ClosedRange<Timestamp> {
+  fileprivate func joined(_ other: Self) -> Self {
+    Swift.min(lowerBound, other.lowerBound)...Swift.max(upperBound, other.upperBound)
+  }
+}
+
+extension SearchRequest {
+  var isBlinded: Bool { if case .blinded = query { true } else { false } }
 }

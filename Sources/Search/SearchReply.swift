@@ -24,9 +24,11 @@ package struct SearchReply: Encodable, Sendable {
     package var from: String?
     package var to: String?
     package var reason: String
+    /// Of the keys of the tokens that were not asked for.
+    package var generation: Int64?
 
     enum CodingKeys: String, CodingKey {
-      case from, to, reason
+      case from, to, reason, generation
       case conversationID = "conversation_id"
     }
   }
@@ -34,9 +36,11 @@ package struct SearchReply: Encodable, Sendable {
     package var complete: Bool
     package var indexLagEvents: Int64
     package var gaps: [Gap]
+    /// There are more gaps than these.
+    package var truncated: Bool?
 
     enum CodingKeys: String, CodingKey {
-      case complete, gaps
+      case complete, gaps, truncated
       case indexLagEvents = "index_lag_events"
     }
   }

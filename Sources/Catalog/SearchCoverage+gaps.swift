@@ -1,0 +1,134 @@
+package import Model
+package import Postgres
+
+/// Messages of one conversation that a search does not see, and why.
+package struct CoverageGap: Sendable, Hashable {
+  package enum Cause: Sendable, Hashable {
+    case tokens(TokenKind)
+    /// The index has set the message aside.
+    case refused
+    /// It could not be read when it was to be indexed.
+    case unreadable
+    /// It is in the feed, and not yet in the index.
+    case waiting
+  }
+
+  package let conversation: ConversationID
+  package let cause: Cause
+  /// From the first moment to the last one: of days, or of messages where these are known.
+  package let times: ClosedRange<Timestamp>
+
+  package init(conversation: ConversationID, cause: Cause, times: ClosedRange<Timestamp>) {
+    self.conversation = conversation
+    self.cause = cause
+    self.times = times
+  }
+}
+
+/// What a search asks coverage for.
+package struct CoverageQuery: Sendable {
+  package var tenant: TenantID
+  /// Tokens the search cannot use.
+  package var modes: [TokenKind.Mode]
+  /// Conversations and generations of blinded tokens that are asked for, and so are no gaps.
+  package var asked: [(conversation: ConversationID, generation: UInt32)]
+  /// Of the messages' times; half open.
+  package var from: Timestamp
+  package var until: Timestamp
+  /// Rows looked at.
+  package var limit: Int
+
+  package init(
+    tenant: TenantID, modes: [TokenKind.Mode],
+    asked: [(conversation: ConversationID, generation: UInt32)] = [], from: Timestamp = .earliest,
+    until: Timestamp = .latest, limit: Int
+  ) {
+    self.tenant = tenant
+    self.modes = modes
+    self.asked = asked
+    self.from = from
+    self.until = until
+    self.limit = limit
+  }
+}
+
+extension SearchCoverage {
+  /// What a search of these conversations, or of the whole tenant, does not see. One statement over what is missing:
+  /// however many conversations there are, where nothing is missing it reads nothing.
+  package static func gaps(
+    _ query: CoverageQuery, conversations: [ConversationID]?, in tx: borrowing Transaction
+  ) throws -> [CoverageGap] {
+    let rows = try tx.execute(
+      conversations == nil ? everywhere : within,
+      [
+        .int8(query.tenant.rawValue), .int2Array(query.modes.map(\.rawValue)),
+        .int4(Int32(TokenCoverage.day(of: query.from))), .int4(Int32(TokenCoverage.day(of: query.until)) + 1),
+        .int8Array(query.asked.map(\.conversation.rawValue)),
+        .int8Array(query.asked.map { Int64($0.generation) }),
+        .timestamp(microseconds: query.from.microseconds), .timestamp(microseconds: query.until.microseconds),
+        .int8(Int64(query.limit)),
+      ] + (conversations.map { [.int8Array($0.map(\.rawValue))] } ?? []))
+    return (0..<rows.count).map { gap(rows, $0) }
+  }
+
+  private static func gap(_ rows: PostgresRows, _ row: Int) -> CoverageGap {
+    let conversation = ConversationID(rawValue: rows.int64(row, 0))
+    let mode = TokenKind.Mode(rawValue: Int16(rows.int64(row, 1)))
+    let exact = rows.timestampOrNil(row, 3).flatMap { from in
+      rows.timestampOrNil(row, 4).map { Timestamp(microseconds: from)...Timestamp(microseconds: $0) }
+    }
+    guard let mode else {
+      let at = exact ?? .earliest ... .latest
+      return CoverageGap(
+        conversation: conversation, cause: rows.int64(row, 1) == 3 ? .unreadable : .refused, times: at)
+    }
+    let first = TokenCoverage.start(ofDay: rows.int64(row, 5))
+    let last = Timestamp(microseconds: TokenCoverage.start(ofDay: rows.int64(row, 6)).microseconds - 1)
+    return CoverageGap(
+      conversation: conversation, cause: .tokens(TokenKind(mode, generation: rows.int64(row, 2))),
+      times: exact.map { max(first, $0.lowerBound)...max(first, min(last, $0.upperBound)) } ?? first...last)
+  }
+
+  /// Messages that changed in each group's feed behind a position, if they are live.
+  package static func waiting(
+    _ positions: [Int16: Int64], tenant: TenantID, limit: Int, in tx: borrowing Transaction
+  ) throws -> [CoverageGap] {
+    let groups = positions.keys.sorted()
+    let rows = try tx.execute(
+      waiting,
+      [
+        .int8(tenant.rawValue), .int2Array(groups), .int8Array(groups.map { positions[$0] ?? 0 }),
+        .int8(Int64(limit)),
+      ])
+    return (0..<rows.count).map { row in
+      let at = Timestamp(microseconds: rows.timestamp(row, 1))
+      return CoverageGap(
+        conversation: ConversationID(rawValue: rows.int64(row, 0)), cause: .waiting, times: at...at)
+    }
+  }
+
+  private static func gapsStatement(_ tokens: String, _ quarantine: String) -> String {
+    """
+    SELECT * FROM (
+      SELECT c.conversation_id, c.mode, c.generation, c.first_at, c.last_at, lower(r) AS lo, upper(r) AS hi
+      FROM token_coverage c CROSS JOIN LATERAL unnest(c.days * int4multirange(int4range($3, $4))) r
+      WHERE c.tenant_id = $1 AND c.mode = ANY($2)\(tokens)
+        AND NOT (c.mode = 2 AND (c.conversation_id, c.generation) IN (SELECT * FROM unnest($5::bigint[], $6::bigint[])))
+      UNION ALL
+      SELECT q.conversation_id, CASE q.code WHEN 'unreadable' THEN 3 ELSE 4 END, 0, q.created_at, q.created_at, 0, 0
+      FROM index_quarantine q WHERE q.tenant_id = $1 AND q.created_at >= $7 AND q.created_at < $8\(quarantine)
+    ) g LIMIT $9
+    """
+  }
+  private static let everywhere = gapsStatement("", "")
+  private static let within = gapsStatement(
+    " AND c.conversation_id = ANY($10)", " AND q.conversation_id = ANY($10)")
+  private static let waiting = """
+    SELECT l.conversation_id, l.created_at FROM unnest($2::smallint[], $3::bigint[]) AS n(group_id, position)
+    CROSS JOIN LATERAL (SELECT * FROM feed WHERE feed.group_id = n.group_id AND feed.sequence > n.position
+      ORDER BY feed.sequence LIMIT $4) f
+    CROSS JOIN LATERAL (SELECT * FROM message_locator
+      WHERE route_key = f.message_high AND message_low = f.message_low OFFSET 0) l
+    WHERE f.kind <> 3 AND l.tenant_id = $1 AND l.state = 1 LIMIT $4
+    """
+}
