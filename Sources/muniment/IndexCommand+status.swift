@@ -10,19 +10,23 @@ extension IndexCommand {
   struct StatusOfIndex: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "status",
-      abstract: "Position, lag, documents, generations, what was refused, and the last check of each group.")
+      abstract: "Position, lag, documents, generations and the last check of each group; gaps of each tenant."
+    )
     @OptionGroup var common: CommonOptions
     @Flag(help: "Also print a hash over all documents and terms, to compare two indexes.")
     var fingerprint = false
 
     func run() async throws {
       try await Application.with(try common.settings()) { application in
+        let coverage = try await application.indexer.coverage().map(TenantRow.init)
         for status in try await application.indexer.status() {
           let isReadable = fingerprint && status.position != nil
           let row = Row(
-            status, isReadable ? try await application.index.fingerprint(group: status.group).hex : nil)
+            status, coverage.filter { $0.group == status.group },
+            isReadable ? try await application.index.fingerprint(group: status.group).hex : nil)
           try common.output.value(row, text: row.text)
         }
+        if !common.json { common.output.note(TenantRow.text(of: coverage)) }
       }
     }
   }
@@ -62,16 +66,17 @@ private struct Row: Encodable {
   let isRebuilding: Bool
   let generations: [Generation]
   let lastCheck: LastCheck?
+  let tenants: [TenantRow]
   let fingerprint: String?
 
   enum CodingKeys: String, CodingKey {
-    case group, position, head, lag, documents, quarantined, generations, fingerprint
+    case group, position, head, lag, documents, quarantined, generations, tenants, fingerprint
     case lagSeconds = "lag_seconds"
     case isRebuilding = "rebuilding"
     case lastCheck = "last_check"
   }
 
-  init(_ status: IndexGroupStatus, _ fingerprint: String?) {
+  init(_ status: IndexGroupStatus, _ tenants: [TenantRow], _ fingerprint: String?) {
     group = status.group
     position = status.position
     head = status.head
@@ -89,6 +94,7 @@ private struct Row: Encodable {
     lastCheck = status.check.map {
       LastCheck(at: $0.checkedAt.rfc3339, differences: $0.differences, healed: $0.healed, damage: $0.damage)
     }
+    self.tenants = tenants
     self.fingerprint = fingerprint
   }
 
