@@ -8,7 +8,10 @@ package struct CorpusClient: Sendable {
     case none
     case plain
     /// `bigrams` and `prefixes` reveal more to the server and are the caller's choice.
-    case blinded(TokenMaster, bigrams: Bool, prefixes: Bool)
+    case blinded(
+      TokenMaster, bigrams: Bool, prefixes: Bool,
+      generations: TokenGenerations = .always(CorpusClient.generation)
+    )
   }
 
   private let tokens: Tokens
@@ -33,7 +36,7 @@ package struct CorpusClient: Sendable {
     let body = body(message.content, message.messageID, message.conversationID)
     let payload = MessagePayload(
       messageID: message.messageID, body: body, contentType: message.contentType, replyTo: message.replyTo,
-      tokens: tokens(message.content, message.conversationID))
+      tokens: tokens(message.content, message.conversationID, at: message.createdAt))
     return IngestItem(
       line: line, raw: withholdsRaw ? [] : raw,
       event: .messageCreated(
@@ -50,14 +53,17 @@ package struct CorpusClient: Sendable {
     case .messageCreated(var created):
       if case .plain(let text) = created.payload.body {
         if created.payload.tokens == nil || withholdsRaw {
-          created.payload.tokens = tokens(text, created.conversationID)
+          created.payload.tokens = tokens(text, created.conversationID, at: created.createdAt)
         }
         created.payload.body = body(text, created.payload.messageID, created.conversationID)
         event = .messageCreated(created)
       }
     case .messageEdited(var edit):
       if case .plain(let text) = edit.body {
-        if edit.tokens == nil || withholdsRaw { edit.tokens = tokens(text, edit.conversationID) }
+        // An edit is blinded like what is written at its time; when its message was is not known here.
+        if edit.tokens == nil || withholdsRaw {
+          edit.tokens = tokens(text, edit.conversationID, at: edit.editedAt)
+        }
         edit.body = body(text, edit.messageID, edit.conversationID)
         event = .messageEdited(edit)
       }
@@ -67,12 +73,12 @@ package struct CorpusClient: Sendable {
   }
 
   private func body(_ text: String, _ message: String, _ conversation: String) -> MessageBody {
-    guard case .blinded(let master, _, _) = tokens else { return .plain(text) }
+    guard case .blinded(let master, _, _, _) = tokens else { return .plain(text) }
     let key = master.bodyKey(tenant: tenant, conversation: conversation)
     return .sealed(SealedBody(ciphertext: key.seal(text, messageID: message), keyID: key.id))
   }
 
-  private func tokens(_ text: String, _ conversation: String) -> TokenSet? {
+  private func tokens(_ text: String, _ conversation: String, at time: Timestamp) -> TokenSet? {
     switch tokens {
     case .none: return nil
     case .plain:
@@ -80,12 +86,12 @@ package struct CorpusClient: Sendable {
       return TokenSet(
         mode: .plain, set: found.setBytes, sequence: Array(found.wordBytes.prefix(Self.sequenceMax)),
         flags: found.flags)
-    case .blinded(let master, let bigrams, let prefixes):
-      let key = master.conversationKey(
-        tenant: tenant, conversation: conversation, generation: Self.generation)
+    case .blinded(let master, let bigrams, let prefixes, let generations):
+      let generation = generations.generation(at: time)
+      let key = master.conversationKey(tenant: tenant, conversation: conversation, generation: generation)
       let found = key.blind(tokenizer.tokens(in: text), bigrams: bigrams, prefixes: prefixes)
       return TokenSet(
-        mode: .blinded, generation: Self.generation, set: Self.raw(found.set),
+        mode: .blinded, generation: generation, set: Self.raw(found.set),
         bigrams: Self.raw(found.bigrams),
         prefixes: Self.raw(found.prefixes), flags: found.flags)
     }
@@ -95,6 +101,6 @@ package struct CorpusClient: Sendable {
     tokens.compactMap { BlindToken(base64URL: $0)?.bytes }
   }
 
-  /// The command-line client keeps one generation of keys.
+  /// Of the keys of a client that is told nothing else.
   package static let generation: UInt32 = 1
 }

@@ -2,6 +2,12 @@ import Ingestion
 import Search
 import SearchTokens
 
+/// What a client holds a key of.
+struct ConversationGeneration: Hashable {
+  let conversation: String
+  let generation: UInt32
+}
+
 /// What a member's device does for a search over blinded conversations: blind the query conversation by
 /// conversation, open what comes back, and look again where tokens alone could not tell.
 struct BlindedClient {
@@ -11,21 +17,24 @@ struct BlindedClient {
   let prefixes: Bool
 
   func search(
-    _ parsed: ParsedQuery, conversations: [String], adjust: (inout SearchRequest) throws -> Void,
+    _ parsed: ParsedQuery, keys: [ConversationGeneration], adjust: (inout SearchRequest) throws -> Void,
     ask: (SearchRequest) async throws -> SearchReply
   ) async throws -> SearchReply {
     var needsVerification = false
     var sets: [SearchRequest.BlindedSet] = []
-    for conversation in conversations {
+    for name in keys {
       guard let text = parsed.text else { break }
       let key = master.conversationKey(
-        tenant: tenant, conversation: conversation, generation: CorpusClient.generation)
+        tenant: tenant, conversation: name.conversation, generation: name.generation)
       let blinded = try text.blinded(with: key, usesBigrams: bigrams, usesPrefixes: prefixes)
       needsVerification = needsVerification || blinded.needsVerification
       sets.append(
         SearchRequest.BlindedSet(
-          conversationID: conversation, generation: CorpusClient.generation, tree: blinded.node))
+          conversationID: name.conversation, generation: name.generation, tree: blinded.node))
     }
+    // A word that is to be left out is unknown to the messages of every other generation.
+    let areSeveral = Set(keys.map(\.conversation)).count < keys.count
+    needsVerification = needsVerification || areSeveral && (parsed.text?.leavesOut ?? false)
     var request = try SearchRequest(parsed, blinded: parsed.text == nil ? nil : sets)
     try adjust(&request)
     let limit = request.limit
@@ -44,6 +53,16 @@ struct BlindedClient {
       reply.nextCursor = more.nextCursor
     }
     return reply
+  }
+}
+
+extension QueryNode {
+  fileprivate var leavesOut: Bool {
+    switch self {
+    case .not: true
+    case .all(let nodes), .any(let nodes): nodes.contains(where: \.leavesOut)
+    case .term, .phrase, .near, .prefix: false
+    }
   }
 }
 

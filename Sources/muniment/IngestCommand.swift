@@ -28,6 +28,10 @@ struct IngestCommand: AsyncParsableCommand {
   var bigrams = false
   @Flag(help: "With --token-key: also send prefix tokens, which allow word* and reveal more.")
   var prefixes = false
+  @Option(help: "With --token-key: the generation of the keys (1 if nothing is said).")
+  var generation: UInt32?
+  @Option(help: "With --token-key: a new generation of keys every so many days of message time.")
+  var rotateDays: Int64?
   @Flag(help: "List what was set aside.")
   var listSetAside = false
   @Flag(help: "Try again what was set aside.")
@@ -36,6 +40,15 @@ struct IngestCommand: AsyncParsableCommand {
   var noIndex = false
 
   func validate() throws {
+    guard tokenKey != nil || (generation == nil && rotateDays == nil) else {
+      throw ValidationError("--generation and --rotate-days are of the keys that --token-key gives")
+    }
+    guard generation == nil || rotateDays == nil else {
+      throw ValidationError("--generation and --rotate-days exclude each other")
+    }
+    guard (1...TokenGenerations.daysMax).contains(rotateDays ?? 1) else {
+      throw ValidationError("--rotate-days takes 1 to \(TokenGenerations.daysMax)")
+    }
     guard listSetAside || retrySetAside || !sources.isEmpty else {
       throw ValidationError("name a file, a directory, or - for standard input")
     }
@@ -105,7 +118,11 @@ struct IngestCommand: AsyncParsableCommand {
 
   private func clientTokens() throws -> CorpusClient.Tokens {
     guard let tokenKey else { return noTokens ? .none : .plain }
-    return .blinded(try TokenKeyFile.open(tokenKey, creating: true), bigrams: bigrams, prefixes: prefixes)
+    let generations =
+      rotateDays.map { TokenGenerations.rotating(days: $0) } ?? .always(generation ?? CorpusClient.generation)
+    return .blinded(
+      try TokenKeyFile.open(tokenKey, creating: true), bigrams: bigrams, prefixes: prefixes,
+      generations: generations)
   }
 
   private struct Summary: Encodable {

@@ -46,6 +46,8 @@ struct SearchCommand: AsyncParsableCommand {
   var bigrams = false
   @Flag(help: "With --token-key: the messages have prefix tokens.")
   var prefixes = false
+  @Option(help: "With --token-key: only this generation of keys; repeatable. Otherwise all there are.")
+  var generation: [UInt32] = []
 
   func validate() throws {
     guard sort == "newest" else {
@@ -88,8 +90,8 @@ struct SearchCommand: AsyncParsableCommand {
         let client = BlindedClient(
           master: try TokenKeyFile.open(tokenKey, creating: false), tenant: tenant.name, bigrams: bigrams,
           prefixes: prefixes)
-        let names = try await names(application, directory, subject, parsed)
-        reply = try await client.search(parsed, conversations: names, adjust: adjust) {
+        let keys = try await keys(application, directory, subject, parsed)
+        reply = try await client.search(parsed, keys: keys, adjust: adjust) {
           try await search.search($0, reader: .member(subject))
         }
       } else {
@@ -109,14 +111,23 @@ struct SearchCommand: AsyncParsableCommand {
     request.cursor = try cursor.map { try Cursor(text: $0) }
   }
 
-  /// The conversations a client would hold keys of.
-  private func names(
+  /// The conversations and generations a client would hold keys of.
+  private func keys(
     _ application: Application, _ directory: Directory, _ subject: SubjectID, _ parsed: ParsedQuery
-  ) async throws -> [String] {
-    guard parsed.in.isEmpty else { return parsed.in }
-    let windows = try await Authorization(database: application.database, tenant: directory.tenant)
-      .windows(of: subject)
-    return try await directory.cards(Set(windows.keys)).values.map(\.profile.id).sorted()
+  ) async throws -> [ConversationGeneration] {
+    var cards: [ConversationCard] = []
+    if parsed.in.isEmpty {
+      let windows = try await Authorization(database: application.database, tenant: directory.tenant)
+        .windows(of: subject)
+      cards = try await directory.cards(Set(windows.keys)).values.sorted { $0.profile.id < $1.profile.id }
+    } else {
+      for name in parsed.in { if let card = try await directory.conversation(name) { cards.append(card) } }
+    }
+    let known = try await application.search(directory).generations(in: cards.map(\.conversation))
+    return cards.flatMap { card in
+      (generation.isEmpty ? known[card.conversation] ?? [CorpusClient.generation] : generation)
+        .map { ConversationGeneration(conversation: card.profile.id, generation: $0) }
+    }
   }
 
   /// Says no more than is known: not all were counted, or a client has yet to look at them.
@@ -132,12 +143,14 @@ struct SearchCommand: AsyncParsableCommand {
     if !reply.coverage.complete {
       let lag = reply.coverage.indexLagEvents
       lines.append(
-        lag > 0
+        reply.coverage.gaps.isEmpty
           ? "not complete: the index is \(lag) events behind (muniment index catch-up)"
-          : "not complete: some messages came without tokens that this search can see")
-      lines += reply.coverage.gaps.prefix(10).map {
-        "  \($0.conversationID) \($0.from ?? "") \($0.to ?? ""): \($0.reason)"
+          : "not complete: some messages cannot be seen by this search")
+      lines += reply.coverage.gaps.prefix(10).map { gap in
+        "  \(gap.conversationID) \(gap.from ?? "") \(gap.to ?? ""): \(gap.reason)"
+          + (gap.generation.map { " \($0)" } ?? "")
       }
+      if reply.coverage.gaps.count > 10 || reply.coverage.truncated == true { lines.append("  and more") }
     }
     return lines.joined(separator: "\n")
   }
