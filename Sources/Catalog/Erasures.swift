@@ -145,6 +145,7 @@ package enum Erasures {
     UNION ALL SELECT 'waiting_changes', count(*) FROM pending_change WHERE author_id = $1
     UNION ALL SELECT 'memberships', count(*) FROM subject_conversation WHERE route_key = $1 AND subject_id = $1
     UNION ALL SELECT 'set_aside', count(*) FROM set_aside WHERE subject_id = $1
+    UNION ALL SELECT 'name_tokens', count(*) FROM subject_token WHERE tenant_id = $3 AND subject_id = $1
     UNION ALL SELECT 'profile', count(*) FROM subject WHERE tenant_id = $3 AND (subject_id = $1 OR hash = $2)
     """
 }

@@ -11,16 +11,22 @@ package struct Tenant: Sendable, Hashable {
   package var publicChannels: Bool
   /// Whether a blinded `sequence` of tokens is accepted.
   package var revealsOrder: Bool
+  /// Whether members find everybody of the tenant, not only those they share a conversation with.
+  package var openDirectory: Bool
+  /// Whether the server makes tokens of names that came without any.
+  package var tokenizesNames: Bool
 
   package init(
     id: TenantID, name: String, secondPerson: Bool = true, publicChannels: Bool = false,
-    revealsOrder: Bool = false
+    revealsOrder: Bool = false, openDirectory: Bool = false, tokenizesNames: Bool = false
   ) {
     self.id = id
     self.name = name
     self.secondPerson = secondPerson
     self.publicChannels = publicChannels
     self.revealsOrder = revealsOrder
+    self.openDirectory = openDirectory
+    self.tokenizesNames = tokenizesNames
   }
 }
 
@@ -62,13 +68,16 @@ package enum Tenants {
   private static func tenant(_ rows: PostgresRows, _ row: Int) -> Tenant {
     Tenant(
       id: TenantID(rawValue: rows.int64(row, 0)), name: rows.text(row, 1), secondPerson: rows.bool(row, 2),
-      publicChannels: rows.bool(row, 3), revealsOrder: rows.bool(row, 4))
+      publicChannels: rows.bool(row, 3), revealsOrder: rows.bool(row, 4), openDirectory: rows.bool(row, 5),
+      tokenizesNames: rows.bool(row, 6))
   }
 
   private static let select = """
     SELECT tenant_id, name, coalesce((settings->>'approvals.second_person')::boolean, true),
       coalesce((settings->>'search.public_channels')::boolean, false),
-      coalesce((settings->>'tokens.reveal_order')::boolean, false)
+      coalesce((settings->>'tokens.reveal_order')::boolean, false),
+      coalesce((settings->>'directory.open')::boolean, false),
+      coalesce((settings->>'directory.server_tokens')::boolean, false)
     FROM tenant
     """
   private static let insert = """

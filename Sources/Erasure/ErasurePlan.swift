@@ -45,6 +45,8 @@ package struct ErasureSteps: Codable, Sendable {
   package var memberships = 0
   package var setAside = 0
   package var packages = 0
+  /// Tokens the person was found by in the directory; absent in what older versions wrote.
+  package var names: Int?
   package var indexGroups = 0
   package var keysDestroyed: [String] = []
   package var keyShardRotated = false
@@ -52,7 +54,7 @@ package struct ErasureSteps: Codable, Sendable {
   package init() {}
 
   enum CodingKeys: String, CodingKey {
-    case messages, changes, memberships, packages
+    case messages, changes, memberships, packages, names
     case setAside = "set_aside"
     case indexGroups = "index_groups"
     case keysDestroyed = "keys_destroyed"

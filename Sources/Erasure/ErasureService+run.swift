@@ -103,7 +103,7 @@ extension ErasureService {
   private func removeRecords(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps)
     async throws
   {
-    let (audit, groups) = (audit, settings.groups)
+    let (tenant, audit, groups) = (tenant, audit, settings.groups)
     let removed = try await database.transaction { tx in
       // Messages of others read differently now: the index finds them by their text and by having reactions.
       let changed = try Amendments.messages(changedBy: subject, in: tx)
@@ -116,12 +116,14 @@ extension ErasureService {
       return (
         changes: try Amendments.removeAll(by: subject, in: tx),
         members: try Memberships.removeAll(of: subject, in: tx),
-        setAside: try SetAside.removeAll(about: subject, in: tx)
+        setAside: try SetAside.removeAll(about: subject, in: tx),
+        names: try SubjectTokens.removeAll(of: subject, tenant: tenant, in: tx)
       )
     }
     steps.changes += removed.changes
     steps.memberships += removed.members
     steps.setAside += removed.setAside
+    steps.names = (steps.names ?? 0) + removed.names
     try await keep(steps, .running, row)
   }
 

@@ -22,6 +22,7 @@ package final class Directory: Sendable {
     var subjects: [String: (id: SubjectID, profile: SubjectProfile?)] = [:]
     var conversations: [String: (row: ConversationRow, profile: ConversationProfile?)] = [:]
     var profiles: [SubjectID: SubjectProfile] = [:]
+    var names: [SubjectID: SubjectTokens.Names] = [:]
     var cards: [ConversationID: ConversationCard] = [:]
   }
 
@@ -67,6 +68,20 @@ package final class Directory: Sendable {
       $0.profiles[id] = profile
     }
   }
+
+  /// Whether these are the tokens the person was last given by whoever uses this directory.
+  package func knows(names: SubjectTokens.Names, of id: SubjectID) -> Bool {
+    cache.withLock { $0.names[id] == names }
+  }
+
+  package func remember(names: SubjectTokens.Names, of id: SubjectID) {
+    cache.withLock {
+      if $0.names.count >= Self.namesMax { $0.names = [:] }
+      $0.names[id] = names
+    }
+  }
+
+  private static let namesMax = 20_000
 
   func remember(card: ConversationCard) {
     cache.withLock {

@@ -132,6 +132,7 @@ extension Event {
       switch self {
       case .messageCreated(let created): created.payload.tokens
       case .messageEdited(let edit): edit.tokens
+      case .userUpserted(let user): user.tokens
       default: nil
       }
     return tokens?.mode == .blinded && !(tokens?.sequence.isEmpty ?? true)

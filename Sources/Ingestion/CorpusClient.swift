@@ -1,5 +1,6 @@
 import Model
 package import SearchTokens
+import Synchronization
 
 /// Plays the client for input that carries plain text: computes search tokens, and with a token key blinds them
 /// and seals the bodies, so that nothing behind this point holds plain text.
@@ -17,6 +18,8 @@ package struct CorpusClient: Sendable {
   private let tokens: Tokens
   private let tenant: String
   private let tokenizer = Tokenizer()
+  /// A corpus repeats the sender's name in each of their messages.
+  private let names = NameTokenCache()
 
   /// Tokens of a plain sequence beyond this are left out of phrase search.
   private static let sequenceMax = 4_096
@@ -43,7 +46,9 @@ package struct CorpusClient: Sendable {
         MessageCreated(
           conversationID: message.conversationID, senderID: message.senderID, createdAt: message.createdAt,
           payload: payload)),
-      senderName: message.senderName, conversationName: message.conversationName, senderJoins: true)
+      senderName: message.senderName,
+      senderTokens: names.tokens(of: message.senderName) { nameTokens([message.senderName]) },
+      conversationName: message.conversationName, senderJoins: true)
   }
 
   /// Adds what a client would to an event that came with plain text and without tokens.
@@ -67,6 +72,10 @@ package struct CorpusClient: Sendable {
         edit.body = body(text, edit.messageID, edit.conversationID)
         event = .messageEdited(edit)
       }
+    case .userUpserted(var user):
+      let texts = [user.displayName, user.email].compactMap { $0 }
+      if !texts.isEmpty, user.tokens == nil || withholdsRaw { user.tokens = nameTokens(texts) }
+      event = .userUpserted(user)
     default: break
     }
     return IngestItem(line: line, raw: withholdsRaw ? [] : raw, event: event, eventID: incoming.eventID)
@@ -97,10 +106,46 @@ package struct CorpusClient: Sendable {
     }
   }
 
+  /// Of a person's names. Blinded under the directory's key: that of the conversation without a name, as no
+  /// conversation has an empty id.
+  private func nameTokens(_ texts: [String]) -> TokenSet? {
+    let found = tokenizer.tokens(in: texts.joined(separator: "\n"))
+    switch tokens {
+    case .none: return nil
+    case .plain: return TokenSet(mode: .plain, set: Array(found.setBytes.prefix(UserUpsert.tokensMax)))
+    case .blinded(let master, _, let prefixes):
+      let key = master.conversationKey(
+        tenant: tenant, conversation: Self.directory, generation: Self.generation)
+      let blinded = key.blind(found, prefixes: prefixes)
+      return TokenSet(
+        mode: .blinded, generation: Self.generation, set: Self.raw(blinded.set),
+        prefixes: Self.raw(blinded.prefixes))
+    }
+  }
+
+  /// What stands for the directory of people where keys are named by conversation.
+  package static let directory = ""
+
   private static func raw(_ tokens: [String]) -> [[UInt8]] {
     tokens.compactMap { BlindToken(base64URL: $0)?.bytes }
   }
 
   /// Of the keys of a client that is told nothing else.
   package static let generation: UInt32 = 1
+}
+
+/// Tokens of names met before, within limits.
+private final class NameTokenCache: Sendable {
+  private let known = Mutex<[String: TokenSet]>([:])
+  private static let namesMax = 20_000
+
+  func tokens(of name: String, make: () -> TokenSet?) -> TokenSet? {
+    if let tokens = known.withLock({ $0[name] }) { return tokens }
+    guard let made = make() else { return nil }
+    known.withLock { known in
+      if known.count >= Self.namesMax { known = [:] }
+      known[name] = made
+    }
+    return made
+  }
 }

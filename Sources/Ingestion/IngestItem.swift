@@ -10,19 +10,22 @@ package struct IngestItem: Sendable {
   package var eventID: String?
   /// What a corpus says of its sender and conversation beside the message.
   package var senderName: String?
+  /// What the sender is found by, where a client made it of the name.
+  package var senderTokens: TokenSet?
   package var conversationName: String?
   /// A corpus makes every sender a member who sees the whole conversation.
   package var senderJoins: Bool
 
   package init(
     line: Int64, raw: [UInt8], event: Event, eventID: String? = nil, senderName: String? = nil,
-    conversationName: String? = nil, senderJoins: Bool = false
+    senderTokens: TokenSet? = nil, conversationName: String? = nil, senderJoins: Bool = false
   ) {
     self.line = line
     self.raw = raw
     self.event = event
     self.eventID = eventID
     self.senderName = senderName
+    self.senderTokens = senderTokens
     self.conversationName = conversationName
     self.senderJoins = senderJoins
   }

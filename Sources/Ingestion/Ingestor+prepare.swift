@@ -30,6 +30,7 @@ extension Ingestor {
     prepared.lanes = lanes
     for step in steps { try prepared.add(step, lanes: lanes, groups: settings.groups, rejecter: rejecter) }
     for item in batch.items where item.senderJoins { prepared.noteSender(of: item, interned) }
+    prepared.names = NameChange.all(of: batch.items, interned, directory)
     prepared.changed = (interned.changedSubjects, interned.changedConversations)
     return prepared
   }

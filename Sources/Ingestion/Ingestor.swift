@@ -44,7 +44,11 @@ package struct Ingestor: Sendable {
     for attempt in 1... {
       let prepared = try await prepare(batch)
       do {
-        return try await database.transaction { tx in try prepared.store(in: tx) }
+        let result = try await database.transaction { tx in try prepared.store(in: tx) }
+        for change in prepared.names where change.isImplied {
+          directory.remember(names: change.names, of: change.subject)
+        }
+        return result
       } catch let error as CatalogError where error.code == .staleDirectory && attempt < Self.attemptsMax {
         directory.invalidate()
         vault.forget(prepared.lanes.keys.flatMap(\.owners))

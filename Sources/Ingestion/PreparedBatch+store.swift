@@ -9,6 +9,7 @@ extension PreparedBatch {
     var batch = self
     var result = IngestResult()
     result.duplicates = duplicatesWithin
+    try SubjectTokens.lock(Set(names.map(\.subject)), tenant: tenant, in: tx)
     try batch.pinSubjects(in: tx)
     // A key that was destroyed since it was fetched would seal these messages away for ever.
     guard try vault.alive(lanes, in: tx) else {
@@ -22,8 +23,9 @@ extension PreparedBatch {
     for change in changes where !repeated.contains(change.step.item.line) {
       try batch.apply(change, in: tx, &result)
     }
+    let renamed = try batch.storeNames(except: repeated, in: tx)
     for step in others where !repeated.contains(step.item.line) {
-      try batch.apply(step, in: tx, &result)
+      try batch.apply(step, renamed, in: tx, &result)
     }
     try SearchCoverage.note(batch.coverage, tenant: tenant, in: tx)
     result.duplicates += repeated.count
@@ -132,13 +134,17 @@ extension PreparedBatch {
     return .changed
   }
 
-  private func apply(_ step: Ingestor.Step, in tx: borrowing Transaction, _ result: inout IngestResult) throws
-  {
-    if try applied(step, in: tx) { result.accepted += 1 } else { result.duplicates += 1 }
+  private func apply(
+    _ step: Ingestor.Step, _ renamed: Set<SubjectID>, in tx: borrowing Transaction,
+    _ result: inout IngestResult
+  ) throws {
+    if try applied(step, renamed, in: tx) { result.accepted += 1 } else { result.duplicates += 1 }
   }
 
   /// Events without a sealed part; returns whether anything changed.
-  private func applied(_ step: Ingestor.Step, in tx: borrowing Transaction) throws -> Bool {
+  private func applied(
+    _ step: Ingestor.Step, _ renamed: Set<SubjectID>, in tx: borrowing Transaction
+  ) throws -> Bool {
     let conversation = step.conversation
     switch step.item.event {
     case .receipt(let receipt):
@@ -165,10 +171,19 @@ extension PreparedBatch {
     case .userDeactivated:
       guard let subject = step.subject else { return false }
       return try Subjects.deactivate(subject, tenant: tenant, in: tx)
-    case .userUpserted(let user): return changed.subjects.contains(user.subjectID)
+    case .userUpserted(let user):
+      return changed.subjects.contains(user.subjectID) || step.subject.map(renamed.contains) ?? false
     case .conversationUpserted(let upsert): return changed.conversations.contains(upsert.conversationID)
     case .messageCreated, .messageEdited, .messageDeleted, .reaction: return false
     }
+  }
+
+  /// Of what came for one person the last counts. Returns whose tokens are others than before.
+  private func storeNames(except repeated: Set<Int64>, in tx: borrowing Transaction) throws -> Set<SubjectID>
+  {
+    var last: [SubjectID: SubjectTokens.Names] = [:]
+    for change in names where !repeated.contains(change.line) { last[change.subject] = change.names }
+    return try SubjectTokens.replace(last, tenant: tenant, in: tx)
   }
 
   /// Authors need not be members: where they wrote is noted for subject-wide work.

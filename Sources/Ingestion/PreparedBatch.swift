@@ -24,6 +24,8 @@ struct PreparedBatch: Sendable {
   var changed: (subjects: Set<String>, conversations: Set<String>) = ([], [])
   /// Which kinds of tokens came, and when.
   var coverage = TokenCoverage()
+  /// What people are to be found by from now on, in the order it came.
+  var names: [NameChange] = []
   /// The keys everything was sealed under; asked again inside the transaction.
   var lanes: [LaneID: LaneKey] = [:]
   let vault: KeyVault

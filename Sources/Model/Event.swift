@@ -146,12 +146,20 @@ package struct UserUpsert: Hashable, Sendable {
   package var subjectID: String
   package var displayName: String?
   package var email: String?
+  /// What the person is found by in the directory; `nil`: nothing was said of that.
+  package var tokens: TokenSet?
 
-  package init(subjectID: String, displayName: String? = nil, email: String? = nil) {
+  package init(
+    subjectID: String, displayName: String? = nil, email: String? = nil, tokens: TokenSet? = nil
+  ) {
     self.subjectID = subjectID
     self.displayName = displayName
     self.email = email
+    self.tokens = tokens
   }
+
+  /// Tokens a name may come with, all lists together.
+  package static let tokensMax = 512
 }
 
 /// A decoded line: the event, and the ids the platform gave to the line itself.

@@ -15,6 +15,13 @@ struct InitCommand: AsyncParsableCommand {
   @Option(help: "Whether members may read public channels without joining: on or off.")
   var publicChannels: Switch?
 
+  @Option(
+    help: "Whom members find by name: open (everybody) or shared (with whom they share a conversation).")
+  var directory: DirectorySetting?
+  @Option(help: "Whether the server makes search tokens of names that come without: on or off.")
+  var nameTokens: Switch?
+
+  enum DirectorySetting: String, ExpressibleByArgument, CaseIterable { case open, shared }
   enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
 
   private struct Made: Encodable {
@@ -23,19 +30,25 @@ struct InitCommand: AsyncParsableCommand {
     let tenant: String
   }
 
+  /// The tenant's settings that were named, by key.
+  private var switches: [(key: String, value: Bool)] {
+    let named: [(String, Bool?)] = [
+      ("approvals.second_person", secondPerson.map { $0 == .on }),
+      ("search.public_channels", publicChannels.map { $0 == .on }),
+      ("directory.open", directory.map { $0 == .open }),
+      ("directory.server_tokens", nameTokens.map { $0 == .on }),
+    ]
+    return named.compactMap { key, value in value.map { (key, $0) } }
+  }
+
   func run() async throws {
     let settings = try common.settings()
     let name = tenancy.tenant ?? Application.defaultTenant
     try await Application.with(settings, creating: true) { application in
-      let (secondPerson, publicChannels) = (secondPerson, publicChannels)
+      let switches = switches
       let tenant = try await application.database.transaction { tx in
         let tenant = try Tenants.ensure(name, at: Application.clock(), in: tx)
-        if let secondPerson {
-          try Tenants.set("approvals.second_person", secondPerson == .on, tenant: tenant.id, in: tx)
-        }
-        if let publicChannels {
-          try Tenants.set("search.public_channels", publicChannels == .on, tenant: tenant.id, in: tx)
-        }
+        for (key, value) in switches { try Tenants.set(key, value, tenant: tenant.id, in: tx) }
         return tenant
       }
       try common.output.value(

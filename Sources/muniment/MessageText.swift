@@ -8,10 +8,13 @@ enum MessageText {
     let who = message.senderName ?? message.senderID ?? "(erased)"
     var text = message.body?.plain ?? (message.body?.sealed == nil ? "" : "(sealed)")
     text = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-    // Control characters could steer the reader's terminal.
-    text = String(
+    return "\(message.createdAt)  \(who)\(message.edited == nil ? "" : " (edited)"): \(clean(text))"
+  }
+
+  /// Without control characters, which could steer the reader's terminal.
+  static func clean(_ text: String) -> String {
+    String(
       String.UnicodeScalarView(text.unicodeScalars.filter { $0.properties.generalCategory != .control }))
-    return "\(message.createdAt)  \(who)\(message.edited == nil ? "" : " (edited)"): \(text)"
   }
 }
 

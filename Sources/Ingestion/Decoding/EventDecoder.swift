@@ -118,12 +118,16 @@ extension EventFields {
       sealed: try optionalBool("sealed") ?? false)
   }
 
-  /// Tokens of a user are checked but not kept: the directory is searched by keyed hashes.
   private func user() throws(RejectedInput) -> UserUpsert {
-    _ = (try optionalTime("at"), try tokens())
+    _ = try optionalTime("at")
+    let tokens = try tokens()
+    let count = tokens.map { $0.set.count + $0.sequence.count + $0.prefixes.count } ?? 0
+    guard count <= UserUpsert.tokensMax else {
+      throw rejected(.badValue, "tokens", "a name has at most \(UserUpsert.tokensMax) tokens")
+    }
     return UserUpsert(
       subjectID: try id("subject_id"), displayName: try optionalText("display_name"),
-      email: try optionalText("email"))
+      email: try optionalText("email"), tokens: tokens)
   }
 }
 

@@ -1,0 +1,31 @@
+import Foundation
+import Testing
+
+extension Scenarios {
+  @Suite struct UserTests {
+    @Test("people of a corpus are found by their names, blinded or not, by those who share a conversation")
+    func corpusNames() throws {
+      let corpus = Corpus(messages: 60)
+      let source = try corpus.write()
+      let keys = try Scratch.make("keys")
+      defer { for path in [source, keys] { try? FileManager.default.removeItem(atPath: path) } }
+      let key = ["--token-key", keys + "/client.key", "--prefixes"]
+      let (plain, blinded) = (try Home(), try Home())
+      try plain.done(["ingest", source])
+      try blinded.done(["ingest", source] + key)
+      let line = corpus.of(corpus.conversations[0])[0]
+      let me = line.senderID
+      let word = line.senderName.split { !$0.isLetter && !$0.isNumber }[0].lowercased()
+      for home in [(plain, []), (blinded, key)] {
+        let found = try home.0.done(["users", "search", word, "--as", me] + home.1).object
+        let users = found["users"]?.elements ?? []
+        #expect(users.contains { $0["subject_id"]?.text == me })
+        #expect(found["coverage"]?["complete"]?.isTrue == true)
+      }
+      let without = try blinded.done(["users", "search", word, "--as", me]).object
+      #expect(without["users"]?.elements.isEmpty == true)
+      #expect(without["coverage"]?["gaps"]?.elements.first?["reason"]?.text == "blinded_tokens_need_key")
+      #expect(try FileScan.files(of: blinded.path, holding: [line.senderName]) == [])
+    }
+  }
+}
