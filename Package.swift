@@ -202,7 +202,7 @@ let testTargets: [Target] = [
       lifecycle,
     ]),
   tests("Tidy", []),
-  tests("Scenario", ["muniment", "TestSupport"]),
+  tests("Scenario", ["muniment", "SearchTokens", "TestSupport"]),
 ]
 
 let package = Package(
