@@ -53,8 +53,8 @@ package struct CoverageQuery: Sendable {
 }
 
 extension SearchCoverage {
-  /// What a search of these conversations, or of the whole tenant, does not see. One statement over what is missing:
-  /// however many conversations there are, where nothing is missing it reads nothing.
+  /// What a search of these conversations, or of the whole tenant, does not see. Of the tenant it is one statement over
+  /// what is missing: however many conversations there are, where nothing is missing it reads nothing.
   package static func gaps(
     _ query: CoverageQuery, conversations: [ConversationID]?, in tx: borrowing Transaction
   ) throws -> [CoverageGap] {
@@ -107,22 +107,35 @@ extension SearchCoverage {
     }
   }
 
-  private static func gapsStatement(_ tokens: String, _ quarantine: String) -> String {
-    """
+  // By mode, each in the order of the index: the planner takes tenant and mode for independent of each other, and would
+  // otherwise read the whole table for the few rows that are wanted.
+  private static let everywhere = """
     SELECT * FROM (
-      SELECT c.conversation_id, c.mode, c.generation, c.first_at, c.last_at, lower(r) AS lo, upper(r) AS hi
-      FROM token_coverage c CROSS JOIN LATERAL unnest(c.days * int4multirange(int4range($3, $4))) r
-      WHERE c.tenant_id = $1 AND c.mode = ANY($2)\(tokens)
-        AND NOT (c.mode = 2 AND (c.conversation_id, c.generation) IN (SELECT * FROM unnest($5::bigint[], $6::bigint[])))
-      UNION ALL
-      SELECT q.conversation_id, CASE q.code WHEN 'unreadable' THEN 3 ELSE 4 END, 0, q.created_at, q.created_at, 0, 0
-      FROM index_quarantine q WHERE q.tenant_id = $1 AND q.created_at >= $7 AND q.created_at < $8\(quarantine)
+      SELECT \(columns)
+      FROM unnest($2) AS m(mode) CROSS JOIN LATERAL (SELECT * FROM token_coverage c
+        WHERE c.tenant_id = $1 AND c.mode = m.mode AND \(wanted) ORDER BY c.conversation_id LIMIT $9) c
+      \(ranges)
+      UNION ALL \(quarantined)
     ) g LIMIT $9
     """
-  }
-  private static let everywhere = gapsStatement("", "")
-  private static let within = gapsStatement(
-    " AND c.conversation_id = ANY($10)", " AND q.conversation_id = ANY($10)")
+  private static let within = """
+    SELECT * FROM (
+      SELECT \(columns) FROM token_coverage c \(ranges)
+      WHERE c.tenant_id = $1 AND c.mode = ANY($2) AND c.conversation_id = ANY($10) AND \(wanted)
+      UNION ALL \(quarantined) AND q.conversation_id = ANY($10)
+    ) g LIMIT $9
+    """
+  private static let columns =
+    "c.conversation_id, c.mode, c.generation, c.first_at, c.last_at, lower(r) AS lo, upper(r) AS hi"
+  private static let ranges = "CROSS JOIN LATERAL unnest(c.days * int4multirange(int4range($3, $4))) r"
+  private static let wanted = """
+    c.days && int4range($3, $4) AND NOT (c.mode = 2
+      AND (c.conversation_id, c.generation) IN (SELECT * FROM unnest($5::bigint[], $6::bigint[])))
+    """
+  private static let quarantined = """
+    SELECT q.conversation_id, CASE q.code WHEN 'unreadable' THEN 3 ELSE 4 END, 0, q.created_at, q.created_at, 0, 0
+    FROM index_quarantine q WHERE q.tenant_id = $1 AND q.created_at >= $7 AND q.created_at < $8
+    """
   private static let waiting = """
     SELECT l.conversation_id, l.created_at FROM unnest($2::smallint[], $3::bigint[]) AS n(group_id, position)
     CROSS JOIN LATERAL (SELECT * FROM feed WHERE feed.group_id = n.group_id AND feed.sequence > n.position

@@ -11,6 +11,9 @@ extension MessageSearch {
   /// Conversations asked for by their numbers at once. For more, what is missing in the tenant is asked first, which
   /// is nothing or little where a reader of 20,000 conversations is to be answered fast.
   private static let namedMax = 500
+  /// Where much is missing in the tenant, a reader of more conversations than these is told what of it is seen first,
+  /// and that there is more; only if none of it is the reader's are all conversations looked through.
+  private static let lookedThroughMax = 5_000
   /// Steps of lag of which the conversations are told; behind more of them the reply says how many they are.
   private static let lagMax: Int64 = 1_000
 
@@ -19,19 +22,16 @@ extension MessageSearch {
   func coverage(_ request: SearchRequest, _ scope: Scope) async throws -> SearchReply.Coverage {
     let positions = try await indexer.positions()
     let query = coverageQuery(request, scope)
-    let conversations = conversations(request, scope)
+    let reach = reach(request, scope, query)
     let (lag, rows, waiting) = try await history.database.transaction { tx in
       let heads = try Feed.heads(in: tx)
       let lag = positions.reduce(0) { $0 + max(0, (heads[$1.key] ?? 0) - $1.value) }
       return (
-        lag, try Self.rows(query, conversations, in: tx),
+        lag, try Self.rows(query, reach, in: tx),
         (1...Self.lagMax).contains(lag)
           ? try SearchCoverage.waiting(positions, tenant: query.tenant, limit: Self.rowsMax, in: tx) : []
       )
     }
-    let reach = CoverageReach(
-      windows: scope.windows, conversations: conversations.map(Set.init),
-      from: query.from, until: query.until)
     // A query of plain words finds none of the blinded tokens, of whatever generation.
     let told = reach.told((request.isBlinded ? rows : rows.map(\.ofAnyGeneration)) + waiting)
     let isTruncated = told.count > Self.gapsMax || rows.count >= Self.rowsMax || waiting.count >= Self.rowsMax
@@ -57,22 +57,26 @@ extension MessageSearch {
     return query
   }
 
-  /// `nil`: all of the tenant's.
-  private func conversations(_ request: SearchRequest, _ scope: Scope) -> [ConversationID]? {
-    if let windows = scope.windows { return Array(windows.keys) }
-    return request.conversationIDs.map { ids in ids.compactMap { scope.named[$0] } }
+  private func reach(_ request: SearchRequest, _ scope: Scope, _ query: CoverageQuery) -> CoverageReach {
+    var named: Set<ConversationID>?
+    if scope.windows == nil { named = request.conversationIDs.map { Set($0.compactMap { scope.named[$0] }) } }
+    return CoverageReach(
+      windows: scope.windows, conversations: named, from: query.from, until: query.until)
   }
 
   private static func rows(
-    _ query: CoverageQuery, _ conversations: [ConversationID]?, in tx: borrowing Transaction
+    _ query: CoverageQuery, _ reach: CoverageReach, in tx: borrowing Transaction
   ) throws -> [CoverageGap] {
-    guard query.from < query.until else { return [] }
-    guard let conversations, conversations.count <= namedMax else {
-      let all = try SearchCoverage.gaps(query, conversations: nil, in: tx)
-      guard let conversations, all.count >= query.limit else { return all }
-      return try SearchCoverage.gaps(query, conversations: conversations, in: tx)
+    let count = reach.conversationCount
+    guard query.from < query.until, count != 0 else { return [] }
+    if let count, count <= namedMax {
+      return try SearchCoverage.gaps(query, conversations: reach.conversationIDs, in: tx)
     }
-    return conversations.isEmpty ? [] : try SearchCoverage.gaps(query, conversations: conversations, in: tx)
+    let all = try SearchCoverage.gaps(query, conversations: nil, in: tx)
+    guard let count, all.count >= query.limit, count <= lookedThroughMax || reach.told(all).isEmpty else {
+      return all
+    }
+    return try SearchCoverage.gaps(query, conversations: reach.conversationIDs, in: tx)
   }
 
   private func gaps(_ told: [CoverageGap], isBlinded: Bool) async throws -> [SearchReply.Gap] {
@@ -101,10 +105,15 @@ extension MessageSearch {
 struct CoverageReach: Sendable {
   /// `nil`: a reader of the whole tenant.
   let windows: [ConversationID: [MembershipWindow]]?
+  /// Of such a reader, if only some are asked for.
   let conversations: Set<ConversationID>?
   let from: Timestamp
   /// Exclusive.
   let until: Timestamp
+
+  /// `nil`: all of the tenant's.
+  var conversationCount: Int? { windows?.count ?? conversations?.count }
+  var conversationIDs: [ConversationID]? { windows.map { Array($0.keys) } ?? conversations.map { Array($0) } }
 
   /// The gaps, cut to what the reader may know, in order of conversation and time. Days that follow each other are one
   /// gap; messages that are known one by one are told by window: from the first to the last of them.

@@ -273,8 +273,19 @@ struct CoverageTests {
     #expect(refused.gaps.map(\.label) == ["a not_indexed -"])
     #expect(
       refused.gaps.first?.from == Self.day(0, 5).rfc3339 && refused.gaps.first?.to == Self.day(0, 9).rfc3339)
+    let application = rooms.house.application
+    let locators = try await rooms.house.locators()
+    let first = try #require(locators.first { $0.position.createdAt == Self.day(1) })
+    let group = Int16(rooms.house.group(first))
+    try await application.database.transaction { tx in
+      try IndexQuarantine.setAside(first, group: group, code: "unreadable", at: Self.day(2), in: tx)
+    }
+    let unreadable = try await rooms.coverage(CoverageHouse.plain, as: "kim")
+    #expect(unreadable.gaps.map(\.label) == ["a not_indexed -", "a archive_unreadable -"])
+    let counts = try await application.indexer.coverage().map(\.count)
+    #expect(counts.reduce(0) { $0 + $1.refused } == 2 && counts.reduce(0) { $0 + $1.unreadable } == 1)
     // Filters alone see messages without tokens, but not what is not in the index.
-    #expect(try await rooms.coverage(SearchRequest(query: .everything), as: "kim").gaps.count == 1)
+    #expect(try await rooms.coverage(SearchRequest(query: .everything), as: "kim").gaps.count == 2)
     #expect(try await rooms.coverage(CoverageHouse.plain, as: "robin").complete)
     await rooms.house.application.close()
   }
@@ -300,6 +311,22 @@ struct CoverageTests {
     few.conversationIDs = Array(names.suffix(300))
     #expect(try await rooms.coverage(few, as: "kim").complete)
     #expect(try await rooms.coverage(few, as: nil).complete)
+    // Much is missing elsewhere in the tenant: the reader's own is found all the same, and nothing of the others' told.
+    let (tenant, database) = (rooms.house.directory.tenant.id, rooms.house.application.database)
+    try await database.transaction { tx in
+      _ = try tx.execute(
+        """
+        DELETE FROM token_coverage WHERE mode = 0
+          AND conversation_id > (SELECT min(conversation_id) FROM token_coverage WHERE mode = 0)
+        """)
+      _ = try tx.execute(
+        """
+        INSERT INTO token_coverage (route_key, conversation_id, mode, generation, tenant_id, days)
+        SELECT n, n, 2, 1, $1, '{[19000,19005)}' FROM generate_series(1, 1100) n
+        """, [.int8(tenant.rawValue)])
+    }
+    let own = try await rooms.coverage(CoverageHouse.plain, as: "kim")
+    #expect(own.gaps.map(\.reason) == ["no_tokens"] && own.truncated == nil && !own.complete)
     await rooms.house.application.close()
   }
 
