@@ -173,9 +173,8 @@ let testTargets: [Target] = [
   tests(
     "Search",
     [
-      "Search", "SearchIndex", "SearchTokens", "Model", "Catalog", "History", "Ingestion", "Tiering",
-      "Erasure",
-      "Runtime", "Postgres", "TestSupport",
+      "Search", "SearchIndex", "SearchTokens", "Model", "Catalog", "History", "KeyVault", "Ingestion",
+      "Tiering", "Erasure", "Runtime", "Postgres", "TestSupport",
     ]),
   tests(
     "Ingestion",

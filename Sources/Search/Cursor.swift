@@ -1,4 +1,5 @@
 package import Model
+import SearchIndex
 import Sodium
 
 /// Where a page ended: a place in the order (time, sequence, group), which every message has exactly one of.
@@ -7,20 +8,47 @@ package struct Cursor: Hashable, Sendable {
   package let position: MessagePosition
   package let group: Int
   package let ascending: Bool
+  /// Of a search by relevance.
+  package let rank: Rank?
 
-  package init(position: MessagePosition, group: Int = 0, ascending: Bool = false) {
+  /// What a page was ranked by, so that the next one is ranked by the same, whatever arrives meanwhile.
+  package struct Rank: Hashable, Sendable {
+    /// Of the place, in ten thousandths.
+    package var score: Int64
+    /// Nothing newer is ranked.
+    package var until: Timestamp
+    /// How many messages hold each of the query's words.
+    package var frequencies: [Int]
+
+    package init(score: Int64, until: Timestamp, frequencies: [Int]) {
+      self.score = score
+      self.until = until
+      self.frequencies = frequencies
+    }
+  }
+
+  package init(
+    position: MessagePosition, group: Int = 0, ascending: Bool = false, rank: Rank? = nil
+  ) {
     self.position = position
     self.group = group
     self.ascending = ascending
+    self.rank = rank
   }
 
   package var text: String {
     var writer = ByteWriter()
     writer.byte(1)
-    writer.byte(ascending ? 1 : 0)
+    writer.byte((ascending ? 1 : 0) | (rank == nil ? 0 : 2))
     writer.signed(position.createdAt.microseconds)
     writer.signed(position.sequence)
     writer.varint(group)
+    if let rank {
+      writer.signed(rank.score)
+      writer.signed(rank.until.microseconds)
+      writer.varint(rank.frequencies.count)
+      for frequency in rank.frequencies { writer.varint(frequency) }
+    }
     return writer.bytes.base64(.urlSafe)
   }
 
@@ -30,12 +58,26 @@ package struct Cursor: Hashable, Sendable {
     do {
       var reader = ByteReader(bytes)
       guard try reader.byte() == 1 else { throw MalformedBytes("version") }
-      ascending = try reader.byte() == 1
+      let flags = try reader.byte()
+      guard flags <= 3 else { throw MalformedBytes("flags") }
+      ascending = flags & 1 == 1
       position = MessagePosition(
         createdAt: Timestamp(microseconds: try reader.signed()), sequence: try reader.signed())
       group = try reader.count(limit: 1 << 16)
+      rank = flags & 2 == 2 ? try Rank(&reader) : nil
     } catch {
       throw refusal
+    }
+  }
+}
+
+extension Cursor.Rank {
+  fileprivate init(_ reader: inout ByteReader) throws {
+    score = try reader.signed()
+    until = Timestamp(microseconds: try reader.signed())
+    frequencies = []
+    for _ in 0..<(try reader.count(limit: Ranking.slotsMax)) {
+      frequencies.append(try reader.count(limit: Ranking.frequencyMax))
     }
   }
 }

@@ -32,7 +32,7 @@ extension MessageSearch {
     return query
   }
 
-  private func readScope(_ scope: Scope) -> ReadScope {
+  func readScope(_ scope: Scope) -> ReadScope {
     guard let windows = scope.windows else {
       return .everything(term: IndexTerms.tenant(directory.tenant.id))
     }

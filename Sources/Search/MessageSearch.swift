@@ -34,10 +34,29 @@ package struct MessageSearch: Sendable {
       return SearchReply(
         hits: [], nextCursor: nil, matches: .none, coverage: coverage)
     }
-    let page = try await matching(query, request, scope)
+    let page =
+      switch request.sort {
+      case .newest: try await matching(query, request, scope)
+      case .relevance: try await ranked(query, request, scope)
+      }
+    var reply = SearchReply(
+      hits: try await views(page, request), nextCursor: page.next?.text, matches: page.matches,
+      coverage: coverage)
+    reply.ranking = page.ranking
+    reply.facets = try await facets(query, request, lag: coverage.indexLagEvents)
+    return reply
+  }
+
+  private func views(_ page: Page, _ request: SearchRequest) async throws -> [MessageView] {
     let views = try await MessagePresenter(directory: directory)
       .views(page.messages, withTier: true, withBodies: request.includeBodies)
-    return SearchReply(hits: views, nextCursor: page.next?.text, matches: page.matches, coverage: coverage)
+    guard !page.scores.isEmpty else { return views }
+    let scores = Dictionary(uniqueKeysWithValues: zip(page.messages.map(\.payload.messageID), page.scores))
+    return views.map { view in
+      var view = view
+      view.score = scores[view.messageID].map { Double($0) / 10_000 }
+      return view
+    }
   }
 
   /// What the reader may see of what was asked for.
@@ -78,6 +97,9 @@ package struct MessageSearch: Sendable {
 
   struct Page: Sendable {
     var messages: [HistoricMessage] = []
+    /// Of each message, in ten thousandths; empty if it is not ranked.
+    var scores: [Int64] = []
+    var ranking: SearchReply.Ranking?
     var next: Cursor?
     var count: MatchCount?
     /// Hits of the index that were gone when they were read.
@@ -91,6 +113,7 @@ package struct MessageSearch: Sendable {
   /// Asks every group for its newest hits below the cursor, merges them in the one order there is, and reads
   /// them. A hit that cannot be read any more (deleted since, key destroyed) is passed over, and not counted.
   private func matching(_ query: IndexQuery, _ request: SearchRequest, _ scope: Scope) async throws -> Page {
+    guard request.cursor?.rank == nil else { throw SearchError.cursorOfOtherOrder }
     let limit = min(max(request.limit, 1), SearchRequest.limitMax)
     var page = Page()
     var cursor = request.cursor
@@ -102,15 +125,15 @@ package struct MessageSearch: Sendable {
       let found = try await hits(
         query, before: cursor, limit: limit + 1, countMax: page.count == nil ? request.count.matchesMax : 0)
       page.count = page.count ?? found.count
-      let readable = try await read(found.hits).filter { scope.allows($0.message) }
+      let readable = try await read(found.hits, scope)
       page.unreadable += found.hits.count - readable.count
       for entry in readable where page.messages.count < limit {
         page.messages.append(entry.message)
-        cursor = entry.cursor
+        cursor = entry.hit.cursor
       }
       let more = found.hits.count > limit
       if page.messages.count == limit {
-        let left = readable.contains { $0.cursor != cursor && $0.isAfter(cursor) }
+        let left = readable.contains { $0.hit.cursor != cursor && $0.isAfter(cursor) }
         page.next = left || more ? cursor : nil
         return page
       }
@@ -119,70 +142,50 @@ package struct MessageSearch: Sendable {
     }
   }
 
-  struct GroupHit: Sendable {
-    let hit: IndexHit
-    let group: Int
-    var cursor: Cursor { Cursor(position: hit.position, group: group) }
-  }
-
   /// How many matches were met, and whether that is all of them.
   struct MatchCount: Sendable {
     var number = 0
     var isExact = true
   }
 
-  private func hits(_ query: IndexQuery, before cursor: Cursor? = nil, limit: Int, countMax: Int) async throws
-    -> (hits: [GroupHit], count: MatchCount)
+  func hits(_ query: IndexQuery, before cursor: Cursor? = nil, limit: Int, countMax: Int) async throws
+    -> (hits: [IndexHit], count: MatchCount)
   {
-    var all: [GroupHit] = []
-    var count = MatchCount()
-    try await withThrowingTaskGroup(of: (Int, IndexPage).self) { tasks in
-      for group in 0..<groups {
-        var query = query
-        query.limit = limit
-        query.countMax = countMax
-        query.before = cursor.map { $0.bound(in: group) }
-        tasks.addTask { [query] in (group, try await index.search(query, groups: [group])) }
-      }
-      for try await (group, page) in tasks {
-        count.number += page.matches
-        count.isExact = count.isExact && page.exact
-        all += page.hits.map { GroupHit(hit: $0, group: group) }
-      }
-    }
-    all.sort { $0.cursor.isNewer(than: $1.cursor) }
-    return (Array(all.prefix(limit)), count)
+    var query = query
+    (query.limit, query.countMax) = (limit, countMax)
+    (query.before, query.beforeGroup) = (cursor?.position, cursor?.group)
+    let page = try await index.search(query)
+    return (page.hits, MatchCount(number: page.matches, isExact: page.exact))
   }
 
-  private struct ReadHit {
+  struct ReadHit {
     let message: HistoricMessage
-    let cursor: Cursor
+    let hit: IndexHit
 
-    func isAfter(_ other: Cursor?) -> Bool { other.map { $0.isNewer(than: cursor) } ?? true }
+    func isAfter(_ other: Cursor?) -> Bool { other.map { $0.isNewer(than: hit.cursor) } ?? true }
   }
 
-  /// The messages of the hits, in the hits' order.
-  private func read(_ hits: [GroupHit]) async throws -> [ReadHit] {
-    let cards = try await directory.cards(Set(hits.map(\.hit.conversation)))
+  /// The messages of the hits, in the hits' order, as far as they are still there and the reader may see them.
+  func read(_ hits: [IndexHit], _ scope: Scope) async throws -> [ReadHit] {
+    let cards = try await directory.cards(Set(hits.map(\.conversation)))
     let tenant = directory.tenant.id
-    let places = hits.compactMap { entry in
-      cards[entry.hit.conversation].map {
-        MessagePlace(
-          tenant: tenant, route: $0.route, conversation: $0.conversation, position: entry.hit.position)
+    func place(_ hit: IndexHit) -> MessagePlace? {
+      cards[hit.conversation].map {
+        MessagePlace(tenant: tenant, route: $0.route, conversation: $0.conversation, position: hit.position)
       }
     }
     let messages = Dictionary(
-      try await history.messages(places).map { ($0.locator.place, $0) },
+      try await history.messages(hits.compactMap(place)).map { ($0.locator.place, $0) },
       uniquingKeysWith: { first, _ in first })
-    return hits.compactMap { entry in
-      guard let card = cards[entry.hit.conversation],
-        let message = messages[
-          MessagePlace(
-            tenant: tenant, route: card.route, conversation: card.conversation, position: entry.hit.position)]
-      else { return nil }
-      return ReadHit(message: message, cursor: entry.cursor)
+    return hits.compactMap { hit in
+      guard let place = place(hit), let message = messages[place], scope.allows(message) else { return nil }
+      return ReadHit(message: message, hit: hit)
     }
   }
+}
+
+extension IndexHit {
+  var cursor: Cursor { Cursor(position: position, group: group) }
 }
 
 extension Cursor {
@@ -191,10 +194,5 @@ extension Cursor {
     (position.createdAt, position.sequence, group) > (
       other.position.createdAt, other.position.sequence, other.group
     )
-  }
-
-  /// The exclusive bound in one group: groups below the cursor's have not shown their hit of the same place yet.
-  func bound(in other: Int) -> MessagePosition {
-    other < group ? MessagePosition(createdAt: position.createdAt, sequence: position.sequence + 1) : position
   }
 }

@@ -46,6 +46,8 @@ package struct MessageView: Encodable, Sendable, Hashable {
   package var senderName: String?
   package var createdAt: String
   package var tier: String?
+  /// Of a search by relevance.
+  package var score: Double?
   package var contentType: String?
   package var body: Body?
   package var edited: String?
@@ -56,7 +58,7 @@ package struct MessageView: Encodable, Sendable, Hashable {
   package var reactions: [Reaction]?
 
   enum CodingKeys: String, CodingKey {
-    case tier, body, edited, mentions, attachments, reactions
+    case tier, score, body, edited, mentions, attachments, reactions
     case messageID = "message_id"
     case conversationID = "conversation_id"
     case senderID = "sender_id"

@@ -15,6 +15,8 @@ package struct SearchError: Error, CustomStringConvertible {
     self.description = description
   }
 
+  static let cursorOfOtherOrder = SearchError(
+    .badCursor, "the cursor comes from a search with another sort or query")
   /// Said alike for what is not there and for what the reader may not know of.
   package static let unknownConversation = SearchError(
     .unknownConversation, "there is no such conversation, or you are not a member of it")

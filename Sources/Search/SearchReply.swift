@@ -45,13 +45,63 @@ package struct SearchReply: Encodable, Sendable {
     }
   }
 
+  /// Matches by what they have in common.
+  package struct Facet: Encodable, Sendable, Hashable {
+    package struct Bucket: Encodable, Sendable, Hashable {
+      /// The platform's id of a conversation or sender; a month as 2024-05; a kind of attachment.
+      package var value: String
+      package var name: String?
+      package var count: Int
+    }
+    package var buckets: [Bucket]
+    /// Matches in none of the buckets; `nil` for attachments, as a message may have several kinds or none.
+    package var other: Int?
+    /// If not, there are more matches than were looked at.
+    package var exact: Bool
+  }
+  package struct Facets: Encodable, Sendable, Hashable {
+    package var conversation: Facet?
+    package var sender: Facet?
+    package var month: Facet?
+    package var attachment: Facet?
+
+    /// After matches were counted that may turn out to be none.
+    package mutating func blur() {
+      conversation?.exact = false
+      sender?.exact = false
+      month?.exact = false
+      attachment?.exact = false
+    }
+  }
+  /// How far a search by relevance looked.
+  package struct Ranking: Encodable, Sendable, Hashable {
+    /// The newest so many matches were ranked.
+    package var ranked: Int
+    /// Whether these are all.
+    package var complete: Bool
+
+    package init(ranked: Int, complete: Bool) {
+      self.ranked = ranked
+      self.complete = complete
+    }
+  }
+
   package var hits: [MessageView]
   package var nextCursor: String?
   package var matches: Matches
+  package var ranking: Ranking?
+  package var facets: Facets?
   package var coverage: Coverage
 
+  package init(hits: [MessageView], nextCursor: String?, matches: Matches, coverage: Coverage) {
+    self.hits = hits
+    self.nextCursor = nextCursor
+    self.matches = matches
+    self.coverage = coverage
+  }
+
   enum CodingKeys: String, CodingKey {
-    case hits, matches, coverage
+    case hits, matches, ranking, facets, coverage
     case nextCursor = "next_cursor"
   }
 
@@ -60,6 +110,8 @@ package struct SearchReply: Encodable, Sendable {
     try container.encode(hits, forKey: .hits)
     try container.encode(nextCursor, forKey: .nextCursor)  // null where there is no more
     try container.encode(matches, forKey: .matches)
+    try container.encodeIfPresent(ranking, forKey: .ranking)
+    try container.encodeIfPresent(facets, forKey: .facets)
     try container.encode(coverage, forKey: .coverage)
   }
 }

@@ -37,6 +37,11 @@ package struct SearchRequest: Sendable {
     var matchesMax: Int { self == .exact ? .max : Self.boundedMax }
   }
 
+  package enum Sort: String, Sendable, CaseIterable { case newest, relevance }
+
+  /// What matches can be counted by.
+  package enum Facet: String, Sendable, CaseIterable { case conversation, sender, month, attachment }
+
   package var query: Query
   package var conversationIDs: [String]?
   package var from: [String]?
@@ -48,7 +53,9 @@ package struct SearchRequest: Sendable {
   package var with: [String] = []
   /// Only messages that name this thread.
   package var threadID: String?
+  package var sort = Sort.newest
   package var count = Count.bounded
+  package var facets: Set<Facet> = []
   package var limit = 50
   package var cursor: Cursor?
   package var includeBodies = true

@@ -72,28 +72,35 @@ extension XapianReader {
   /// - Throws: `.modified` (refresh and run it again), `.tooBroad`, `.badQuery`, `.deadline`.
   package func search(_ search: XapianSearch) throws(XapianError) -> XapianPage {
     var page = unsafe cx_page()
-    let windows = (search.windows ?? []).map { window in
-      cx_window(conversation: window.conversation, from: window.from, until: window.until)
-    }
     // Typed throws do not pass through the closures: the status is checked outside, in `check`.
     try unsafe XapianError.check { error in
-      unsafe search.tree.withUnsafeBufferPointer { (tree: UnsafeBufferPointer<UInt8>) in
-        unsafe windows.withUnsafeBufferPointer { (windows: UnsafeBufferPointer<cx_window>) in
-          unsafe search.senders.withUnsafeBufferPointer { (senders: UnsafeBufferPointer<Int64>) in
-            var asked = unsafe cx_search(
-              tree: tree.baseAddress, tree_count: tree.count, scoped: search.windows != nil,
-              windows: windows.baseAddress, window_count: windows.count, senders: senders.baseAddress,
-              sender_count: senders.count, from: search.from, until: search.until,
-              has_before: search.before != nil, before_time: search.before?.createdAt ?? 0,
-              before_sequence: search.before?.sequence ?? 0, limit: UInt32(search.limit),
-              count_max: UInt64(search.countMax), deadline: search.deadline)
-            return unsafe cx_reader_search(handle, &asked, &page, error)
-          }
-        }
-      }
+      unsafe search.withPointer { asked in unsafe cx_reader_search(handle, asked, &page, error) }
     }
     defer { unsafe cx_page_free(&page) }
     return unsafe XapianPage(page)
+  }
+}
+
+extension XapianSearch {
+  /// The shim's form, for the time of one call.
+  func withPointer(_ body: (UnsafePointer<cx_search>) -> Int32) -> Int32 {
+    let windows = (windows ?? []).map { window in
+      cx_window(conversation: window.conversation, from: window.from, until: window.until)
+    }
+    return unsafe tree.withUnsafeBufferPointer { (tree: UnsafeBufferPointer<UInt8>) in
+      unsafe windows.withUnsafeBufferPointer { (windows: UnsafeBufferPointer<cx_window>) in
+        unsafe senders.withUnsafeBufferPointer { (senders: UnsafeBufferPointer<Int64>) in
+          var asked = unsafe cx_search(
+            tree: tree.baseAddress, tree_count: tree.count, scoped: self.windows != nil,
+            windows: windows.baseAddress, window_count: windows.count, senders: senders.baseAddress,
+            sender_count: senders.count, from: from, until: until,
+            has_before: before != nil, before_time: before?.createdAt ?? 0,
+            before_sequence: before?.sequence ?? 0, limit: UInt32(limit),
+            count_max: UInt64(countMax), deadline: deadline)
+          return unsafe body(&asked)
+        }
+      }
+    }
   }
 }
 

@@ -43,6 +43,8 @@ struct BlindedClient {
     reply.hits = reply.hits.map(opener.opened)
     guard needsVerification, let text = parsed.text else { return reply }
     reply.matches.lower = 0
+    reply.facets?.blur()
+    request.facets = []
     reply.hits = reply.hits.filter { TextMatcher.matches(text, $0.body?.plain) }
     // Pages that thinned out are filled up from the next ones.
     while reply.hits.count < limit, let next = reply.nextCursor {

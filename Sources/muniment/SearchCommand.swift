@@ -38,8 +38,12 @@ struct SearchCommand: AsyncParsableCommand {
   var limit = 50
   @Option(help: "Go on where an earlier page ended.")
   var cursor: String?
-  @Option(help: "newest.")
+  @Option(help: "newest or relevance.")
   var sort = "newest"
+  @Option(
+    name: .customLong("facet"),
+    help: "Also count matches by conversation, sender, month or attachment; repeatable.")
+  var facets: [String] = []
   @Option(help: "Key file of a client; the query is blinded with it.")
   var tokenKey: String?
   @Flag(help: "With --token-key: the messages have bigram tokens.")
@@ -50,8 +54,11 @@ struct SearchCommand: AsyncParsableCommand {
   var generation: [UInt32] = []
 
   func validate() throws {
-    guard sort == "newest" else {
-      throw ValidationError("--sort takes newest; relevance is not answered yet")
+    guard SearchRequest.Sort(rawValue: sort) != nil else {
+      throw ValidationError("--sort takes newest or relevance")
+    }
+    guard facets.allSatisfy({ SearchRequest.Facet(rawValue: $0) != nil }) else {
+      throw ValidationError("--facet takes conversation, sender, month or attachment")
     }
     guard SearchRequest.Count(rawValue: count) != nil else {
       throw ValidationError("--count takes bounded or exact")
@@ -107,6 +114,8 @@ struct SearchCommand: AsyncParsableCommand {
   private func adjust(_ request: inout SearchRequest) throws {
     request.threadID = thread
     request.count = SearchRequest.Count(rawValue: count) ?? .bounded
+    request.sort = SearchRequest.Sort(rawValue: sort) ?? .newest
+    request.facets = Set(facets.compactMap { SearchRequest.Facet(rawValue: $0) })
     request.limit = limit
     request.cursor = try cursor.map { try Cursor(text: $0) }
   }
@@ -130,6 +139,19 @@ struct SearchCommand: AsyncParsableCommand {
     }
   }
 
+  private static func lines(_ facets: SearchReply.Facets) -> [String] {
+    let named = [
+      ("conversation", facets.conversation), ("sender", facets.sender), ("month", facets.month),
+      ("attachment", facets.attachment),
+    ]
+    return named.flatMap { name, facet -> [String] in
+      guard let facet else { return [] }
+      let rows = facet.buckets.map { "  \($0.count)  \($0.value)" }
+      let other = facet.other.map { $0 > 0 ? ["  \($0)  others"] : [] } ?? []
+      return ["by \(name)\(facet.exact ? "" : ", of those counted"):"] + rows + other
+    }
+  }
+
   /// Says no more than is known: not all were counted, or a client has yet to look at them.
   private func counted(_ matches: SearchReply.Matches) -> String {
     guard let upper = matches.upper else { return "at least \(matches.lower) (--count exact counts all)" }
@@ -139,6 +161,10 @@ struct SearchCommand: AsyncParsableCommand {
   private func text(_ reply: SearchReply) -> String {
     var lines = reply.hits.map { "\($0.conversationID)  \($0.tier ?? "")  \(MessageText.line($0))" }
     lines.append("\(reply.hits.count) shown of \(counted(reply.matches))")
+    if let ranking = reply.ranking, !ranking.complete {
+      lines.append("ranked: the newest \(ranking.ranked) matches")
+    }
+    lines += reply.facets.map(Self.lines) ?? []
     if let cursor = reply.nextCursor { lines.append("more: --cursor \(cursor)") }
     if !reply.coverage.complete {
       let lag = reply.coverage.indexLagEvents

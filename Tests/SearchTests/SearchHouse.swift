@@ -139,6 +139,17 @@ enum Events {
       + #""edited_at":"\#(time(day))","version":\#(version),"body":{"plain":"\#(text)"},"tokens":\#(tokens(text, []))}"#
   }
 
+  /// A sealed message with blinded tokens.
+  static func blinded(_ id: String, _ conversation: String, _ sender: String, _ day: Int, _ tokens: [String])
+    -> String
+  {
+    let set = tokens.map { "\"\($0)\"" }.joined(separator: ",")
+    return
+      #"{"type":"message.created","message_id":"\#(id)","conversation_id":"\#(conversation)","sender_id":"\#(sender)","#
+      + #""created_at":"\#(time(day))","body":{"sealed":"AAEC"},"#
+      + #""tokens":{"mode":"blinded","generation":1,"set":[\#(set)]}}"#
+  }
+
   static func delete(_ id: String, _ conversation: String, _ by: String, _ day: Int) -> String {
     #"{"type":"message.deleted","message_id":"\#(id)","conversation_id":"\#(conversation)","deleted_by":"\#(by)","#
       + #""deleted_at":"\#(time(day))"}"#

@@ -74,6 +74,23 @@ struct MessagesTests {
     #expect((found.json["hits"] as? [Any])?.count == 1)
   }
 
+  @Test("Facets and scores come with the hits, for those who ask")
+  func facets() async throws {
+    let house = try await ServedHouse.shared
+    _ = try await house.deliver("facets", texts: ["Ash ash ash", "Ash and yew"])
+    try await house.application.indexer.catchUpWhenFree()
+    let path = "/v1/search/messages?q=ash%20in:facets&sort=relevance&facets=sender&facets=month&count=exact"
+    let found = try await house.ask("GET", path, token: try house.token([.member]))
+    let hits = found.json["hits"] as? [[String: Any]] ?? []
+    #expect(hits.map { $0["message_id"] as? String } == ["facets-0", "facets-1"])
+    #expect(hits.compactMap { $0["score"] as? Double }.count == 2)
+    let facets = found.json["facets"] as? [String: [String: Any]] ?? [:]
+    #expect(Set(facets.keys) == ["sender", "month"])
+    let months = facets["month"]?["buckets"] as? [[String: Any]]
+    #expect(months?.map { $0["value"] as? String } == ["2024-03"])
+    #expect(months?.map { $0["count"] as? Int } == [2])
+  }
+
   @Test("Strangers and other tenants are told the same as of what does not exist")
   func strangers() async throws {
     let house = try await ServedHouse.shared
@@ -142,7 +159,11 @@ struct MessagesTests {
       ("POST", "/v1/search", #"{"query":"(a"}"#, 400, "bad_query"),
       ("POST", "/v1/search", #"{"query":"a","cursor":"?"}"#, 400, "bad_cursor"),
       ("POST", "/v1/search", #"{"query":"a","limit":201}"#, 400, "bad_query"),
-      ("POST", "/v1/search", #"{"query":"a","sort":"relevance"}"#, 400, "unsupported"),
+      ("POST", "/v1/search", #"{"query":"a","sort":"best"}"#, 400, "bad_query"),
+      ("POST", "/v1/search", #"{"query":"a","facets":["mood"]}"#, 400, "bad_query"),
+      ("POST", "/v1/search", #"{"query":"a","count":"some"}"#, 400, "bad_query"),
+      ("POST", "/v1/search", #"{"thread_id":""}"#, 400, "bad_query"),
+      ("GET", "/v1/search/messages?has=mood&sort=best", "", 400, "bad_query"),
       ("POST", "/v1/search", "no json", 400, "bad_query"),
       ("GET", "/v1/conversations/x/messages?limit=0", "", 400, "bad_request"),
       ("GET", "/v1/search/messages?q=a&limit=many", "", 400, "bad_request"),

@@ -180,6 +180,39 @@ typedef struct cx_page {
 int cx_reader_search(cx_reader *reader, const cx_search *search, cx_page *out, cx_error *error) CX_NOEXCEPT;
 void cx_page_free(cx_page *page) CX_NOEXCEPT;
 
+enum cx_bucket_kind { CX_BY_CONVERSATION = 1, CX_BY_SENDER = 2, CX_BY_DAY = 4 };
+/// Matches of one conversation, sender, or day since 1970 (UTC).
+typedef struct cx_bucket {
+  uint32_t kind;
+  int64_t key;
+  uint64_t count;
+} cx_bucket;
+/// In no order; freed by cx_facets_free. Not exact: there are more matches than `matches`, which were looked at.
+typedef struct cx_facets {
+  cx_bucket *buckets;
+  size_t count;
+  uint64_t matches;
+  bool exact;
+} cx_facets;
+/// Counts matches, count_max at most, under each of the `kinds`; cursor and limit do not matter.
+int cx_reader_facets(cx_reader *reader, const cx_search *search, uint32_t kinds, cx_facets *out,
+                     cx_error *error) CX_NOEXCEPT;
+void cx_facets_free(cx_facets *facets) CX_NOEXCEPT;
+
+/// `cells`: a row a hit, a byte a slot: how often the slot's words are in it, 0 to 8. Not exact: older matches were
+/// left out. In no order; freed by cx_ranking_free.
+typedef struct cx_ranking {
+  cx_hit *hits;
+  uint8_t *cells;
+  size_t count;
+  bool exact;
+} cx_ranking;
+/// The newest matches, `limit` at most, and what of `slots` each holds: u16 n, n × (u16 m, m × (u8 kind, u8 length,
+/// term)), where kind is 1 for a term and 4 for a prefix. The cursor does not matter.
+int cx_reader_rank(cx_reader *reader, const cx_search *search, const uint8_t *slots, size_t slots_count,
+                   cx_ranking *out, cx_error *error) CX_NOEXCEPT;
+void cx_ranking_free(cx_ranking *ranking) CX_NOEXCEPT;
+
 /// Two sums over every document with its record, terms and places; the order of documents and which generation they lie
 /// in do not matter. Live ones only.
 int cx_fingerprint(cx_reader *reader, uint64_t out[2], cx_error *error) CX_NOEXCEPT;

@@ -62,10 +62,6 @@ enum SearchRoutes {
     } catch is DecodingError {
       throw Problem(400, "bad_query", "the body is not a search as this server reads it")
     }
-    if body.facets?.isEmpty == false { throw Problem.unsupported("facets are not answered yet") }
-    guard body.sort ?? "newest" == "newest" else {
-      throw Problem.unsupported("sort takes newest; relevance is not answered yet")
-    }
     var parsed = ParsedQuery()
     var sets: [SearchRequest.BlindedSet]?
     switch body.query {
@@ -83,16 +79,13 @@ enum SearchRoutes {
     parsed.from += body.from ?? []
     parsed.before = try time(body.before, "before") ?? parsed.before
     parsed.after = try time(body.after, "after") ?? parsed.after
-    for name in body.has ?? [] {
-      guard let has = ParsedQuery.Has(rawValue: name) else {
-        throw Problem(400, "bad_query", "has takes link, file, image, reaction")
-      }
-      parsed.has.append(has)
-    }
+    parsed.has += try (body.has ?? []).compactMap { try choice($0, "has") }
     var request = try SearchRequest(parsed, blinded: sets)
     request.includeBodies = body.include_bodies ?? true
     request.threadID = try thread(body.thread_id)
-    request.count = try count(body.count)
+    request.count = try choice(body.count, "count") ?? .bounded
+    request.sort = try choice(body.sort, "sort") ?? .newest
+    request.facets = Set(try (body.facets ?? []).compactMap { try choice($0, "facets") })
     request.limit = body.limit ?? request.limit
     request.cursor = try body.cursor.map { try Cursor(text: $0) }
     return try await search(request, parsed, call)
@@ -106,18 +99,23 @@ enum SearchRoutes {
     parsed.after = try time(call.value("after"), "after") ?? parsed.after
     var request = try SearchRequest(parsed)
     request.threadID = try thread(call.value("thread_id"))
-    request.count = try count(call.value("count"))
+    request.count = try choice(call.value("count"), "count") ?? .bounded
+    request.sort = try choice(call.value("sort"), "sort") ?? .newest
+    request.facets = Set(try call.values("facets").compactMap { try choice($0, "facets") })
     request.limit = try call.number("limit", in: 1...SearchRequest.limitMax, default: request.limit)
     request.cursor = try call.value("cursor").map { try Cursor(text: $0) }
     return try await search(request, parsed, call)
   }
 
-  private static func count(_ name: String?) throws -> SearchRequest.Count {
-    guard let name else { return .bounded }
-    guard let count = SearchRequest.Count(rawValue: name) else {
-      throw Problem(400, "bad_query", "count takes bounded or exact")
+  private static func choice<Choice: RawRepresentable & CaseIterable>(_ name: String?, _ key: String) throws
+    -> Choice? where Choice.RawValue == String
+  {
+    guard let name else { return nil }
+    guard let choice = Choice(rawValue: name) else {
+      let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+      throw Problem(400, "bad_query", "\(key) takes \(known)")
     }
-    return count
+    return choice
   }
 
   private static func thread(_ id: String?) throws -> String? {
