@@ -146,6 +146,8 @@ package enum Erasures {
     UNION ALL SELECT 'memberships', count(*) FROM subject_conversation WHERE route_key = $1 AND subject_id = $1
     UNION ALL SELECT 'set_aside', count(*) FROM set_aside WHERE subject_id = $1
     UNION ALL SELECT 'name_tokens', count(*) FROM subject_token WHERE tenant_id = $3 AND subject_id = $1
+    UNION ALL SELECT 'saved_searches', count(*) FROM saved_search
+      WHERE tenant_id = $3 AND owner_kind = 1 AND owner_id = $1
     UNION ALL SELECT 'profile', count(*) FROM subject WHERE tenant_id = $3 AND (subject_id = $1 OR hash = $2)
     """
 }

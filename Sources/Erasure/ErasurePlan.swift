@@ -47,6 +47,8 @@ package struct ErasureSteps: Codable, Sendable {
   package var packages = 0
   /// Tokens the person was found by in the directory; absent in what older versions wrote.
   package var names: Int?
+  /// Searches the person kept; absent in what older versions wrote.
+  package var searches: Int?
   package var indexGroups = 0
   package var keysDestroyed: [String] = []
   package var keyShardRotated = false
@@ -54,7 +56,7 @@ package struct ErasureSteps: Codable, Sendable {
   package init() {}
 
   enum CodingKeys: String, CodingKey {
-    case messages, changes, memberships, packages, names
+    case messages, changes, memberships, packages, names, searches
     case setAside = "set_aside"
     case indexGroups = "index_groups"
     case keysDestroyed = "keys_destroyed"

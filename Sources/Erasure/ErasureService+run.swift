@@ -117,13 +117,15 @@ extension ErasureService {
         changes: try Amendments.removeAll(by: subject, in: tx),
         members: try Memberships.removeAll(of: subject, in: tx),
         setAside: try SetAside.removeAll(about: subject, in: tx),
-        names: try SubjectTokens.removeAll(of: subject, tenant: tenant, in: tx)
+        names: try SubjectTokens.removeAll(of: subject, tenant: tenant, in: tx),
+        searches: try SavedSearchRows.removeAll(of: subject, tenant: tenant, in: tx)
       )
     }
     steps.changes += removed.changes
     steps.memberships += removed.members
     steps.setAside += removed.setAside
     steps.names = (steps.names ?? 0) + removed.names
+    steps.searches = (steps.searches ?? 0) + removed.searches
     try await keep(steps, .running, row)
   }
 

@@ -6,6 +6,8 @@ package struct SearchError: Error, CustomStringConvertible {
     case badQuery = "bad_query"
     case badCursor = "bad_cursor"
     case unsupported = "unsupported"
+    case unknownSaved = "unknown_saved_search"
+    case tooMany = "too_many_saved_searches"
   }
   package let code: Code
   package let description: String

@@ -22,7 +22,8 @@ package struct APIServer: Sendable {
   }
 
   private static let all: [Route] =
-    EventRoutes.all + MessageRoutes.all + SearchRoutes.all + UserSearchRoutes.all + RetentionRoutes.all
+    EventRoutes.all + MessageRoutes.all + SearchRoutes.all + UserSearchRoutes.all + SavedSearchRoutes.all
+    + RetentionRoutes.all
     + HoldRoutes.all
     + ExportRoutes.all
     + ErasureRoutes.all + AuditRoutes.all + JobRoutes.all + OperationsRoutes.all

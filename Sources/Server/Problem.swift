@@ -60,8 +60,10 @@ package struct Problem: Error, Sendable {
         : Problem(500, "database_error", "the database refused; the server's log has the kind of failure")
     case let error as SearchError:
       switch error.code {
-      case .unknownConversation, .unknownMessage: self.init(404, error.code.rawValue, error.description)
+      case .unknownConversation, .unknownMessage, .unknownSaved:
+        self.init(404, error.code.rawValue, error.description)
       case .badQuery, .badCursor, .unsupported: self.init(400, error.code.rawValue, error.description)
+      case .tooMany: self.init(409, error.code.rawValue, error.description)
       }
     case let error as QueryError: self.init(400, "bad_query", error.description)
     case let error as SearchIndexError: self = .index(error)

@@ -11,7 +11,7 @@ struct Muniment: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       InitCommand.self, ServeCommand.self, StatusCommand.self, IngestCommand.self, SearchCommand.self,
-      UsersCommand.self,
+      UsersCommand.self, SavedSearchCommand.self,
       HistoryCommand.self, ArchiveCommand.self, RetentionCommand.self, HoldCommand.self, ExportCommand.self,
       EraseCommand.self, AuditCommand.self, IndexCommand.self, KeysCommand.self, JobCommand.self,
       AccessTokenCommand.self, TokenizeCommand.self, BenchCommand.self, ConfigCommand.self,

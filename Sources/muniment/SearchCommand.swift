@@ -106,7 +106,7 @@ struct SearchCommand: AsyncParsableCommand {
         try adjust(&request)
         reply = try await search.search(request, reader: .member(subject))
       }
-      try common.output.value(reply, text: text(reply))
+      try common.output.value(reply, text: Self.text(reply))
     }
   }
 
@@ -158,7 +158,7 @@ struct SearchCommand: AsyncParsableCommand {
     return upper == matches.lower ? "\(upper)" : "at most \(upper)"
   }
 
-  private func text(_ reply: SearchReply) -> String {
+  static func text(_ reply: SearchReply) -> String {
     var lines = reply.hits.map { "\($0.conversationID)  \($0.tier ?? "")  \(MessageText.line($0))" }
     lines.append("\(reply.hits.count) shown of \(counted(reply.matches))")
     if let ranking = reply.ranking, !ranking.complete {

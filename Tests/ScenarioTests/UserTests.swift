@@ -26,6 +26,20 @@ extension Scenarios {
       #expect(without["users"]?.elements.isEmpty == true)
       #expect(without["coverage"]?["gaps"]?.elements.first?["reason"]?.text == "blinded_tokens_need_key")
       #expect(try FileScan.files(of: blinded.path, holding: [line.senderName]) == [])
+      try keptSearch(plain, as: me)
+    }
+
+    private func keptSearch(_ home: Home, as me: String) throws {
+      let query = "harbour -zzqxkept"
+      let saved = try home.done(["saved-search", "create", "my harbour", query, "--as", me]).object
+      let id = try #require(saved["id"]?.text)
+      #expect(try home.done(["saved-search", "list", "--as", me]).lines.map { $0["query"]?.text } == [query])
+      let run = try home.done(["saved-search", "run", id, "--as", me]).object
+      let asked = try home.done(["search", query, "--as", me]).object
+      #expect(run["hits"] == asked["hits"] && run["hits"]?.elements.isEmpty == false)
+      #expect(try FileScan.files(of: home.path, holding: ["zzqxkept", "my harbour"]) == [])
+      try home.done(["saved-search", "delete", id, "--as", me])
+      #expect(try home.run(["saved-search", "show", id, "--as", me]).status == 1)
     }
   }
 }

@@ -56,9 +56,15 @@ enum SearchRoutes {
   private static let idsMax = 2_000
 
   @Sendable private static func post(_ call: Call) async throws -> Response {
+    let (request, parsed) = try request(of: try await call.body())
+    return try await search(request, parsed, call)
+  }
+
+  /// What the body of a search asks, sent now or kept before.
+  static func request(of bytes: [UInt8]) throws -> (request: SearchRequest, parsed: ParsedQuery) {
     let body: Body
     do {
-      body = try call.decoded(Body.self, from: try await call.body())
+      body = try JSONDecoder().decode(Body.self, from: Data(bytes))
     } catch is DecodingError {
       throw Problem(400, "bad_query", "the body is not a search as this server reads it")
     }
@@ -88,7 +94,7 @@ enum SearchRoutes {
     request.facets = Set(try (body.facets ?? []).compactMap { try choice($0, "facets") })
     request.limit = body.limit ?? request.limit
     request.cursor = try body.cursor.map { try Cursor(text: $0) }
-    return try await search(request, parsed, call)
+    return (request, parsed)
   }
 
   @Sendable private static func get(_ call: Call) async throws -> Response {
@@ -133,7 +139,7 @@ enum SearchRoutes {
     return time
   }
 
-  private static func search(_ request: SearchRequest, _ parsed: ParsedQuery, _ call: Call) async throws
+  static func search(_ request: SearchRequest, _ parsed: ParsedQuery, _ call: Call) async throws
     -> Response
   {
     guard (1...SearchRequest.limitMax).contains(request.limit), parsed.in.count + parsed.from.count <= idsMax
