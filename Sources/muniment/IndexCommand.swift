@@ -11,6 +11,7 @@ struct IndexCommand: AsyncParsableCommand {
     commandName: "index", abstract: "Look after the search index.",
     subcommands: [
       StatusOfIndex.self, CatchUp.self, Rebuild.self, CheckIndex.self, ReconcileIndex.self, CompactIndex.self,
+      Leakage.self,
     ])
 
   struct CatchUp: AsyncParsableCommand {

@@ -27,6 +27,16 @@ extension Scenarios {
       #expect(without["coverage"]?["gaps"]?.elements.first?["reason"]?.text == "blinded_tokens_need_key")
       #expect(try FileScan.files(of: blinded.path, holding: [line.senderName]) == [])
       try keptSearch(plain, as: me)
+      let words = keys + "/reference.txt"
+      try corpus.lines.map(\.content).joined(separator: "\n").write(
+        toFile: words, atomically: true, encoding: .utf8)
+      let leakage = try blinded.done(["index", "leakage", "--reference", words, "--token-key", key[1]])
+        .object
+      #expect(leakage["mode"]?.text == "blinded" && leakage["messages"]?.number == corpus.lines.count)
+      #expect(leakage["keys"]?["shared_tokens"]?.number == 0)
+      #expect(leakage["attack"]?["truth"]?.text == "token_key")
+      let open = try plain.done(["index", "leakage"]).object
+      #expect(open["mode"]?.text == "plain" && open["attack_lacks"]?.text != nil)
     }
 
     private func keptSearch(_ home: Home, as me: String) throws {

@@ -236,6 +236,31 @@ typedef struct cx_content {
 int cx_contents(cx_reader *reader, const int64_t *sequences, size_t count, bool with_digests, cx_content *out,
                 cx_error *error) CX_NOEXCEPT;
 
+/// Which terms are counted, and in which conversations.
+typedef struct cx_tally {
+  const uint8_t *prefix;
+  size_t prefix_count;
+  /// Only terms behind this one; empty: from the first.
+  const uint8_t *after;
+  size_t after_count;
+  /// Ascending; documents of others are not counted.
+  const int64_t *conversations;
+  /// Not 0: counts are told by conversation.
+  const uint8_t *watched;
+  size_t conversation_count;
+} cx_tally;
+
+/// Serialises the terms that occur in those conversations, about 1 MiB of them, in ascending order:
+/// u8 length, term, u32 documents, u32 conversations, u32 n, n × (u32 place in `conversations`, u32 documents),
+/// u32 m, m × i64 sequence, of all documents if they are few, else of none. Numbers are little-endian, not aligned.
+/// Reads all postings of the terms. `more`: call again with the last term.
+int cx_reader_tally(
+    cx_reader *reader, const cx_tally *tally, cx_bytes *out, bool *more, cx_error *error) CX_NOEXCEPT;
+
+/// The sequences (i64) of a term's documents in one conversation, in no order.
+int cx_reader_places(cx_reader *reader, const uint8_t *term, size_t count, int64_t conversation, cx_bytes *out,
+                     cx_error *error) CX_NOEXCEPT;
+
 enum cx_problem_kind {
   CX_STRUCTURE = 1,        // terms of documents and documents of terms do not agree
   CX_RECORD_BROKEN,        // a sidecar record fails its checksum
