@@ -153,7 +153,7 @@ struct SearchCommand: AsyncParsableCommand {
   }
 
   /// Says no more than is known: not all were counted, or a client has yet to look at them.
-  private func counted(_ matches: SearchReply.Matches) -> String {
+  private static func counted(_ matches: SearchReply.Matches) -> String {
     guard let upper = matches.upper else { return "at least \(matches.lower) (--count exact counts all)" }
     return upper == matches.lower ? "\(upper)" : "at most \(upper)"
   }
