@@ -197,7 +197,8 @@ let testTargets: [Target] = [
     "Server",
     [
       "Server", "Runtime", "Model", "Catalog", "AuditLog", "KeyVault", "Sodium", "Search", "SearchIndex",
-      "SearchTokens", "History", "Ingestion", "Erasure", "JobQueue", "Postgres", "TestSupport", logging,
+      "SearchTokens", "History", "Ingestion", "Erasure", "JobQueue", "Tiering", "Postgres", "TestSupport",
+      logging,
       lifecycle,
     ]),
   tests("Tidy", []),

@@ -113,7 +113,7 @@ package struct CorpusClient: Sendable {
     switch tokens {
     case .none: return nil
     case .plain: return TokenSet(mode: .plain, set: Array(found.setBytes.prefix(UserUpsert.tokensMax)))
-    case .blinded(let master, _, let prefixes):
+    case .blinded(let master, _, let prefixes, _):
       let key = master.conversationKey(
         tenant: tenant, conversation: Self.directory, generation: Self.generation)
       let blinded = key.blind(found, prefixes: prefixes)

@@ -71,7 +71,7 @@ extension Indexer {
       guard let last else { break }
       position = last
       for (tenant, live) in Dictionary(grouping: locators.filter { $0.state == .live }, by: \.tenant) {
-        for message in try await read(live).0 {
+        for message in try await history.readable(live.map(\.place)).messages {
           counted[tenant, default: TokenCoverage()].note(
             TokenKind(of: message.payload.tokens), at: message.position.createdAt,
             route: message.locator.route, conversation: message.conversation)

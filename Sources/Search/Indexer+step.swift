@@ -58,9 +58,10 @@ extension Indexer {
     var found: [MessageKey: HistoricMessage] = [:]
     var damaged: Set<MessageKey> = []
     for (_, live) in Dictionary(grouping: touched.values.filter { $0.state == .live }, by: \.tenant) {
-      let (messages, unreadable) = try await read(live)
+      let (messages, unreadable) = try await history.readable(live.map(\.place))
       for message in messages { found[message.locator.key] = message }
-      damaged.formUnion(unreadable)
+      let places = Set(unreadable)
+      damaged.formUnion(live.filter { places.contains($0.place) }.map(\.key))
     }
     for locator in touched.values.sorted(by: { $0.position.sequence < $1.position.sequence }) {
       if let message = found[locator.key] {
@@ -70,25 +71,6 @@ extension Indexer {
       } else {
         batch.delete(locator)
       }
-    }
-  }
-
-  /// Messages of one tenant. If they cannot be read together, each is tried by itself, so that the one at fault is
-  /// the only one to be left out.
-  func read(_ locators: [Locator]) async throws -> ([HistoricMessage], Set<MessageKey>) {
-    do {
-      return (try await history.messages(locators.map(\.place)), [])
-    } catch  where HistoryReader.isDamage(error) {
-      var messages: [HistoricMessage] = []
-      var damaged: Set<MessageKey> = []
-      for locator in locators {
-        do {
-          messages += try await history.messages([locator.place])
-        } catch  where HistoryReader.isDamage(error) {
-          damaged.insert(locator.key)
-        }
-      }
-      return (messages, damaged)
     }
   }
 

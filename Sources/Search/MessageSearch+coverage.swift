@@ -2,6 +2,7 @@ import Catalog
 import History
 package import Model
 import Postgres
+import SearchIndex
 
 extension MessageSearch {
   /// Gaps told at most; beyond that the reply is incomplete and says that there are more.
@@ -22,7 +23,7 @@ extension MessageSearch {
   func coverage(_ request: SearchRequest, _ scope: Scope) async throws -> SearchReply.Coverage {
     let positions = try await indexer.positions()
     let query = coverageQuery(request, scope)
-    let reach = reach(request, scope, query)
+    let reach = reach(scope, query)
     let (lag, rows, waiting) = try await history.database.transaction { tx in
       let heads = try Feed.heads(in: tx)
       let lag = positions.reduce(0) { $0 + max(0, (heads[$1.key] ?? 0) - $1.value) }
@@ -57,11 +58,8 @@ extension MessageSearch {
     return query
   }
 
-  private func reach(_ request: SearchRequest, _ scope: Scope, _ query: CoverageQuery) -> CoverageReach {
-    var named: Set<ConversationID>?
-    if scope.windows == nil { named = request.conversationIDs.map { Set($0.compactMap { scope.named[$0] }) } }
-    return CoverageReach(
-      windows: scope.windows, conversations: named, from: query.from, until: query.until)
+  private func reach(_ scope: Scope, _ query: CoverageQuery) -> CoverageReach {
+    CoverageReach(windows: scope.windows, conversations: scope.only, from: query.from, until: query.until)
   }
 
   private static func rows(
@@ -91,6 +89,23 @@ extension MessageSearch {
 }
 
 extension MessageSearch {
+  /// With hits that are there and could not be read.
+  func coverage(
+    _ known: SearchReply.Coverage, without damaged: [IndexHit], _ request: SearchRequest, _ scope: Scope
+  ) async throws -> SearchReply.Coverage {
+    guard !damaged.isEmpty else { return known }
+    let lost = damaged.map { hit in
+      CoverageGap(
+        conversation: hit.conversation, cause: .unreadable,
+        times: hit.position.createdAt...hit.position.createdAt)
+    }
+    var coverage = known
+    let told = reach(scope, coverageQuery(request, scope)).told(lost)
+    coverage.gaps += try await gaps(told, isBlinded: request.isBlinded)
+    coverage.complete = false
+    return coverage
+  }
+
   /// The generations of keys that conversations' blinded tokens came with, from the oldest: a client has to ask for
   /// each. Those that are not known one by one are left out; coverage names them.
   package func generations(in conversations: [ConversationID]) async throws -> [ConversationID: [UInt32]] {

@@ -42,7 +42,7 @@ extension MessageSearch {
     var rest = hits
     while !rest.isEmpty, page.messages.count < limit {
       let part = rest.prefix(limit)
-      let readable = try await read(part.map(\.hit), scope)
+      let readable = try await read(part.map(\.hit), scope, &page.damaged)
       page.unreadable += part.count - readable.count
       let byHit = Dictionary(readable.map { ($0.hit, $0.message) }) { first, _ in first }
       for ranked in part {

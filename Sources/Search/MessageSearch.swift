@@ -29,7 +29,7 @@ package struct MessageSearch: Sendable {
 
   package func search(_ request: SearchRequest, reader: Reader) async throws -> SearchReply {
     let scope = try await scope(request, reader: reader)
-    let coverage = try await coverage(request, scope)
+    var coverage = try await coverage(request, scope)
     guard let query = try await compile(request, scope) else {
       return SearchReply(
         hits: [], nextCursor: nil, matches: .none, coverage: coverage)
@@ -39,6 +39,7 @@ package struct MessageSearch: Sendable {
       case .newest: try await matching(query, request, scope)
       case .relevance: try await ranked(query, request, scope)
       }
+    coverage = try await self.coverage(coverage, without: page.damaged, request, scope)
     var reply = SearchReply(
       hits: try await views(page, request), nextCursor: page.next?.text, matches: page.matches,
       coverage: coverage)
@@ -104,6 +105,8 @@ package struct MessageSearch: Sendable {
     var count: MatchCount?
     /// Hits of the index that were gone when they were read.
     var unreadable = 0
+    /// Hits that are there, and cannot be read for damage.
+    var damaged: [IndexHit] = []
 
     var matches: SearchReply.Matches {
       SearchReply.Matches(count ?? MatchCount(), without: unreadable, shown: messages.count)
@@ -125,7 +128,7 @@ package struct MessageSearch: Sendable {
       let found = try await hits(
         query, before: cursor, limit: limit + 1, countMax: page.count == nil ? request.count.matchesMax : 0)
       page.count = page.count ?? found.count
-      let readable = try await read(found.hits, scope)
+      let readable = try await read(found.hits, scope, &page.damaged)
       page.unreadable += found.hits.count - readable.count
       for entry in readable where page.messages.count < limit {
         page.messages.append(entry.message)
@@ -166,7 +169,7 @@ package struct MessageSearch: Sendable {
   }
 
   /// The messages of the hits, in the hits' order, as far as they are still there and the reader may see them.
-  func read(_ hits: [IndexHit], _ scope: Scope) async throws -> [ReadHit] {
+  func read(_ hits: [IndexHit], _ scope: Scope, _ damaged: inout [IndexHit]) async throws -> [ReadHit] {
     let cards = try await directory.cards(Set(hits.map(\.conversation)))
     let tenant = directory.tenant.id
     func place(_ hit: IndexHit) -> MessagePlace? {
@@ -174,9 +177,11 @@ package struct MessageSearch: Sendable {
         MessagePlace(tenant: tenant, route: $0.route, conversation: $0.conversation, position: hit.position)
       }
     }
+    let found = try await history.readable(hits.compactMap(place))
+    let lost = Set(found.damaged)
+    damaged += hits.filter { place($0).map(lost.contains) ?? false }
     let messages = Dictionary(
-      try await history.messages(hits.compactMap(place)).map { ($0.locator.place, $0) },
-      uniquingKeysWith: { first, _ in first })
+      found.messages.map { ($0.locator.place, $0) }, uniquingKeysWith: { first, _ in first })
     return hits.compactMap { hit in
       guard let place = place(hit), let message = messages[place], scope.allows(message) else { return nil }
       return ReadHit(message: message, hit: hit)

@@ -54,6 +54,9 @@ struct SearchCommand: AsyncParsableCommand {
   var generation: [UInt32] = []
 
   func validate() throws {
+    guard tokenKey != nil || generation.isEmpty else {
+      throw ValidationError("--generation is of the keys that --token-key gives")
+    }
     guard SearchRequest.Sort(rawValue: sort) != nil else {
       throw ValidationError("--sort takes newest or relevance")
     }

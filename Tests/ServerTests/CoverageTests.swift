@@ -8,6 +8,7 @@ import Runtime
 import Search
 import SearchTokens
 import Testing
+import Tiering
 
 /// Messages of known tokens, and what a reader of them must be told.
 struct CoverageHouse {
@@ -288,6 +289,38 @@ struct CoverageTests {
     #expect(try await rooms.coverage(SearchRequest(query: .everything), as: "kim").gaps.count == 2)
     #expect(try await rooms.coverage(CoverageHouse.plain, as: "robin").complete)
     await rooms.house.application.close()
+  }
+
+  @Test("A match in a damaged segment is named, and the others of the page are answered")
+  func damagedSegment() async throws {
+    let rooms = try await CoverageHouse()
+    try await rooms.join("kim", ["a", "b"])
+    let plain = TokenKind(.plain)
+    try await rooms.store([
+      CoverageHouse.message("a1", .init(conversation: "a", at: Self.day(1), kind: plain)),
+      CoverageHouse.message("b1", .init(conversation: "b", at: Self.day(40), kind: plain)),
+    ])
+    let application = rooms.house.application
+    #expect(try await application.followFeed())
+    let archiver = application.archiver(try await application.tenant("acme"))
+    let report = try await archiver.run(try await archiver.plan(before: Self.day(30)))
+    #expect(report.messages == 1)
+    let reader = try #require(try await rooms.house.directory.subject("kim"))
+    let search = application.search(rooms.house.directory)
+    #expect(try await search.search(CoverageHouse.plain, reader: .member(reader)).hits.count == 2)
+    let segments = application.settings.home + "/segments"
+    for path in try FileManager.default.subpathsOfDirectory(atPath: segments) {
+      var isDirectory: ObjCBool = false
+      let file = "\(segments)/\(path)"
+      guard FileManager.default.fileExists(atPath: file, isDirectory: &isDirectory), !isDirectory.boolValue
+      else { continue }
+      try FileManager.default.removeItem(atPath: file)
+    }
+    let reply = try await search.search(CoverageHouse.plain, reader: .member(reader))
+    #expect(reply.hits.map(\.messageID) == ["b1"])
+    #expect(reply.coverage.gaps.map(\.label) == ["a archive_unreadable -"] && !reply.coverage.complete)
+    #expect(reply.coverage.gaps.first?.from == Self.day(1).rfc3339)
+    await application.close()
   }
 
   @Test("More gaps than are told say so, also to one who reads more conversations than are asked by number")
