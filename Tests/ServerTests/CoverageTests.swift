@@ -436,4 +436,34 @@ struct CoverageTests {
     #expect(known.reduce(0) { $0 + $1.count.conversations } == 2)
     await application.close()
   }
+
+  @Test("Counting anew while messages arrive loses none of them")
+  func renewalUnderWrites() async throws {
+    let rooms = try await CoverageHouse()
+    let names = (0..<4).map { "c\($0)" }
+    try await rooms.join("kim", names)
+    func message(_ number: Int) -> (name: String, at: Timestamp, item: IngestItem) {
+      let (name, at) = (names[number % 4], Self.day(2 * number))
+      return (
+        name, at,
+        CoverageHouse.message("m\(number)", .init(conversation: name, at: at, kind: TokenKind(.none)))
+      )
+    }
+    let messages = (0..<40).map(message)
+    try await rooms.store(messages[..<8].map(\.item))
+    let (indexer, groups) = (rooms.house.application.indexer, rooms.house.groups)
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { for message in messages[8...] { try await rooms.store([message.item]) } }
+      tasks.addTask {
+        for _ in 0..<5 { for group in 0..<groups { try await indexer.renewCoverage(group: group) } }
+      }
+      try await tasks.waitForAll()
+    }
+    #expect(try await rooms.house.application.followFeed())
+    let told = try await rooms.coverage(CoverageHouse.plain, as: "kim").gaps
+    for message in messages {
+      #expect(told.contains { $0.label == "\(message.name) no_tokens -" && $0.holds(message.at) })
+    }
+    await rooms.house.application.close()
+  }
 }

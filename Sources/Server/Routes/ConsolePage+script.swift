@@ -74,6 +74,7 @@ extension ConsolePage {
       if (coverage.index_lag_events) box.append(make('p', 'The index is ' + coverage.index_lag_events + ' changes behind.'));
       for (const gap of coverage.gaps) box.append(make('p', 'Not searched: ' + (names[gap.conversation_id] || gap.conversation_id) +
         (gap.from ? ' from ' + gap.from + ' to ' + gap.to : '') + ' (' + gap.reason.replaceAll('_', ' ') + ')'));
+      if (coverage.truncated) box.append(make('p', 'And more.'));
       return box;
     };
 
