@@ -45,7 +45,22 @@ package struct SavedSearches: Sendable {
     try await check(owner)
     let saved = SavedSearch(
       id: Randomness.identifier(), owner: owner, name: name, search: search, createdAt: now())
-    let (tenant, vault) = (directory.tenant.id, vault)
+    for _ in 0..<Self.attemptsMax {
+      guard let hasRoom = try await insert(saved) else { continue }
+      guard hasRoom else {
+        throw SearchError(.tooMany, "there are \(Self.perOwnerMax) saved searches already; delete one first")
+      }
+      return saved
+    }
+    throw SearchError.unknownSaved
+  }
+
+  /// The vault may have forgotten a key by the time it is asked whether it still exists, and is then asked anew.
+  private static let attemptsMax = 5
+
+  /// Whether there was room; `nil`: the key it was sealed under has to be asked for again.
+  private func insert(_ saved: SavedSearch) async throws -> Bool? {
+    let (tenant, vault, owner) = (directory.tenant.id, vault, saved.owner)
     // A key that is destroyed between here and the transaction would seal the search away for ever.
     let key = owner.key(tenant)
     guard let secret = try await vault.keys([key], creating: owner.makesKey)[key] else {
@@ -54,17 +69,13 @@ package struct SavedSearches: Sendable {
     let row = SavedSearchRow(
       id: saved.id, owner: owner.row, sealed: SavedSearchSeal.seal(saved, key: secret, tenant: tenant),
       createdAt: saved.createdAt)
-    let hasRoom = try await database.transaction { tx in
+    return try await database.transaction { tx in
       if case .member(let subject) = owner {
         guard try Subjects.pin([subject], tenant: tenant, in: tx) else { throw SearchError.unknownSaved }
       }
-      guard try vault.alive([key], in: tx) else { throw SearchError.unknownSaved }
+      guard try vault.alive([key], in: tx) else { return nil }
       return try SavedSearchRows.insert(row, tenant: tenant, limit: Int64(Self.perOwnerMax), in: tx)
     }
-    guard hasRoom else {
-      throw SearchError(.tooMany, "there are \(Self.perOwnerMax) saved searches already; delete one first")
-    }
-    return saved
   }
 
   /// In the order they were kept. Those whose key is destroyed are missing.

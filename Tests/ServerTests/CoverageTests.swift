@@ -154,7 +154,7 @@ struct CoverageTests {
         ])
       }
     }
-    #expect(try await rooms.house.application.followFeed())
+    #expect(try await rooms.house.application.followFeedPatiently())
     for (subject, reach) in windows {
       for _ in 0..<6 {
         let asked = names.flatMap { name in (1...3).map { (name, UInt32($0)) } }
@@ -227,7 +227,7 @@ struct CoverageTests {
     try await rooms.store([
       CoverageHouse.message("a1", .init(conversation: "a", at: Self.day(1), kind: plain))
     ])
-    #expect(try await rooms.house.application.followFeed())
+    #expect(try await rooms.house.application.followFeedPatiently())
     #expect(try await rooms.coverage(CoverageHouse.plain, as: "kim").complete)
     try await rooms.store([CoverageHouse.edit("a1", "a", at: Self.day(9), TokenKind(.none))])
     try await rooms.store([
@@ -236,7 +236,7 @@ struct CoverageTests {
     try await rooms.store([
       CoverageHouse.message("b1", .init(conversation: "b", at: Self.day(2), kind: plain))
     ])
-    #expect(try await rooms.house.application.followFeed())
+    #expect(try await rooms.house.application.followFeedPatiently())
     let told = try await rooms.coverage(CoverageHouse.plain, as: "kim")
     #expect(
       told.gaps.map { "\($0.label) \($0.from ?? "") \($0.to ?? "")" }.sorted() == [
@@ -263,13 +263,13 @@ struct CoverageTests {
     #expect(behind.gaps.first?.from == Self.day(1).rfc3339 && behind.gaps.first?.to == Self.day(1).rfc3339)
     let other = try await rooms.coverage(CoverageHouse.plain, as: "robin")
     #expect(other.gaps.isEmpty && other.complete && other.indexLagEvents == behind.indexLagEvents)
-    #expect(try await rooms.house.application.followFeed())
+    #expect(try await rooms.house.application.followFeedPatiently())
     #expect(try await rooms.coverage(CoverageHouse.plain, as: "kim").complete)
     try await rooms.house.store([
       IndexHouse.message("a2", in: "a", second: 5, ["word", String(repeating: "x", count: 300)]),
       IndexHouse.message("a3", in: "a", second: 9, ["word", String(repeating: "y", count: 300)]),
     ])
-    #expect(try await rooms.house.application.followFeed())
+    #expect(try await rooms.house.application.followFeedPatiently())
     let refused = try await rooms.coverage(CoverageHouse.plain, as: "kim")
     #expect(refused.gaps.map(\.label) == ["a not_indexed -"])
     #expect(
@@ -301,7 +301,7 @@ struct CoverageTests {
       CoverageHouse.message("b1", .init(conversation: "b", at: Self.day(40), kind: plain)),
     ])
     let application = rooms.house.application
-    #expect(try await application.followFeed())
+    #expect(try await application.followFeedPatiently())
     let archiver = application.archiver(try await application.tenant("acme"))
     let report = try await archiver.run(try await archiver.plan(before: Self.day(30)))
     #expect(report.messages == 1)
@@ -334,7 +334,7 @@ struct CoverageTests {
           "m\($0.offset)",
           .init(conversation: $0.element, at: Self.day(1), kind: TokenKind($0.offset < 201 ? .none : .plain)))
       })
-    #expect(try await rooms.house.application.followFeed())
+    #expect(try await rooms.house.application.followFeedPatiently())
     let all = try await rooms.coverage(CoverageHouse.plain, as: "kim")
     #expect(all.gaps.count == 200 && all.truncated == true && !all.complete)
     var few = CoverageHouse.plain
@@ -380,7 +380,7 @@ struct CoverageTests {
           "b\($0)",
           .init(conversation: "b", at: Self.day(-$0), kind: TokenKind(.blinded, generation: Int64($0))))
       })
-    #expect(try await rooms.house.application.followFeed())
+    #expect(try await rooms.house.application.followFeedPatiently())
     let database = rooms.house.application.database
     let (ranges, rows) = try await database.transaction { tx in
       (
@@ -421,7 +421,7 @@ struct CoverageTests {
     try await application.database.transaction { tx in
       _ = try tx.execute("UPDATE token_coverage SET generation = -1 WHERE mode = 2")
     }
-    #expect(try await application.followFeed())
+    #expect(try await application.followFeedPatiently())
     let asked = CoverageHouse.blinded([("b", 4)])
     let before = try await rooms.coverage(asked, as: "kim").gaps.map(\.label).sorted()
     #expect(before == ["a no_tokens -", "a plain_tokens_not_searched -", "b generation_not_asked -"])
@@ -459,7 +459,7 @@ struct CoverageTests {
       }
       try await tasks.waitForAll()
     }
-    #expect(try await rooms.house.application.followFeed())
+    #expect(try await rooms.house.application.followFeedPatiently())
     let told = try await rooms.coverage(CoverageHouse.plain, as: "kim").gaps
     for message in messages {
       #expect(told.contains { $0.label == "\(message.name) no_tokens -" && $0.holds(message.at) })

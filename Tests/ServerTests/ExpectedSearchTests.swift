@@ -81,7 +81,7 @@ struct ExpectedSearchTests {
       conversations = Set(decoded.items.compactMap(\.event.conversationName))
       let result = try await house.application.ingestor(house.directory).store(decoded)
       try #require(result.accepted == batch.lines.count)
-      _ = try await house.application.followFeed()
+      _ = try await house.application.followFeedPatiently()
     }
 
     private static func lines() throws -> [(id: String, bytes: [UInt8])] {

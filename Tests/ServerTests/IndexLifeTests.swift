@@ -114,7 +114,7 @@ struct IndexLifeTests {
       IndexHouse.message("bad", in: "c", second: 2, ["alpha", Self.tooLong]),
       IndexHouse.message("good-2", in: "c", second: 3, ["alpha"]),
     ])
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     #expect(try await house.count("alpha") == 2)
     let status = try await house.application.indexer.status()
     #expect(status.map(\.lag) == status.map { _ in 0 })
@@ -130,7 +130,7 @@ struct IndexLifeTests {
     #expect(try await house.application.indexer.compare(deep: true).isClean)
     // Still refused: it is looked at again, and no other message waits for it.
     #expect(try await house.application.indexer.retryQuarantined() == 1)
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     #expect(try await house.application.indexer.status().reduce(0) { $0 + $1.quarantined } == 1)
     // Once it is gone, it is set aside no more.
     let bad = try #require(
@@ -140,7 +140,7 @@ struct IndexLifeTests {
       _ = try Deletions.delete([bad.key], for: .retention, tenant: tenant, in: tx)
       try Feed.append(.removed, bad.key, group: group, in: tx)
     }
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     #expect(try await house.application.problems().isEmpty)
     await house.application.close()
   }
@@ -150,7 +150,7 @@ struct IndexLifeTests {
     var random = SystemRandom("reconciliation")
     let house = try await IndexHouse()
     try await house.fill(400, &random)
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     let sound = try await house.fingerprints()
     #expect(try await house.application.indexer.compare(deep: true).isClean)
     var locators = try await house.locators().shuffled(using: &random)
@@ -205,7 +205,7 @@ struct IndexLifeTests {
     var random = SystemRandom("corruption")
     let house = try await IndexHouse()
     try await house.fill(600, &random)
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     let sound = try await house.fingerprints()
     let untouched = try Self.names(of: 1, house)
     try Self.damage(group: 0, house)
@@ -224,7 +224,7 @@ struct IndexLifeTests {
     var random = SystemRandom("rebuild beside")
     let house = try await IndexHouse()
     try await house.fill(800, &random)
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     let sound = try await house.fingerprints()
     try await withThrowingTaskGroup(of: Int.self) { tasks in
       for _ in 0..<2 {

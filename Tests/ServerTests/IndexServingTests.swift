@@ -47,7 +47,7 @@ struct IndexServingTests {
     try await wait("nobody follows the feed") { try await house.application.isFeedFollowed() }
     let other = try await Application.open(house.application.settings)
     #expect(try await house.deliver("handed-over", texts: ["megatherium"]).status == 200)
-    #expect(try await other.followFeed())
+    #expect(try await other.followFeedPatiently())
     #expect(try await other.indexer.lag().values.allSatisfy { $0 == 0 })
     await other.close()
     try await stop(house)

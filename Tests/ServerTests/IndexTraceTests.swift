@@ -33,13 +33,13 @@ struct IndexTraceTests {
     for (place, id) in all.enumerated() {
       try await house.store(Self.message(id, by: id == "person" ? "person" : "kim", second: place))
     }
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     // In a sealed generation, in which nothing is ever overwritten.
     _ = try await house.application.run(.indexCompact, actor: "test")
     for id in all { #expect(try Self.isThere(id, house), "the scan finds nothing of \(id)") }
     try await delete(1, .deletedByMember, house)
     try await delete(2, .retention, house)
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     #expect(try Self.isThere("deleted", house), "nothing has rewritten the files yet")
     try await erase(house)
     #expect(try !Self.isThere("person", house))
@@ -59,7 +59,7 @@ struct IndexTraceTests {
     }
     items.append(IndexHouse.message("p", in: "c0", by: "person", second: 99, ["x"]))
     try await house.store(items)
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     let own = try #require(
       try await house.locators().first { $0.position.createdAt == IndexHouse.day.adding(seconds: 99) })
     let others = (0..<house.groups).filter { $0 != house.group(own) }

@@ -57,7 +57,7 @@ struct LeakageTests {
     for (half, range) in [0..<120, 120..<240].enumerated() {
       try await house.store(
         range.map { Self.item($0, texts[$0].conversation, texts[$0].words, key: texts[$0].conversation) })
-      #expect(try await house.application.followFeed())
+      #expect(try await house.application.followFeedPatiently())
       if half == 0 { _ = try await house.application.run(.indexCompact, actor: "test") }
     }
     var counts: [String: Int] = [:]
@@ -128,7 +128,7 @@ struct LeakageTests {
     let texts = Self.texts(&random)
     try await house.store(
       texts.indices.map { Self.item($0, texts[$0].conversation, texts[$0].words, key: "one for all") })
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     _ = try await house.application.run(.indexCompact, actor: "test")
     let tenant = house.directory.tenant.id
     let gone = texts.indices.filter { $0 % 2 == 0 }
@@ -142,7 +142,7 @@ struct LeakageTests {
         try Feed.append(.removed, locator.key, group: group, in: tx)
       }
     }
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     let left = texts.indices.filter { $0 % 2 == 1 }.map { texts[$0] }
     let rooms = Dictionary(grouping: left.flatMap { text in text.words.map { ($0, text.conversation) } }) {
       $0.0
@@ -170,7 +170,7 @@ struct LeakageTests {
     var batch = IngestBatch(source: "test")
     batch.items = [Self.item(1, "elsewhere", ["word0", "foreign"], key: nil)]
     _ = try await house.application.ingestor(other).store(batch)
-    #expect(try await house.application.followFeed())
+    #expect(try await house.application.followFeedPatiently())
     let words = Set(texts.flatMap(\.words))
     let counts = Dictionary(texts.flatMap { $0.words.map { ($0, 1) } }, uniquingKeysWith: +)
     let reference = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)

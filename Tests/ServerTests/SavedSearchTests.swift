@@ -27,7 +27,7 @@ struct SavedSearchTests {
       #expect(
         try await house.deliver("\(name)-room", texts: ["quokka one", "quokka wombat"], tenant: name).status
           == 200)
-      #expect(try await house.application.followFeed())
+      #expect(try await house.application.followFeedPatiently())
     }
 
     func ask(

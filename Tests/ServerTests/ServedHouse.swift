@@ -76,6 +76,14 @@ final class ServedHouse: Sendable {
     ).token
   }
 
+  /// Patient: hundreds of tests share the server and two cores, and a limit here is there for what hangs.
+  private static let session: URLSession = {
+    let configuration = URLSessionConfiguration.ephemeral
+    configuration.timeoutIntervalForRequest = 900
+    configuration.httpMaximumConnectionsPerHost = 64
+    return URLSession(configuration: configuration)
+  }()
+
   struct Answer {
     let status: Int
     let headers: [AnyHashable: Any]
@@ -94,12 +102,12 @@ final class ServedHouse: Sendable {
     headers: [String: String] = [:]
   ) async throws -> Answer {
     guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw Failed() }
-    var request = URLRequest(url: url)
+    var request = URLRequest(url: url, timeoutInterval: 900)
     request.httpMethod = method
     request.httpBody = body.map { Data($0) }
     if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
     for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-    let (data, response) = try await URLSession.shared.data(for: request)
+    let (data, response) = try await Self.session.data(for: request)
     guard let response = response as? HTTPURLResponse else { throw Failed() }
     return Answer(status: response.statusCode, headers: response.allHeaderFields, body: data)
   }
@@ -132,5 +140,13 @@ final class ServedHouse: Sendable {
     return try await ask(
       "POST", "/v1/events", token: try token([.ingest], as: "chat", tenant: tenant),
       body: Array(lines.joined(separator: "\n").utf8))
+  }
+}
+
+extension Application {
+  /// As `followFeed`, with more patience for the other tests that follow the same feed.
+  func followFeedPatiently() async throws -> Bool {
+    for _ in 0..<20 { if try await followFeed() { return true } }
+    return false
   }
 }
