@@ -43,12 +43,12 @@ package struct UserSearch: Sendable {
     let after = try request.cursor.map(Self.place)
     let limit = min(max(request.limit, 1), UserRequest.limitMax)
     let (tenant, reach) = (directory.tenant.id, reach(reader))
-    let (hits, unsearchable) = try await database.transaction { tx in
-      (
-        try SubjectTokens.find(wanted.tokens, reach, after: after, limit: limit + 1, tenant: tenant, in: tx),
-        try SubjectTokens.unsearchable(reach, askedModes: wanted.modes, tenant: tenant, in: tx)
+    let found = try await database.transaction { tx in
+      try SubjectTokens.find(
+        wanted.tokens, askedModes: wanted.modes, reach, after: after, limit: limit + 1, tenant: tenant, in: tx
       )
     }
+    let hits = found.hits
     let page = hits.prefix(limit)
     let profiles = try await directory.profiles(Set(page.map(\.subject)))
     let words = wanted.tokens.wholes.count
@@ -59,7 +59,7 @@ package struct UserSearch: Sendable {
     return UserReply(
       users: users, nextCursor: hits.count > limit ? page.last.map(Self.cursor) : nil,
       coverage: UserReply.Coverage(
-        hasNone: unsearchable.none, hasOther: unsearchable.other, isBlinded: wanted.modes == 2))
+        hasNone: found.hasNone, hasOther: found.hasOther, isBlinded: wanted.modes == 2))
   }
 
   private func reach(_ reader: Reader) -> SubjectTokens.Reach {
