@@ -30,15 +30,17 @@ extension Application {
         else { return }
       }
     }
-    defer { renewing.cancel() }
-    do {
-      let result = try await body(lease)
-      try await database.transaction { tx in try Leases.release(lease, in: tx) }
-      return result
-    } catch {
+    let result: Result<R, any Error>
+    do { result = .success(try await body(lease)) } catch { result = .failure(error) }
+    // A renewal under way would prolong the lease after its release, and keep the next runner waiting.
+    renewing.cancel()
+    _ = await renewing.result
+    if case .failure(let error) = result {
       try? await database.transaction { tx in try Leases.release(lease, in: tx) }
       throw error
     }
+    try await database.transaction { tx in try Leases.release(lease, in: tx) }
+    return try result.get()
   }
 
   private func acquire(_ name: String, _ takingOverFromDead: Bool) async throws -> Lease? {
