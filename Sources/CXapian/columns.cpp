@@ -159,6 +159,18 @@ bool Columns::at(uint32_t document, Entry &out) const {
   return true;
 }
 
+bool Columns::may_hold(int64_t conversation) const {
+  uint32_t low = 0, high = header.conversations;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    int64_t id = int64_t(number(conversation_ids, 8, middle));
+    if (id == conversation) return true;
+    if (id < conversation) low = middle + 1;
+    else high = middle;
+  }
+  return false;
+}
+
 uint32_t Columns::document_of(int64_t wanted) const {
   if (header.documents == 0 || wanted < header.lowest || wanted > header.highest) return 0;
   if (by_sequence.empty()) {

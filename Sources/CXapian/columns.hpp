@@ -36,6 +36,7 @@ public:
   int64_t disorder() const override { return 0; }
   int64_t oldest() const override { return header.oldest; }
   int64_t newest() const override { return header.newest; }
+  bool may_hold(int64_t conversation) const override;
   std::pair<uint32_t, uint32_t> ids(int64_t from, int64_t until) const override;
 
 private:

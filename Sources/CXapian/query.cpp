@@ -1,10 +1,13 @@
 #include "query.hpp"
 
+#include "clauses.hpp"
+
+#include <algorithm>
 #include <vector>
 
 namespace {
 
-enum class Tag : uint8_t { term = 1, phrase, near, prefix, all, any, negation, everything };
+enum class Tag : uint8_t { term = 1, phrase, near, prefix, all, any, negation, everything, clauses };
 
 /// A new one each time: copies of the global Xapian::Query::MatchAll share a reference count that is not atomic, so
 /// threads that search at once would free it.
@@ -12,7 +15,8 @@ Xapian::Query match_all() { return Xapian::Query(std::string()); }
 
 class TreeReader {
 public:
-  TreeReader(ByteCursor cursor, const Xapian::Database &database) : cursor(cursor), database(database) {}
+  TreeReader(ByteCursor cursor, const cx_reader &generation)
+      : cursor(cursor), generation(generation), database(generation.database) {}
 
   Xapian::Query tree(int depth = 1) {
     if (depth > CX_TREE_DEPTH_MAX) throw Failure{CX_BAD_QUERY, "nested too deeply"};
@@ -25,6 +29,7 @@ public:
       case Tag::any: return disjunction(depth);
       case Tag::negation: return none_of({tree(depth + 1)});
       case Tag::everything: return match_all();
+      case Tag::clauses: return clauses();
       default: throw Failure{CX_BAD_QUERY, "an unknown node"};
     }
   }
@@ -43,13 +48,78 @@ private:
     return is_in_every_document(term) ? match_all() : Xapian::Query(term);
   }
 
+  /// The terms it stands for are merged by hand: Xapian's own wildcard takes many times as long over hundreds.
   Xapian::Query prefix(const std::string &prefix) const {
-    uint32_t rest = CX_PREFIX_EXPANSIONS_MAX;
-    for (auto at = database.allterms_begin(prefix); at != database.allterms_end(prefix) && rest > 0; ++at, --rest) {
-      if (is_in_every_document(*at)) return match_all();
+    std::vector<std::string> terms;
+    for (auto at = database.allterms_begin(prefix); at != database.allterms_end(prefix); ++at) {
+      if (at.get_termfreq() == database.get_doccount()) return match_all();
+      if (terms.size() == CX_PREFIX_EXPANSIONS_MAX) throw Failure{CX_TOO_BROAD, "a prefix of too many terms"};
+      terms.push_back(*at);
     }
-    return Xapian::Query(Xapian::Query::OP_WILDCARD, prefix, CX_PREFIX_EXPANSIONS_MAX,
-                         Xapian::Query::WILDCARD_LIMIT_ERROR);
+    if (terms.empty()) return Xapian::Query();
+    if (terms.size() == 1) return Xapian::Query(terms[0]);
+    auto source = std::make_unique<ClauseSource>();
+    Xapian::doccount most = 0;
+    std::vector<Merge<TermList>> sets;
+    sets.push_back(any_of(terms, most));
+    source->expect(most);
+    source->add(std::make_unique<ClauseList>(nullptr, 0, std::move(sets)));
+    return Xapian::Query(source.release()->release());
+  }
+
+  /// The lists of those terms that there are.
+  Merge<TermList> any_of(const std::vector<std::string> &terms, Xapian::doccount &most) const {
+    Merge<TermList> lists;
+    for (const std::string &term : terms) {
+      Xapian::doccount count = database.get_termfreq(term);
+      if (count == 0) continue;
+      most = std::min(most + count, database.get_doccount());
+      lists.add(std::make_unique<TermList>(database, term));
+    }
+    return lists;
+  }
+
+  struct Clause {
+    int64_t conversation;
+    std::vector<std::vector<std::string>> sets;
+  };
+
+  /// Words of thousands of conversations, each with keys of its own.
+  Xapian::Query clauses() {
+    std::vector<Clause> asked;
+    for (uint16_t rest = cursor.number<uint16_t>(); rest > 0; rest--) {
+      asked.push_back(clause());
+      if (!generation.records->may_hold(asked.back().conversation)) asked.pop_back();
+    }
+    // In the order of the B-tree, so that most look-ups find their block at hand.
+    std::sort(asked.begin(), asked.end(),
+              [](const Clause &left, const Clause &right) { return left.sets[0] < right.sets[0]; });
+    auto source = std::make_unique<ClauseSource>();
+    for (const Clause &clause : asked) add(clause, *source);
+    return source->is_empty() ? Xapian::Query() : Xapian::Query(source.release()->release());
+  }
+
+  Clause clause() {
+    Clause clause{cursor.number<int64_t>(), {}};
+    for (uint8_t sets = cursor.number<uint8_t>(); sets > 0; sets--) {
+      clause.sets.emplace_back();
+      for (uint8_t terms = cursor.number<uint8_t>(); terms > 0; terms--) clause.sets.back().push_back(cursor.term());
+    }
+    if (clause.sets.empty()) throw Failure{CX_BAD_QUERY, "a clause without words"};
+    return clause;
+  }
+
+  void add(const Clause &clause, ClauseSource &source) const {
+    std::vector<Merge<TermList>> sets;
+    Xapian::doccount fewest = database.get_doccount();
+    for (const auto &terms : clause.sets) {
+      Xapian::doccount most = 0;
+      sets.push_back(any_of(terms, most));
+      if (most == 0) return;
+      fewest = std::min(fewest, most);
+    }
+    source.expect(fewest);
+    source.add(std::make_unique<ClauseList>(&generation, clause.conversation, std::move(sets)));
   }
 
   /// Words at places that go together; `window` 0 means side by side.
@@ -98,14 +168,15 @@ private:
   }
 
   ByteCursor cursor;
+  const cx_reader &generation;
   const Xapian::Database &database;
 };
 
 }  // namespace
 
-Xapian::Query read_query(const uint8_t *tree, size_t count, const Xapian::Database &database) {
-  TreeReader reader(ByteCursor(tree, count, CX_BAD_QUERY), database);
-  Xapian::Query query = reader.tree();
-  if (!reader.at_end()) throw Failure{CX_BAD_QUERY, "more than one tree"};
+Xapian::Query read_query(const uint8_t *tree, size_t count, const cx_reader &reader) {
+  TreeReader trees(ByteCursor(tree, count, CX_BAD_QUERY), reader);
+  Xapian::Query query = trees.tree();
+  if (!trees.at_end()) throw Failure{CX_BAD_QUERY, "more than one tree"};
   return query;
 }

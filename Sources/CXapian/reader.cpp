@@ -31,7 +31,7 @@ void cx_reader::refresh(int64_t hot_position) {
     tombstones->refresh(hot_position);
   } else {
     // Database first: a record is written before its document is committed, so the mapping then covers all.
-    database.reopen();
+    if (database.reopen()) known_position = -1;
     sidecar->refresh();
   }
 }
@@ -87,8 +87,17 @@ int cx_reader_open(const char *path, bool is_hot, cx_reader **out, cx_error *err
 
 void cx_reader_free(cx_reader *reader) noexcept { delete reader; }
 
-int cx_reader_refresh(cx_reader *reader, int64_t hot_position, cx_error *error) noexcept {
-  return guarded(error, [&] { reader->refresh(hot_position); });
+int cx_reader_refresh(cx_reader *reader, int64_t hot_position, int64_t *position, cx_error *error) noexcept {
+  *position = hot_position;
+  return guarded(error, [&] {
+    reader->refresh(hot_position);
+    if (reader->is_hot()) *position = reader->position();
+  });
+}
+
+int64_t cx_reader_newest(const cx_reader *reader) noexcept {
+  int64_t oldest = reader->records->oldest(), newest = reader->records->newest();
+  return oldest <= newest ? newest : INT64_MIN;
 }
 
 int cx_reader_state(cx_reader *reader, cx_state *out, cx_error *error) noexcept {

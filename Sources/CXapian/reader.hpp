@@ -26,11 +26,18 @@ struct cx_reader {
 
   bool is_hot() const { return tombstones == nullptr; }
   bool is_sealed() const { return sidecar == nullptr; }
-  int64_t position() const { return read_position(database); }
+  /// Read once a revision: it lies in the database, so a search would pay for a look into the B-tree.
+  int64_t position() const {
+    if (known_position < 0) known_position = read_position(database);
+    return known_position;
+  }
 
   Xapian::Database database;
   std::unique_ptr<Records> records;
   /// `records`, unless the generation is sealed.
   SidecarMap *sidecar = nullptr;
   std::unique_ptr<Tombstones> tombstones;
+
+private:
+  mutable int64_t known_position = -1;
 };

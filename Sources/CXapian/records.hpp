@@ -22,6 +22,8 @@ public:
   virtual int64_t disorder() const = 0;
   virtual int64_t oldest() const = 0;
   virtual int64_t newest() const = 0;
+  /// False if no document is of the conversation. True says nothing.
+  virtual bool may_hold(int64_t conversation) const = 0;
   /// The first and last id among which are all documents created within [from, until). Last before first: none.
   virtual std::pair<uint32_t, uint32_t> ids(int64_t from, int64_t until) const = 0;
 };

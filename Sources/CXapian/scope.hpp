@@ -2,6 +2,8 @@
 
 #include "reader.hpp"
 
+#include <vector>
+
 /// Throws when the search's time is up. Cheap: it looks at the clock every 4096th time.
 class Deadline {
 public:
@@ -20,15 +22,15 @@ private:
   uint32_t ticks = 0;
 };
 
-/// What a search may see: conversations in their windows, senders, times. Decided on the
-/// records alone.
-class Scope {
-public:
-  Scope(const cx_search &search, const cx_reader &reader);
+/// Conversations with their windows, and senders. Never changes, so that all threads of a search share it.
+struct cx_scope {
+  cx_scope(bool scoped, const cx_window *windows, size_t window_count, const int64_t *senders, size_t sender_count);
 
-  /// The ids outside of which nothing can be in scope.
-  std::pair<Xapian::docid, Xapian::docid> ids() const { return bounds; }
-  bool accepts(Xapian::docid document, Deadline &deadline) const;
+  bool accepts(const Entry &record) const;
+
+  const bool is_scoped;
+  /// The first moment of any window, and the one after the last.
+  int64_t opens = INT64_MAX, closes = INT64_MIN;
 
 private:
   struct Slot {
@@ -38,15 +40,34 @@ private:
   };
 
   const Slot *find(int64_t conversation) const;
-  bool is_open(const Entry &entry) const;
+  bool is_open(const Entry &record) const;
+
+  std::vector<cx_window> windows;
+  /// Open addressing, at most half full, as a member may have thousands of conversations.
+  std::vector<Slot> slots;
+  /// Sorted.
+  std::vector<int64_t> senders;
+};
+
+/// What a search may see of one generation. Decided on the records alone.
+class Scope {
+public:
+  Scope(const cx_search &search, const cx_reader &reader);
+
+  /// The ids outside of which nothing can be in scope.
+  std::pair<Xapian::docid, Xapian::docid> ids() const { return bounds; }
+  bool accepts(Xapian::docid document, Deadline &deadline) const;
+  /// Whether no document of a higher id can be in scope: all were created before the time that is asked for.
+  bool ends_at(Xapian::docid document) const;
+
+private:
   std::pair<Xapian::docid, Xapian::docid> bound() const;
 
   const cx_search &search;
   const cx_reader &reader;
   std::pair<Xapian::docid, Xapian::docid> bounds;
-  /// Open addressing, at most half full, as a member may have thousands of conversations.
-  std::vector<Slot> slots;
-  std::vector<int64_t> senders;
+  /// A document created before this says that all of higher ids are too old.
+  int64_t behind;
 };
 
 /// The scope as a list to be ANDed in, so that Xapian consults it before it reads any positions.
@@ -66,6 +87,7 @@ public:
   std::string get_description() const override { return "Scope"; }
 
 private:
+  bool accepts(Xapian::docid document);
   void seek(Xapian::docid from);
 
   const Scope &scope;

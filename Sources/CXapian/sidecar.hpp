@@ -76,6 +76,7 @@ public:
   int64_t disorder() const override { return extreme(offsetof(SidecarHeader, disorder)); }
   int64_t oldest() const override { return extreme(offsetof(SidecarHeader, oldest)); }
   int64_t newest() const override { return extreme(offsetof(SidecarHeader, newest)); }
+  bool may_hold(int64_t) const override { return true; }
   /// All: arrival says nothing of time.
   std::pair<uint32_t, uint32_t> ids(int64_t, int64_t) const override { return {1, UINT32_MAX}; }
 

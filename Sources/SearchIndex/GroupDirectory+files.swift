@@ -3,19 +3,12 @@ import Glibc
 extension GroupDirectory {
   /// A small file's bytes, as many as are asked for; `nil` if it is not there.
   func read(_ name: String, bytesMax: Int) throws(SearchIndexError) -> [UInt8]? {
-    let file = open("\(path)/\(name)", O_RDONLY | O_CLOEXEC)
-    if file < 0 && (errno == ENOENT || errno == ENOTDIR) { return nil }
-    guard file >= 0 else { throw error(.io) }
-    defer { close(file) }
-    var bytes = [UInt8](repeating: 0, count: bytesMax)
-    let count = Glibc.read(file, &bytes, bytes.count)
-    guard count >= 0 else { throw error(.io) }
-    return Array(bytes.prefix(count))
+    try SmallFile("\(path)/\(name)", in: self)?.bytes(bytesMax)
   }
 
   /// Writes and syncs a small file.
   func write(_ bytes: [UInt8], to name: String) throws(SearchIndexError) {
-    let file = open("\(path)/\(name)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    let file = Glibc.open("\(path)/\(name)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw error(.io) }
     defer { close(file) }
     guard Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else { throw error(.io) }
@@ -33,7 +26,7 @@ extension GroupDirectory {
 
   /// Makes names made and renamed in the directory durable.
   func synchronize(_ directory: String) throws(SearchIndexError) {
-    let file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let file = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard file >= 0 else { throw error(.io) }
     defer { close(file) }
     guard fsync(file) == 0 else { throw error(.io) }
@@ -64,7 +57,7 @@ final class GroupLock: Sendable {
   /// `nil` with `errno` EAGAIN while another has it for longer than two seconds. Shorter than that it may be a writer
   /// between two catch-ups, or a process being started by this one, which shares its files until it executes.
   init?(_ path: String) {
-    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     // An initializer that fails after storing runs `deinit`; closing -1 is harmless.
     guard file >= 0 else { return nil }
     for _ in 1..<Self.attemptsMax {

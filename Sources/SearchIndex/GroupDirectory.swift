@@ -40,12 +40,16 @@ struct GroupDirectory: Sendable {
   /// The generations in use; `nil` before the first write.
   ///
   /// - Throws: `.damaged` if the list is none.
-  func current() throws(SearchIndexError) -> GenerationList? {
-    guard let bytes = try read(listName, bytesMax: Self.listBytesMax) else { return nil }
+  func current() throws(SearchIndexError) -> GenerationList? { try open()?.list }
+
+  /// As ``current()``, with what tells whether it still is.
+  func open() throws(SearchIndexError) -> OpenList? {
+    guard let file = try SmallFile("\(path)/\(listName)", in: self) else { return nil }
+    let bytes = try file.bytes(Self.listBytesMax)
     guard let list = GenerationList(text: String(decoding: bytes, as: UTF8.self)) else {
       throw error(.damaged)
     }
-    return list
+    return OpenList(list: list, file: file)
   }
 
   func path(of generation: String) -> String { "\(path)/\(generation)" }

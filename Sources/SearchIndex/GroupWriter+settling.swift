@@ -1,4 +1,3 @@
-import Blocking
 import Xapian
 
 extension GroupWriter {
@@ -29,7 +28,7 @@ extension GroupWriter {
     do {
       let stop = XapianStop()
       try await withTaskCancellationHandler {
-        _ = try await runBlocking { try making.run(stop: stop) }
+        _ = try await sealing.run { try making.run(stop: stop) }
       } onCancel: {
         stop.set()
       }

@@ -5,6 +5,7 @@ import Xapian
 /// against other processes until ``release()`` or ``close()``.
 actor GroupWriter {
   private let executor: ThreadExecutor
+  let sealing: SealingThread
   let directory: GroupDirectory
   let hold: GroupHold
   let limits: GenerationLimits
@@ -20,6 +21,7 @@ actor GroupWriter {
     self.limits = limits
     self.name = name
     executor = ThreadExecutor(name: "index-\(directory.group)")
+    sealing = SealingThread(group: directory.group)
   }
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -27,10 +29,12 @@ actor GroupWriter {
   /// Applies the batch and moves the position to `position`, all or nothing. A hot generation that has grown to its
   /// limit is frozen then, and another begun.
   ///
-  /// - Returns: false if the shard is that far already; then nothing is done.
-  func apply(_ batch: XapianBatch, position: Int64) throws -> Bool {
-    try write { writer in
-      if position <= (try writer.position()) { return false }
+  /// - Returns: false if the shard is that far already, or not at `start`; then nothing is done.
+  func apply(_ batch: XapianBatch, after start: Int64? = nil, position: Int64) throws -> Bool {
+    ThreadNice.set(ThreadNice.writing)
+    return try write { writer in
+      let reached = try writer.position()
+      if position <= reached || reached != start ?? reached { return false }
       try writer.apply(batch, position: position)
       if try writer.documents() >= limits.hotDocuments { try roll() }
       return true
@@ -85,6 +89,7 @@ actor GroupWriter {
     isSettling = false
     release()
     executor.stop()
+    sealing.stop()
   }
 
   func take() throws(SearchIndexError) {

@@ -21,10 +21,13 @@ package enum ReadScope: Sendable {
 /// A tree, and the one conversation it is asked of: keyed tokens differ from conversation to conversation.
 package struct IndexClause: Sendable {
   package var conversation: ConversationID?
+  /// The one group the conversation's messages are in, where that is known: the others are not asked.
+  package var group: Int?
   package var tree: TermTree
 
-  package init(conversation: ConversationID? = nil, tree: TermTree) {
+  package init(conversation: ConversationID? = nil, group: Int? = nil, tree: TermTree) {
     self.conversation = conversation
+    self.group = group
     self.tree = tree
   }
 }

@@ -1,4 +1,5 @@
 import Blocking
+import Model
 import Xapian
 
 /// The generations of one group at one moment: what the older ones lost counts as far as the hot one has come.
@@ -16,13 +17,14 @@ actor IndexReader {
   private var isClosed = false
 
   /// A generation keeps about five files open.
-  private static let handlesMax = 32
+  static let handlesMax = 32
   private static let attemptsMax = 3
 
   private struct Handle {
-    let list: GenerationList
+    let file: OpenList
     let hot: XapianReader
-    let older: [String: XapianReader]
+    /// In the list's order.
+    let older: [XapianReader]
   }
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -36,20 +38,47 @@ actor IndexReader {
   ) throws -> R? {
     guard !isClosed else { throw directory.error(.closed) }
     for attempt in 1... {
-      let list = try directory.current()
-      guard let list else { return nil }
+      guard let file = try list(of: directory) else { return nil }
       do {
-        return try body(try snapshot(of: list, in: directory))
+        return try body(try snapshot(of: file, in: directory))
       } catch {
         handles[directory.group] = nil
         // Files that vanish underneath look like damage when a purge has just put others in their place.
-        let isPassing = try error.code == .modified || directory.current() != list
-        guard isPassing, attempt < Self.attemptsMax else {
+        guard error.code == .modified || !file.isCurrent, attempt < Self.attemptsMax else {
           throw SearchIndexError(error, group: directory.group)
         }
       }
     }
     preconditionFailure("the loop ends by itself")
+  }
+
+  /// The newest matches of several groups, one after the other: a hop to this thread costs as much as a search of a
+  /// rare word, and once the page is full, a group is only asked for what is newer.
+  func search(_ plan: SearchPlan, _ directories: [GroupDirectory]) throws -> IndexPage {
+    var page = IndexPage.empty
+    for directory in directories {
+      guard var search = plan.search(group: directory.group) else { continue }
+      let isFull = page.hits.count == plan.limit
+      let isNarrowed = search.narrow(
+        counted: page.matches, oldest: isFull ? page.hits.last?.position.createdAt.microseconds : nil)
+      let asked = search
+      let found = try read(directory) { (snapshot) throws(XapianError) in try snapshot.search(asked) }
+      guard let found else { continue }
+      page = IndexPage.merged([page, IndexPage(found, group: directory.group)], limit: plan.limit)
+      if isNarrowed { page.exact = false }
+    }
+    return page
+  }
+
+  /// The feed positions of groups; 0 for a new one, `nil` for a damaged one.
+  func positions(_ directories: [GroupDirectory]) throws -> [Int64?] {
+    try directories.map { directory in
+      do {
+        return try read(directory) { (group) throws(XapianError) in try group.hot.state().position } ?? 0
+      } catch let error as SearchIndexError where error.code == .damaged {
+        return nil
+      }
+    }
   }
 
   /// Lets go of the group's files: after a purge, what is unlinked is only gone once nobody has it open.
@@ -61,38 +90,40 @@ actor IndexReader {
     executor.stop()
   }
 
-  private func snapshot(of list: GenerationList, in directory: GroupDirectory) throws(XapianError)
-    -> GroupSnapshot
+  /// The list that was read last, if it is still the one.
+  private func list(of directory: GroupDirectory) throws -> OpenList? {
+    if let known = handles[directory.group], known.file.isCurrent { return known.file }
+    return try directory.open()
+  }
+
+  private func snapshot(of file: OpenList, in directory: GroupDirectory) throws(XapianError) -> GroupSnapshot
   {
-    let handle = try handle(of: list, in: directory)
-    try handle.hot.refresh()
-    let position = try handle.hot.state().position
-    var older: [XapianReader] = []
-    for name in list.older {
-      guard let reader = handle.older[name] else { continue }
-      try reader.refresh(hotPosition: position)
-      older.append(reader)
-    }
-    return GroupSnapshot(hot: handle.hot, older: older)
+    let handle = try handle(of: file, in: directory)
+    let position = try handle.hot.refresh()
+    for reader in handle.older { try reader.refresh(hotPosition: position) }
+    return GroupSnapshot(hot: handle.hot, older: handle.older)
   }
 
   /// With what is open of the last list, as far as it is in the new one in the same part.
-  private func handle(of list: GenerationList, in directory: GroupDirectory) throws(XapianError) -> Handle {
+  private func handle(of file: OpenList, in directory: GroupDirectory) throws(XapianError) -> Handle {
     let known = handles[directory.group]
-    if let known, known.list == list { return known }
+    if let known, known.file.list == file.list { return known }
     if known == nil, handles.count >= Self.handlesMax, let any = handles.keys.first { handles[any] = nil }
+    let list = file.list
     let hot =
-      if let known, known.list.hot == list.hot { known.hot } else {
+      if let known, known.file.list.hot == list.hot { known.hot } else {
         try XapianReader(directory.path(of: list.hot))
       }
-    var older: [String: XapianReader] = [:]
+    let open = Dictionary(uniqueKeysWithValues: zip(known?.file.list.older ?? [], known?.older ?? []))
+    var older: [XapianReader] = []
     for name in list.older {
-      older[name] =
-        if let open = known?.older[name] { open } else {
-          try XapianReader(directory.path(of: name), isHot: false)
-        }
+      if let reader = open[name] {
+        older.append(reader)
+      } else {
+        older.append(try XapianReader(directory.path(of: name), isHot: false))
+      }
     }
-    let handle = Handle(list: list, hot: hot, older: older)
+    let handle = Handle(file: file, hot: hot, older: older)
     handles[directory.group] = handle
     return handle
   }

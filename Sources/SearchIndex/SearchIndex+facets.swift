@@ -45,7 +45,7 @@ extension SearchIndex {
     return try await withThrowingTaskGroup(of: IndexFacets?.self) { tasks in
       for group in directories.indices {
         tasks.addTask {
-          let search = plan.search(group: group)
+          guard let search = plan.search(group: group) else { return nil }
           return try await self.read(group) { (snapshot) throws(XapianError) in
             try snapshot.facets(search, XapianFacets.Kinds(kinds))
           }

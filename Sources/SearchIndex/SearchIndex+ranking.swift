@@ -28,7 +28,7 @@ extension SearchIndex {
     let pages = try await withThrowingTaskGroup(of: RankedPage?.self) { tasks in
       for group in directories.indices {
         tasks.addTask {
-          let search = plan.search(group: group)
+          guard let search = plan.search(group: group) else { return nil }
           return try await self.read(group) { (snapshot) throws(XapianError) in
             try snapshot.ranked(search, ranking, group)
           }

@@ -7,13 +7,13 @@ extension SearchIndex {
     try await rebuilders[group].position()
   }
 
-  /// As ``apply(_:group:upTo:)``, to the rebuild. No search sees it.
+  /// As ``apply(_:group:after:upTo:)``, to the rebuild. No search sees it.
   @discardableResult
-  package func applyToRebuild(_ operations: [IndexOperation], group: Int, upTo position: Int64) async throws
-    -> Bool
-  {
+  package func applyToRebuild(
+    _ operations: [IndexOperation], group: Int, after start: Int64? = nil, upTo position: Int64
+  ) async throws -> Bool {
     let batch = try XapianBatch(operations, group: group)
-    return try await rebuilders[group].apply(batch, position: position)
+    return try await rebuilders[group].apply(batch, after: start, position: position)
   }
 
   /// Puts the rebuild in the place of what was served: searches see the one or the other, whole.

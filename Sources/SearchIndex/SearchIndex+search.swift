@@ -8,20 +8,19 @@ extension SearchIndex {
   /// - Throws: `.tooBroad`, `.badQuery`, `.deadline`, `.damaged`, `.busy`.
   package func search(_ query: IndexQuery, groups: [Int]? = nil) async throws -> IndexPage {
     guard let plan = try SearchPlan(query) else { return .empty }
-    let wanted = Set(groups ?? Array(directories.indices)).sorted()
-    if wanted.count == 1 { return try await search(plan, group: wanted[0]) }
+    let lanes = lanes(Set(groups ?? Array(directories.indices)).sorted())
+    defer { leave(lanes) }
+    if lanes.count == 1 { return try await search(plan, lanes[0]) }
     return try await withThrowingTaskGroup(of: IndexPage.self) { tasks in
-      for group in wanted { tasks.addTask { try await self.search(plan, group: group) } }
+      for lane in lanes { tasks.addTask { try await self.search(plan, lane) } }
       var pages: [IndexPage] = []
       for try await page in tasks { pages.append(page) }
       return IndexPage.merged(pages, limit: query.limit)
     }
   }
 
-  private func search(_ plan: SearchPlan, group: Int) async throws -> IndexPage {
-    let search = plan.search(group: group)
-    let page = try await read(group) { (snapshot) throws(XapianError) in try snapshot.search(search) }
-    return page.map { IndexPage($0, group: group) } ?? .empty
+  private func search(_ plan: SearchPlan, _ lane: Lane) async throws -> IndexPage {
+    try await readers[lane.reader].search(plan, lane.groups.map { directories[$0] })
   }
 }
 
@@ -30,25 +29,39 @@ extension GroupSnapshot {
   func search(_ search: XapianSearch) throws(XapianError) -> XapianPage {
     var page = try hot.search(search)
     var dated: [(newest: Int64, reader: XapianReader)] = []
-    for reader in older {
-      if let times = try reader.state().times { dated.append((times.upperBound, reader)) }
-    }
+    for reader in older { if let newest = reader.newest { dated.append((newest, reader)) } }
     for (newest, reader) in dated.sorted(by: { $0.newest > $1.newest }) {
-      let isFull = page.hits.count == search.limit
-      if isFull, page.matches >= search.countMax, page.hits.last.map({ newest < $0.createdAt }) ?? true {
-        page = XapianPage(hits: page.hits, matches: page.matches, isExact: false)
-        break
-      }
       var rest = search
-      rest.countMax = search.countMax == .max ? .max : max(0, search.countMax - page.matches)
-      page = page.merged(with: try reader.search(rest), limit: search.limit)
+      let isFull = page.hits.count == search.limit
+      let isNarrowed = rest.narrow(counted: page.matches, oldest: isFull ? page.hits.last?.createdAt : nil)
+      if !isNarrowed || newest >= rest.from {
+        page = page.merged(with: try reader.search(rest), limit: search.limit)
+      }
+      if isNarrowed { page = page.inexact }
     }
     return page
   }
 }
 
+extension XapianSearch {
+  /// What is left to be asked for once others were searched: behind a full page, and with enough counted, only what
+  /// is no older than its last hit.
+  ///
+  /// - Returns: whether anything is left out by that.
+  mutating func narrow(counted: Int, oldest: Int64?) -> Bool {
+    countMax = countMax == .max ? .max : max(0, countMax - counted)
+    guard countMax == 0, let oldest, oldest > from else { return false }
+    from = oldest
+    return true
+  }
+}
+
+extension XapianPage {
+  fileprivate var inexact: XapianPage { XapianPage(hits: hits, matches: matches, isExact: false) }
+}
+
 extension IndexPage {
-  fileprivate init(_ page: XapianPage, group: Int) {
+  init(_ page: XapianPage, group: Int) {
     self.init(
       hits: page.hits.map { hit in
         IndexHit(

@@ -18,6 +18,10 @@ package final class SearchIndex: Sendable {
 
   package static let groupsMax = 64
   private static let readersMax = 4
+  /// Readers that share one search.
+  private static let lanesMax = 2
+
+  package var groups: Int { directories.count }
 
   /// Touches no file: a shard is made by its first write.
   ///
@@ -39,6 +43,18 @@ package final class SearchIndex: Sendable {
     try await read(group) { (group) throws(XapianError) in try group.hot.state().position } ?? 0
   }
 
+  /// As ``position(group:)`` of every group, in one look; `nil` for a damaged one.
+  package func positions() async throws -> [Int64?] {
+    let lanes = lanes(Array(directories.indices))
+    defer { leave(lanes) }
+    var positions = [Int64?](repeating: nil, count: directories.count)
+    for lane in lanes {
+      let found = try await readers[lane.reader].positions(lane.groups.map { directories[$0] })
+      for (group, position) in zip(lane.groups, found) { positions[group] = position }
+    }
+    return positions
+  }
+
   package func documentCount(group: Int) async throws -> Int {
     try await generations(group: group).reduce(0) { $0 + $1.documents }
   }
@@ -56,13 +72,17 @@ package final class SearchIndex: Sendable {
 
   /// Applies operations in one transaction that also moves the group's position: all or nothing.
   ///
-  /// - Returns: false if the shard is at `position` or past it already, as after a replay; then nothing is done.
+  /// - Parameter start: where the operations begin, if that is to be where the shard stands.
+  /// - Returns: false if the shard is at `position` or past it already, as after a replay, or not at `start`; then
+  ///   nothing is done.
   /// - Throws: `.badTerm` or `.badBatch` with the sequence of the document at fault: set it aside and apply the
   ///   rest. `.locked` while another process writes.
   @discardableResult
-  package func apply(_ operations: [IndexOperation], group: Int, upTo position: Int64) async throws -> Bool {
+  package func apply(
+    _ operations: [IndexOperation], group: Int, after start: Int64? = nil, upTo position: Int64
+  ) async throws -> Bool {
     let batch = try XapianBatch(operations, group: group)
-    return try await writers[group].apply(batch, position: position)
+    return try await writers[group].apply(batch, after: start, position: position)
   }
 
   /// Removes all a sender wrote in the group, to the last byte: deletes, writes the shard anew, unlinks the old.
@@ -96,8 +116,11 @@ package final class SearchIndex: Sendable {
 
   /// Brings the group into its smallest form, with nothing of what was deleted in any file.
   package func compact(group: Int) async throws {
-    defer { Task { for reader in readers { await reader.drop(group) } } }
-    try await writers[group].compact()
+    let result: Result<Void, any Error>
+    do { result = .success(try await writers[group].compact()) } catch { result = .failure(error) }
+    // Readers hold on to unlinked files, so they are dropped whatever it ended in.
+    for reader in readers { await reader.drop(group) }
+    try result.get()
   }
 
   /// Lets go of every group this process writes to, so that another process may.
@@ -139,6 +162,34 @@ package final class SearchIndex: Sendable {
     }
     defer { load.withLock { $0[chosen] -= 1 } }
     return try await readers[chosen].read(directories[group], body)
+  }
+
+  /// Groups one reader searches in one hop.
+  struct Lane: Sendable {
+    let reader: Int
+    var groups: [Int]
+  }
+
+  /// Shares groups out to idle readers, as many as there are cores; to one, if none is idle, as side by side all would
+  /// be slower. Beyond ``IndexReader/handlesMax`` groups every reader has its own.
+  func lanes(_ groups: [Int]) -> [Lane] {
+    load.withLock { load in
+      let least = load.indices.sorted { (load[$0], $0) < (load[$1], $1) }
+      let idle = load.count { $0 == 0 }
+      let isShared = directories.count <= IndexReader.handlesMax
+      let width = isShared ? max(1, min(idle, Self.lanesMax, groups.count)) : load.count
+      var lanes = (0..<width).map { Lane(reader: isShared ? least[$0] : $0, groups: []) }
+      for (place, group) in groups.enumerated() {
+        lanes[(isShared ? place : group) % width].groups.append(group)
+      }
+      lanes.removeAll { $0.groups.isEmpty }
+      for lane in lanes { load[lane.reader] += 1 }
+      return lanes
+    }
+  }
+
+  func leave(_ lanes: [Lane]) {
+    load.withLock { load in for lane in lanes { load[lane.reader] -= 1 } }
   }
 }
 

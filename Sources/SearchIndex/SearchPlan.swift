@@ -1,9 +1,13 @@
 import Model
 import Xapian
 
-/// A query made ready for Xapian: one tree that narrows as far as terms can, and what the scope decides.
+/// A query made ready for Xapian: one tree that narrows as far as terms can, and the scope, made once for all
+/// generations of all groups.
 struct SearchPlan: Sendable {
   private var search: XapianSearch
+  /// Of groups that have clauses of their own, and of all others; `nil`: nothing can match there.
+  private var trees: [Int: [UInt8]] = [:]
+  private var tree: [UInt8]?
   private let before: MessagePosition?
   private let beforeGroup: Int?
 
@@ -11,68 +15,89 @@ struct SearchPlan: Sendable {
   private static let termsWorthwhile = 32
   private static let treeBytesMax = 4 << 20
 
+  var limit: Int { search.limit }
+
   /// - Returns: `nil` if nothing can match, as for a reader without conversations.
   /// - Throws: `.badQuery`.
-  init?(_ query: IndexQuery) throws(SearchIndexError) {
+  init?(_ query: IndexQuery) throws {
     guard (0...IndexQuery.limitMax).contains(query.limit), query.clauses.count <= IndexQuery.clausesMax,
       query.required.count <= Self.termsWorthwhile
     else { throw SearchIndexError(.badQuery) }
     if let senders = query.senders, senders.isEmpty { return nil }
     let windows = Self.windows(query)
     if let windows, windows.isEmpty { return nil }
+    let narrowing = try Self.narrowing(query, windows)
     let milliseconds = Int64(min(max(query.deadlineMilliseconds, 0), 3_600_000))
     search = XapianSearch(
-      tree: try Self.tree(query, windows), windows: windows, limit: query.limit,
-      deadline: XapianClock.now + milliseconds * 1_000)
-    search.senders = query.senders?.map(\.rawValue) ?? []
+      tree: [],
+      scope: try XapianScope(windows: windows, senders: query.senders?.map(\.rawValue) ?? []),
+      limit: query.limit, deadline: XapianClock.now + milliseconds * 1_000)
     search.from = query.from?.microseconds ?? .min
     search.until = query.until?.microseconds ?? .max
     search.countMax = max(0, query.countMax)
     before = query.before
     beforeGroup = query.beforeGroup
+    var clauses = Dictionary(grouping: query.clauses, by: \.group)
+    let common = clauses.removeValue(forKey: nil) ?? []
+    if clauses.isEmpty || !common.isEmpty { tree = try Self.tree(common, narrowing) }
+    for case (let group?, let own) in clauses { trees[group] = try Self.tree(common + own, narrowing) }
   }
 
   /// The search of one group. Among equal positions the higher group comes first, so a lower one still has its
   /// turn after the cursor.
-  func search(group: Int) -> XapianSearch {
-    guard let before else { return search }
+  ///
+  /// - Returns: `nil` if nothing in it can match.
+  func search(group: Int) -> XapianSearch? {
+    guard let tree = trees[group] ?? tree else { return nil }
     var search = search
+    search.tree = tree
+    guard let before else { return search }
     let isLeft = beforeGroup.map { group < $0 } ?? false
     search.before = (before.createdAt.microseconds, isLeft ? before.sequence + 1 : before.sequence)
     return search
   }
 
-  /// The open windows of the conversations asked of, by conversation; `nil`: all there are.
-  private static func windows(_ query: IndexQuery) -> [XapianSearch.Window]? {
+  /// The open windows of the conversations asked of, those of each side by side; `nil`: all there are.
+  private static func windows(_ query: IndexQuery) -> [XapianScope.Window]? {
     let wanted = query.conversations.map { Set($0) }
-    let open: [ConversationID: [ReadWindow]]
-    switch (query.scope, wanted) {
-    case (.windows(let all), nil): open = all
-    case (.windows(let all), let wanted?): open = all.filter { wanted.contains($0.key) }
-    case (.everything, nil): return nil
-    case (.everything, let wanted?):
-      let always = ReadWindow(
-        from: Timestamp(microseconds: .min), until: Timestamp(microseconds: .max))
-      open = Dictionary(uniqueKeysWithValues: wanted.map { ($0, [always]) })
-    }
-    return open.sorted { $0.key < $1.key }.flatMap { conversation, windows in
-      windows.lazy.filter { $0.from < $0.until }.map { window in
-        XapianSearch.Window(
-          conversation: conversation.rawValue, from: window.from.microseconds,
-          until: window.until.microseconds)
+    var open: [XapianScope.Window] = []
+    switch query.scope {
+    case .windows(let all):
+      open.reserveCapacity(wanted?.count ?? all.count)
+      for (conversation, windows) in all where wanted?.contains(conversation) ?? true {
+        for window in windows where window.from < window.until {
+          open.append(
+            XapianScope.Window(
+              conversation: conversation.rawValue, from: window.from.microseconds,
+              until: window.until.microseconds))
+        }
       }
+      return open
+    case .everything:
+      return wanted?.map { XapianScope.Window(conversation: $0.rawValue, from: .min, until: .max) }
     }
   }
 
-  private static func tree(_ query: IndexQuery, _ windows: [XapianSearch.Window]?) throws(SearchIndexError)
+  private static func tree(_ clauses: [IndexClause], _ narrowing: [[UInt8]]) throws(SearchIndexError)
     -> [UInt8]
   {
+    let tree = node(5, (clauses.isEmpty ? [] : [try any(clauses)]) + narrowing)
+    guard tree.count <= treeBytesMax else { throw SearchIndexError(.badQuery) }
+    return tree
+  }
+
+  /// What every match must be of, besides the clauses.
+  private static func narrowing(_ query: IndexQuery, _ windows: [XapianScope.Window]?)
+    throws(SearchIndexError)
+    -> [[UInt8]]
+  {
     var parts: [[UInt8]] = []
-    if !query.clauses.isEmpty { parts.append(try node(any: query.clauses, clause)) }
     if let windows {
-      // Sorted, so the same ones stand side by side.
+      // Side by side are those of one conversation.
       var ids: [Int64] = []
-      for window in windows where ids.last != window.conversation { ids.append(window.conversation) }
+      for window in windows where ids.last != window.conversation && ids.count <= termsWorthwhile {
+        ids.append(window.conversation)
+      }
       if ids.count <= termsWorthwhile {
         parts.append(try node(anyTerm: ids.map { IndexTerms.conversation(ConversationID(rawValue: $0)) }))
       }
@@ -82,9 +107,40 @@ struct SearchPlan: Sendable {
     }
     for term in query.required { parts.append(try leaf(term)) }
     if case .everything(let term) = query.scope { parts.append(try leaf(term)) }
-    let tree = node(5, parts)
-    guard tree.count <= treeBytesMax else { throw SearchIndexError(.badQuery) }
-    return tree
+    return parts
+  }
+
+  /// Clauses of single words by conversation are merged by the shim; Xapian sees to the others.
+  private static func any(_ clauses: [IndexClause]) throws(SearchIndexError) -> [UInt8] {
+    var simple: [(conversation: ConversationID, sets: [[[UInt8]]])] = []
+    var parts: [[UInt8]] = []
+    for clause in clauses {
+      if let conversation = clause.conversation, let sets = clause.tree.wordSets {
+        simple.append((conversation, sets))
+      } else {
+        parts.append(try self.clause(clause))
+      }
+    }
+    if !simple.isEmpty { parts.append(try merged(simple)) }
+    return parts.count == 1 ? parts[0] : node(6, parts)
+  }
+
+  /// Tag 9 of the shim's table.
+  private static func merged(_ clauses: [(conversation: ConversationID, sets: [[[UInt8]]])])
+    throws(SearchIndexError) -> [UInt8]
+  {
+    var writer = ByteWriter()
+    writer.byte(9)
+    writer.fixed(UInt16(clauses.count))
+    for (conversation, sets) in clauses {
+      writer.fixed(conversation.rawValue)
+      writer.byte(UInt8(sets.count))
+      for terms in sets {
+        writer.byte(UInt8(terms.count))
+        for term in terms { try writer.term(term) }
+      }
+    }
+    return writer.bytes
   }
 
   private static func clause(_ clause: IndexClause) throws(SearchIndexError) -> [UInt8] {

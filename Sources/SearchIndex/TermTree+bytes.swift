@@ -45,6 +45,32 @@ extension TermTree {
   }
 }
 
+extension TermTree {
+  private static let setsMax = 255
+
+  /// Where the tree asks for one term of each of some sets, these; `nil` for any other.
+  var wordSets: [[[UInt8]]]? {
+    switch self {
+    case .term(let term): return [[term]]
+    case .any(let trees):
+      var terms: [[UInt8]] = []
+      for tree in trees {
+        guard case .term(let term) = tree else { return nil }
+        terms.append(term)
+      }
+      return (1...Self.setsMax).contains(terms.count) ? [terms] : nil
+    case .all(let trees):
+      var sets: [[[UInt8]]] = []
+      for tree in trees {
+        guard let more = tree.wordSets else { return nil }
+        sets += more
+      }
+      return (1...Self.setsMax).contains(sets.count) ? sets : nil
+    default: return nil
+    }
+  }
+}
+
 extension ByteWriter {
   mutating func term(_ term: [UInt8]) throws(SearchIndexError) {
     guard XapianLimits.isStorable(term) else { throw SearchIndexError(.badQuery) }

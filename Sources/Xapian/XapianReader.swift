@@ -15,10 +15,21 @@ package final class XapianReader {
 
   deinit { unsafe cx_reader_free(handle) }
 
-  /// Moves on to the newest revision of a hot generation, or to the deletions that count at `hotPosition`. About ten
+  /// Moves on to the newest revision of a hot generation, or to the deletions that count at `hotPosition`. A few
   /// microseconds.
-  package func refresh(hotPosition: Int64 = 0) throws(XapianError) {
-    try unsafe XapianError.check { unsafe cx_reader_refresh(handle, hotPosition, $0) }
+  ///
+  /// - Returns: the feed position of the hot generation.
+  @discardableResult
+  package func refresh(hotPosition: Int64 = 0) throws(XapianError) -> Int64 {
+    var position: Int64 = 0
+    try unsafe XapianError.check { unsafe cx_reader_refresh(handle, hotPosition, &position, $0) }
+    return position
+  }
+
+  /// The creation time of the newest document ever put; `nil`: there was none.
+  package var newest: Int64? {
+    let time = unsafe cx_reader_newest(handle)
+    return time == .min ? nil : time
   }
 
   package struct State: Hashable, Sendable {

@@ -2,25 +2,9 @@ import CXapian
 
 /// What to look for, in the shim's terms: ids and times are plain numbers, times in microseconds since 1970.
 package struct XapianSearch: Sendable {
-  /// Of one conversation, half open.
-  package struct Window: Sendable {
-    package let conversation: Int64
-    package let from: Int64
-    package let until: Int64
-
-    package init(conversation: Int64, from: Int64, until: Int64) {
-      self.conversation = conversation
-      self.from = from
-      self.until = until
-    }
-  }
-
   /// The query tree's byte form: CXapian.h has it.
   package var tree: [UInt8]
-  /// `nil`: all conversations at all times. Sorted by conversation.
-  package var windows: [Window]?
-  /// Empty: all.
-  package var senders: [Int64] = []
+  package let scope: XapianScope
   package var from = Int64.min
   package var until = Int64.max
   /// Exclusive.
@@ -31,9 +15,9 @@ package struct XapianSearch: Sendable {
   /// On ``XapianClock``.
   package var deadline: Int64
 
-  package init(tree: [UInt8], windows: [Window]?, limit: Int, deadline: Int64) {
+  package init(tree: [UInt8], scope: XapianScope, limit: Int, deadline: Int64) {
     self.tree = tree
-    self.windows = windows
+    self.scope = scope
     self.limit = limit
     self.deadline = deadline
   }
@@ -84,22 +68,13 @@ extension XapianReader {
 extension XapianSearch {
   /// The shim's form, for the time of one call.
   func withPointer(_ body: (UnsafePointer<cx_search>) -> Int32) -> Int32 {
-    let windows = (windows ?? []).map { window in
-      cx_window(conversation: window.conversation, from: window.from, until: window.until)
-    }
-    return unsafe tree.withUnsafeBufferPointer { (tree: UnsafeBufferPointer<UInt8>) in
-      unsafe windows.withUnsafeBufferPointer { (windows: UnsafeBufferPointer<cx_window>) in
-        unsafe senders.withUnsafeBufferPointer { (senders: UnsafeBufferPointer<Int64>) in
-          var asked = unsafe cx_search(
-            tree: tree.baseAddress, tree_count: tree.count, scoped: self.windows != nil,
-            windows: windows.baseAddress, window_count: windows.count, senders: senders.baseAddress,
-            sender_count: senders.count, from: from, until: until,
-            has_before: before != nil, before_time: before?.createdAt ?? 0,
-            before_sequence: before?.sequence ?? 0, limit: UInt32(limit),
-            count_max: UInt64(countMax), deadline: deadline)
-          return unsafe body(&asked)
-        }
-      }
+    unsafe tree.withUnsafeBufferPointer { (tree: UnsafeBufferPointer<UInt8>) in
+      var asked = unsafe cx_search(
+        tree: tree.baseAddress, tree_count: tree.count, scope: scope.handle, from: from, until: until,
+        has_before: before != nil, before_time: before?.createdAt ?? 0,
+        before_sequence: before?.sequence ?? 0, limit: UInt32(limit), count_max: UInt64(countMax),
+        deadline: deadline)
+      return unsafe body(&asked)
     }
   }
 }

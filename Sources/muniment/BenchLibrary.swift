@@ -1,6 +1,7 @@
 import Blocking
 import Foundation
 import Model
+import Search
 import SearchIndex
 
 /// Documents by index group, with dense sequences in each, in batches of one commit.
@@ -13,7 +14,7 @@ struct BenchFeed {
   /// Added to every time.
   private let shift: Int64
 
-  static let documentsPerCommit = 5_000
+  static let documentsPerCommit = IndexingLimits().steps
   private static let documentsPerChunk = 200_000
 
   init(_ documents: BenchDocuments, _ tokens: BenchTokens, groups: Int) {
@@ -135,6 +136,7 @@ struct BenchLibrary: Sendable {
       let clauses = reader.windows.map { window in
         IndexClause(
           conversation: ConversationID(rawValue: BenchTokens.identifier(window.conversation)),
+          group: Int(window.conversation % Int64(index.groups)),
           tree: tree(query, window.conversation))
       }
       slices = stride(from: 0, to: clauses.count, by: IndexQuery.clausesMax).map {

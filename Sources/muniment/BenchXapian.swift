@@ -72,11 +72,13 @@ struct BareXapianSearch {
   private let readers: [XapianReader]
   private let tokens: BenchTokens
   private let vocabulary: BenchVocabulary
+  private let everything: XapianScope
 
   private static let deadlineMicroseconds: Int64 = 60_000_000
 
   init(_ bare: BareXapian, _ tokens: BenchTokens, _ vocabulary: BenchVocabulary) throws {
     readers = try (0..<bare.groups).map { try XapianReader(bare.path($0)) }
+    everything = try XapianScope(windows: nil)
     self.tokens = tokens
     self.vocabulary = vocabulary
   }
@@ -90,7 +92,7 @@ struct BareXapianSearch {
       var limit = BenchQuery.limit * 2
       while true {
         var search = XapianSearch(
-          tree: tree, windows: nil, limit: limit, deadline: XapianClock.now + Self.deadlineMicroseconds)
+          tree: tree, scope: everything, limit: limit, deadline: XapianClock.now + Self.deadlineMicroseconds)
         search.countMax = 0
         let found = try database.search(search).hits
         let open = found.filter { $0.createdAt >= since[$0.conversation] ?? .max }

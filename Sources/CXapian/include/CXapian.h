@@ -121,8 +121,10 @@ typedef struct cx_reader cx_reader;
 int cx_reader_open(const char *path, bool is_hot, cx_reader **out, cx_error *error) CX_NOEXCEPT;
 void cx_reader_free(cx_reader *reader) CX_NOEXCEPT;
 /// Moves the hot generation on to its newest revision, and any other on to the deletions that count at the hot one's
-/// position.
-int cx_reader_refresh(cx_reader *reader, int64_t hot_position, cx_error *error) CX_NOEXCEPT;
+/// position. `position` is the hot one's then.
+int cx_reader_refresh(cx_reader *reader, int64_t hot_position, int64_t *position, cx_error *error) CX_NOEXCEPT;
+/// The creation time of the newest document ever put; INT64_MIN: there was none.
+int64_t cx_reader_newest(const cx_reader *reader) CX_NOEXCEPT;
 
 typedef struct cx_state {
   int64_t position;
@@ -137,23 +139,26 @@ typedef struct cx_state {
 } cx_state;
 int cx_reader_state(cx_reader *reader, cx_state *out, cx_error *error) CX_NOEXCEPT;
 
-/// Half open, microseconds since 1970. Handed over sorted by conversation.
+/// Half open, microseconds since 1970.
 typedef struct cx_window {
   int64_t conversation, from, until;
 } cx_window;
 
+/// Who may see what, and whose messages are looked for: made once for a search, and read by any number of threads.
+typedef struct cx_scope cx_scope;
+/// Without `scoped`, every conversation at any time. The windows of a conversation are side by side. No senders: all.
+int cx_scope_create(bool scoped, const cx_window *windows, size_t window_count, const int64_t *senders,
+                    size_t sender_count, cx_scope **out, cx_error *error) CX_NOEXCEPT;
+void cx_scope_free(cx_scope *scope) CX_NOEXCEPT;
+
 typedef struct cx_search {
   /// In pre-order: 1 term (u8 length, bytes) · 2 phrase (u16 n, n terms) · 3 near (u32 window, u16 n, n terms) ·
-  /// 4 prefix (u8 length, bytes) · 5 all (u16 n, n trees) · 6 any (u16 n, n trees) · 7 not (tree) · 8 everything
+  /// 4 prefix (u8 length, bytes) · 5 all (u16 n, n trees) · 6 any (u16 n, n trees) · 7 not (tree) · 8 everything ·
+  /// 9 clauses (u16 n, n × (i64 conversation, u8 m, m × (u8 k, k terms))): in one of the conversations, for each of
+  /// its m, one of the k terms
   const uint8_t *tree;
   size_t tree_count;
-  /// Without `scoped`, every conversation at any time.
-  bool scoped;
-  const cx_window *windows;
-  size_t window_count;
-  /// None: every sender.
-  const int64_t *senders;
-  size_t sender_count;
+  const cx_scope *scope;
   int64_t from, until;
   /// Only documents before this place (exclusive) are returned; all are counted.
   bool has_before;
