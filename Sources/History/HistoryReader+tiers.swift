@@ -10,7 +10,7 @@ extension HistoryReader {
   /// The next stored messages of a span. Both tiers are asked for the same stretch; while a segment is being
   /// switched in, a message may be in both, and counts once.
   func stored(_ span: Span, limit: Int) async throws -> Batch {
-    let (hot, blocks) = try await database.transaction { tx in
+    let (hot, blocks) = try await database.read { tx in
       (
         try Messages.page(
           route: span.route, conversation: span.conversation, after: span.after, before: span.before,
@@ -48,25 +48,48 @@ extension HistoryReader {
     return Batch(rows: ordered, reached: reached)
   }
 
-  /// The stored messages at known places of one tenant.
-  func stored(_ places: [MessagePlace]) async throws -> [TieredMessage] {
-    guard let tenant = places.first?.tenant else { return [] }
-    let hot = try await database.transaction { tx in try Messages.at(places, in: tx) }
-    var rows = try await opened(hot, tenant: tenant).map { TieredMessage(message: $0, tier: .hot) }
+  /// What the catalogue knows of messages beside what is stored.
+  struct Facts: Sendable {
+    var locators: [MessageKey: Locator] = [:]
+    var amendments: [AmendmentRow] = []
+
+    /// - Parameter known: the messages' locators, if they were just read.
+    static func of(_ keys: [MessageKey], known: [MessageKey: Locator]? = nil, in tx: borrowing Transaction)
+      throws -> Facts
+    {
+      guard !keys.isEmpty else { return Facts() }
+      let locators = try known ?? Locators.find(keys, in: tx)
+      let places = keys.compactMap { key in locators[key].map { ($0.route, $0.conversation, key) } }
+      return Facts(locators: locators, amendments: try Amendments.find(places, in: tx))
+    }
+  }
+
+  /// The stored messages at known places of one tenant, with the changes made to them. Hot ones take one visit to the
+  /// database.
+  func readable(
+    _ places: [MessagePlace], known: [MessageKey: Locator]?, tenant: TenantID, states: Set<Locator.State>
+  ) async throws -> [HistoricMessage] {
+    let (hot, facts) = try await database.read { tx in
+      let hot = try Messages.at(places, in: tx)
+      return (hot, try Facts.of(hot.map(\.key), known: known, in: tx))
+    }
+    let rows = try await opened(hot, tenant: tenant).map { TieredMessage(message: $0, tier: .hot) }
     // Hot rows whose key is gone count as found: they are not in the archive either.
     let found = Set(hot.map { ConversationPosition($0.conversation, $0.position) })
     let missing = places.filter { !found.contains(ConversationPosition($0.conversation, $0.position)) }
+    var archived: [TieredMessage] = []
     for (conversation, places) in Dictionary(grouping: missing, by: \.conversation) {
-      rows += try await cold(places, conversation)
+      archived += try await cold(places, conversation)
     }
-    return rows
+    return try await merged(rows, facts, tenant: tenant, states: states)
+      + (try await merged(archived, tenant: tenant, states: states))
   }
 
   private func cold(_ places: [MessagePlace], _ conversation: ConversationID) async throws -> [TieredMessage]
   {
     let route = places[0].route
     let wanted = Set(places.map(\.position))
-    let blocks = try await database.transaction { tx in
+    let blocks = try await database.read { tx in
       try Archive.blocks(holding: wanted.sorted(), route: route, conversation: conversation, in: tx)
     }
     var rows: [MessagePosition: TieredMessage] = [:]
@@ -105,15 +128,17 @@ extension HistoryReader {
   {
     guard !rows.isEmpty else { return [] }
     let keys = rows.map(\.message.key)
-    let (locators, amendments) = try await database.transaction { tx in
-      let locators = try Locators.find(keys, in: tx)
-      let places = locators.values.map { ($0.route, $0.conversation, $0.key) }
-      return (locators, try Amendments.find(places, in: tx))
-    }
-    let changes = try await opened(amendments, tenant: tenant)
+    let facts = try await database.read { tx in try Facts.of(keys, in: tx) }
+    return try await merged(rows, facts, tenant: tenant, states: states)
+  }
+
+  private func merged(
+    _ rows: [TieredMessage], _ facts: Facts, tenant: TenantID, states: Set<Locator.State>
+  ) async throws -> [HistoricMessage] {
+    let changes = facts.amendments.isEmpty ? [:] : try await opened(facts.amendments, tenant: tenant)
     var merged: [HistoricMessage] = []
     for row in rows {
-      guard let locator = locators[row.message.key], states.contains(locator.state) else { continue }
+      guard let locator = facts.locators[row.message.key], states.contains(locator.state) else { continue }
       merged.append(
         HistoricMessage(
           locator: locator, tier: row.tier, original: try MessagePayload(bytes: row.message.payload),

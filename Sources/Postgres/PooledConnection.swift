@@ -36,6 +36,27 @@ actor PooledConnection {
     }
   }
 
+  /// As ``attempt(_:)``, without a transaction around it. A connection that lay idle may have been cut: then the body
+  /// is run once more on a new one, as it changes nothing.
+  func attemptReading<R: Sendable>(_ body: @Sendable (borrowing Transaction) throws -> R) -> Attempt<R> {
+    let wasOpen = session != nil
+    let first = readOnce(body)
+    if wasOpen, case .repeatable(let error) = first, error.code == .connection { return readOnce(body) }
+    return first
+  }
+
+  private func readOnce<R: Sendable>(_ body: @Sendable (borrowing Transaction) throws -> R) -> Attempt<R> {
+    do throws(PostgresError) {
+      let session = try connected()
+      session.forgetFailure()
+      defer { settle() }
+      return read(body, session)
+    } catch {
+      session = nil
+      return error.repeatsTransaction ? .repeatable(error) : .failed(error)
+    }
+  }
+
   func executeAlone(_ sql: String) throws(PostgresError) {
     defer { settle() }
     try connected().script(sql)
@@ -95,6 +116,22 @@ actor PooledConnection {
       return .failed(error)
     }
     return commit(value, session)
+  }
+
+  private func read<R: Sendable>(
+    _ body: @Sendable (borrowing Transaction) throws -> R, _ session: Session
+  ) -> Attempt<R> {
+    do {
+      let value = try body(Transaction(session, isReading: true))
+      // Swallowed by the body: what it made of a failed statement is no answer.
+      if let failure = session.failure {
+        return failure.repeatsTransaction ? .repeatable(failure) : .failed(failure)
+      }
+      return .committed(value)
+    } catch {
+      if let failure = session.failure, failure.repeatsTransaction { return .repeatable(failure) }
+      return .failed(error)
+    }
   }
 
   private func commit<R: Sendable>(_ value: R, _ session: Session) -> Attempt<R> {
