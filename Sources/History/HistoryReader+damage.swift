@@ -8,10 +8,13 @@ import Zstd
 extension HistoryReader {
   /// As ``messages(_:states:)``, of live messages; those that damage keeps from being read are named instead of failing
   /// the others. Each place is tried by itself only if they cannot be read together.
-  package func readable(_ places: [MessagePlace]) async throws -> (
+  ///
+  /// - Parameter known: the messages' locators, if they were just read.
+  package func readable(_ places: [MessagePlace], known: [Locator]? = nil) async throws -> (
     messages: [HistoricMessage], damaged: [MessagePlace]
   ) {
     do {
+      if let known { return (try await messages(of: known), []) }
       return (try await messages(places), [])
     } catch  where Self.isDamage(error) {
       var messages: [HistoricMessage] = []

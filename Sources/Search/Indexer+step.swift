@@ -17,13 +17,47 @@ extension Indexer {
   /// Messages read at a time.
   private static let readAtOnce = 1_000
 
+  /// A stretch of a group's feed, read and made ready to be applied in one commit.
+  struct Stretch: Sendable {
+    /// Exclusive.
+    let start: Int64
+    let end: Int64
+    let steps: Int
+    fileprivate(set) var batch: IndexBatch
+  }
+
+  /// Applies all the feed has for a group. The next stretch is read while the last one is written, so that neither the
+  /// database nor the index waits for the other.
+  func follow(_ group: Int, _ lease: Lease?, _ applied: AppliedCount) async throws {
+    var ready = try await stretch(group, after: try await position(group, .serving), lease)
+    while var stretch = ready {
+      let end = stretch.end
+      async let next = self.stretch(group, after: end, lease)
+      let isApplied = try await commit(&stretch, group, .serving)
+      if isApplied {
+        applied.add(stretch.steps)
+        ready = try await next
+      } else {
+        // Somebody else moved the shard on, or began it anew: what was read does not follow on it.
+        ready = try await self.stretch(group, after: try await position(group, .serving), lease)
+      }
+    }
+  }
+
   /// Applies the next steps of a group's feed in one commit; returns how many, 0 at the feed's end.
   ///
   /// - Throws: ``IndexLeaseLost``, `SearchIndexError`.
   func step(_ group: Int, _ target: IndexTarget = .serving, lease: Lease? = nil) async throws -> Int {
     let position = try await position(group, target)
+    guard var stretch = try await stretch(group, after: position, lease) else { return 0 }
+    try await commit(&stretch, group, target)
+    return stretch.steps
+  }
+
+  /// - Returns: `nil` at the feed's end.
+  private func stretch(_ group: Int, after position: Int64, _ lease: Lease?) async throws -> Stretch? {
     let (limits, start) = (limits, ContinuousClock.now)
-    let entries = try await database.transaction { tx in
+    let entries = try await database.read { tx in
       if let lease, try !Leases.isHeld(lease, in: tx) { throw IndexLeaseLost() }
       return try Feed.read(group: Int16(group), after: position, limit: limits.steps, in: tx)
     }
@@ -35,9 +69,8 @@ extension Indexer {
       taken += part.count
       if batch.bytes >= limits.bytes || ContinuousClock.now - start >= limits.time { break }
     }
-    guard taken > 0 else { return 0 }
-    try await commit(&batch, group, target, upTo: entries[taken - 1].sequence)
-    return taken
+    guard taken > 0 else { return nil }
+    return Stretch(start: position, end: entries[taken - 1].sequence, steps: taken, batch: batch)
   }
 
   private func position(_ group: Int, _ target: IndexTarget) async throws -> Int64 {
@@ -58,7 +91,7 @@ extension Indexer {
     var found: [MessageKey: HistoricMessage] = [:]
     var damaged: Set<MessageKey> = []
     for (_, live) in Dictionary(grouping: touched.values.filter { $0.state == .live }, by: \.tenant) {
-      let (messages, unreadable) = try await history.readable(live.map(\.place))
+      let (messages, unreadable) = try await history.readable(live.map(\.place), known: live)
       for message in messages { found[message.locator.key] = message }
       let places = Set(unreadable)
       damaged.formUnion(live.filter { places.contains($0.place) }.map(\.key))
@@ -76,32 +109,37 @@ extension Indexer {
 
   private static let unreadable = "unreadable"
 
-  /// Applies the batch. Messages the index refuses are set aside before anything else is committed: a crash in between
+  /// Applies the stretch. Messages the index refuses are set aside before anything else is committed: a crash in between
   /// names one too many as not searchable, never one too few.
-  func commit(_ batch: inout IndexBatch, _ group: Int, _ target: IndexTarget, upTo position: Int64)
-    async throws
-  {
-    try await setAside(batch.unreadable.map { ($0, Self.unreadable) }, group)
+  ///
+  /// - Returns: false if the shard does not stand where the stretch begins.
+  @discardableResult
+  private func commit(_ stretch: inout Stretch, _ group: Int, _ target: IndexTarget) async throws -> Bool {
+    try await setAside(stretch.batch.unreadable.map { ($0, Self.unreadable) }, group)
+    var isApplied = false
     do {
-      try await send(batch.operations, group, target, upTo: position)
+      isApplied = try await send(stretch, group, target)
     } catch let error as SearchIndexError where error.code == .badTerm || error.code == .badBatch {
-      let refused = batch.refuse(error)
+      let refused = stretch.batch.refuse(error)
       guard !refused.isEmpty else { throw error }
       try await setAside(refused, group)
-      try await send(batch.operations, group, target, upTo: position)
+      isApplied = try await send(stretch, group, target)
     }
-    let settled = batch.settled
+    guard isApplied else { return false }
+    let settled = stretch.batch.settled
     try await database.transaction { tx in
       try IndexQuarantine.clear(group: Int16(group), sequences: settled, in: tx)
     }
+    return true
   }
 
-  private func send(_ operations: [IndexOperation], _ group: Int, _ target: IndexTarget, upTo position: Int64)
-    async throws
-  {
-    switch target {
-    case .serving: try await index.apply(operations, group: group, upTo: position)
-    case .rebuild: try await index.applyToRebuild(operations, group: group, upTo: position)
+  private func send(_ stretch: Stretch, _ group: Int, _ target: IndexTarget) async throws -> Bool {
+    let operations = stretch.batch.operations
+    return switch target {
+    case .serving:
+      try await index.apply(operations, group: group, after: stretch.start, upTo: stretch.end)
+    case .rebuild:
+      try await index.applyToRebuild(operations, group: group, after: stretch.start, upTo: stretch.end)
     }
   }
 

@@ -46,10 +46,10 @@ package struct Indexer: Sendable {
 
   /// How many feed steps each group's shard is behind. A damaged group has none of its steps.
   package func lag() async throws -> [Int: Int64] {
-    let heads = try await database.transaction { tx in try Feed.heads(in: tx) }
-    var lag: [Int: Int64] = [:]
-    for group in 0..<groups { lag[group] = (heads[Int16(group)] ?? 0) - (try await position(of: group) ?? 0) }
-    return lag
+    let heads = try await database.read { tx in try Feed.heads(in: tx) }
+    let positions = try await index.positions()
+    return Dictionary(
+      uniqueKeysWithValues: (0..<groups).map { ($0, (heads[Int16($0)] ?? 0) - (positions[$0] ?? 0)) })
   }
 
   /// Of the serving shard; `nil` if it is too damaged to tell.
@@ -108,11 +108,7 @@ package struct Indexer: Sendable {
     -> Bool
   {
     do {
-      while true {
-        let count = try await step(group, lease: lease)
-        guard count > 0 else { break }
-        applied.add(count)
-      }
+      try await follow(group, lease, applied)
       if settling { try await index.settle(group: group) }
       return true
     } catch let error as SearchIndexError where error.code == .damaged {
@@ -127,7 +123,7 @@ extension TenantHasher {
 }
 
 /// Adds up what several groups did, and tells.
-private final class AppliedCount: Sendable {
+final class AppliedCount: Sendable {
   private let count = Mutex(0)
   private let progress: @Sendable (Indexer.Progress) -> Void
 

@@ -1,7 +1,7 @@
 /// When a batch of feed steps is committed: at whichever of these it reaches first.
 package struct IndexingLimits: Sendable, Hashable {
-  /// Steps of the feed.
-  package var steps = 5_000
+  /// Steps of the feed. Met far behind only, as after an import; what follows along commits as little as there is.
+  package var steps = 20_000
   /// Bytes of terms; Xapian holds several times as much until the commit.
   package var bytes = 32 << 20
   /// Since reading the batch began. Slow reads, as of a cold archive, do not keep from searches what is read already.
