@@ -86,9 +86,15 @@ package struct SearchIndexError: Error, CustomStringConvertible {
     case .damaged: return "search index\(place) is damaged: run `muniment index rebuild`"
     case .badTerm: return "search index\(place): a term of document \(sequence ?? 0) is empty or too long"
     case .badBatch: return "search index\(place): a change is out of range"
-    case .badQuery: return "the query is too large or not well formed"
-    case .tooBroad: return "a prefix in the query stands for too many words"
-    case .deadline: return "the search took too long"
+    case .badQuery:
+      return """
+        the query is not well formed, or larger than \(TermTree.nodesMax) words a set, \(TermTree.depthMax) levels or \
+        \(IndexQuery.clausesMax) sets
+        """
+    case .tooBroad:
+      return "a prefix in the query stands for more than 1000 words: type more of the word before the *"
+    case .deadline:
+      return "the search took too long: narrow it to fewer conversations or a shorter time"
     case .busy: return "search index\(place): it changed faster than it could be read"
     case .residue: return "search index\(place): traces of what was purged are left in its files"
     case .closed: return "the search index is closed"

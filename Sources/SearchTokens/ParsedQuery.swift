@@ -71,7 +71,8 @@ public struct ParsedQuery: Hashable, Sendable {
     var parser = QueryParser(lexemes, tokenizer)
     text = try parser.run()
     if text == nil, lexer.filters.isEmpty, let first = lexemes.first {
-      throw QueryError(.nothingToSearch, at: first.position, "there is no word here to search for")
+      throw QueryError(
+        .nothingToSearch, at: first.position, length: first.length, "there is no word here to search for")
     }
   }
 

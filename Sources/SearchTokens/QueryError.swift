@@ -38,12 +38,15 @@ public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
   public let code: Code
   /// Where, in Unicode scalars from the start of the query, counted from 0.
   public let position: Int
+  /// How many scalars from there it is about; at least 1.
+  public let length: Int
   /// What is wrong, in words, without the query's text.
   public let detail: String
 
-  init(_ code: Code, at position: Int, _ detail: String) {
+  init(_ code: Code, at position: Int, length: Int = 1, _ detail: String) {
     self.code = code
     self.position = position
+    self.length = max(1, length)
     self.detail = detail
   }
 
@@ -61,7 +64,7 @@ public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
       default: false
       }
     }
-    return QueryError(code, at: place?.position ?? position, detail)
+    return QueryError(code, at: place?.position ?? position, length: place?.length ?? length, detail)
   }
 
   /// The same query gives the same error.

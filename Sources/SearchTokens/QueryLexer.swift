@@ -1,8 +1,9 @@
-/// A piece of a query with the place where it starts, in scalars.
+/// A piece of a query with the place where it stands, in scalars.
 struct QueryLexeme {
   enum Kind: Equatable { case word(String), phrase(String), minus, or, and, open, close }
   let kind: Kind
   let position: Int
+  var length = 1
 }
 
 /// `name:value`.
@@ -12,22 +13,24 @@ struct QueryFilter {
   let value: String
   /// Where the value starts.
   let position: Int
+  /// Of the value, with its quotation marks.
+  let length: Int
 
   /// One of an enumeration's values, whatever their case.
   func choice<Choice: RawRepresentable & CaseIterable>() throws(QueryError) -> Choice
   where Choice.RawValue == String {
     if let choice = Choice(rawValue: value.lowercased()) { return choice }
     let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-    throw QueryError(.badValue, at: position, "\(name.rawValue): takes one of \(known)")
+    throw QueryError(.badValue, at: position, length: length, "\(name.rawValue): takes one of \(known)")
   }
 
   func time(unless known: QueryTime?) throws(QueryError) -> QueryTime {
     guard known == nil else {
-      throw QueryError(.repeatedFilter, at: position, "\(name.rawValue): can be given once")
+      throw QueryError(.repeatedFilter, at: position, length: length, "\(name.rawValue): can be given once")
     }
     if let time = QueryTime(value) { return time }
     throw QueryError(
-      .badValue, at: position,
+      .badValue, at: position, length: length,
       "\(name.rawValue): takes a date such as 2024-05-31, a month, a year or RFC 3339")
   }
 }
@@ -58,7 +61,8 @@ struct QueryLexer {
         single(.close)
       } else if Self.quotes.contains(scalar) {
         let position = index
-        lexemes.append(QueryLexeme(kind: .phrase(try quoted()), position: position))
+        let text = try quoted()
+        lexemes.append(QueryLexeme(kind: .phrase(text), position: position, length: index - position))
       } else if scalar == "-", scalars[index...].dropFirst().first == "-" {
         // `--force` is a word of command lines; nobody leaves out twice.
         while index < scalars.count, scalars[index] == "-" { index += 1 }
@@ -110,7 +114,7 @@ struct QueryLexer {
     while index > start, scalars[index...].starts(with: ["(", ")"]) { index += 2 }
     let word = Self.string(scalars[start..<index])
     let kind: QueryLexeme.Kind = word == "OR" ? .or : word == "AND" ? .and : .word(word)
-    lexemes.append(QueryLexeme(kind: kind, position: start))
+    lexemes.append(QueryLexeme(kind: kind, position: start, length: index - start))
   }
 
   private func isEndOfWord(_ scalar: Unicode.Scalar) -> Bool {
@@ -119,7 +123,9 @@ struct QueryLexer {
 
   private mutating func filter(_ name: QueryFilter.Name, _ start: Int) throws(QueryError) {
     guard depth <= 0 else {
-      throw QueryError(.misplacedFilter, at: start, "a filter holds for the whole query: put it outside ( )")
+      throw QueryError(
+        .misplacedFilter, at: start, length: index - start,
+        "a filter holds for the whole query: put it outside ( )")
     }
     if let last = lexemes.last, last.kind == .minus, last.position == start - 1 {
       throw QueryError(.misplacedFilter, at: last.position, "a filter cannot be negated")
@@ -129,7 +135,7 @@ struct QueryLexer {
     guard !value.isEmpty else {
       throw QueryError(.missingValue, at: position, "\(name.rawValue): needs a value right behind it")
     }
-    filters.append(QueryFilter(name: name, value: value, position: position))
+    filters.append(QueryFilter(name: name, value: value, position: position, length: index - position))
   }
 
   private mutating func filterValue() throws(QueryError) -> String {

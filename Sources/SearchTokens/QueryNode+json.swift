@@ -43,34 +43,44 @@ extension QueryNode: Codable {
   /// Why a body with a tree cannot be read, and where: `/query/all/2: a term has 1 to 64 bytes`. Holds
   /// nothing of what was asked.
   public static func explanation(of error: DecodingError) -> String {
-    let context: DecodingError.Context
-    var why: String?
+    let (path, detail) = fault(of: error)
+    return path.isEmpty ? detail : "\(path): \(detail)"
+  }
+
+  /// As ``explanation(of:)``: the place as a JSON pointer, empty for the body itself, and what is wrong there.
+  public static func fault(of error: DecodingError) -> (path: String, detail: String) {
+    let unreadable = "the query cannot be read"
+    let (path, detail): ([any CodingKey], String)
     switch error {
     case .dataCorrupted(let found):
-      context = found
       // Other messages of this kind may quote what was read.
-      if found.debugDescription.hasPrefix(faultMark) {
-        why = String(found.debugDescription.dropFirst(faultMark.count))
-      }
+      let isOurs = found.debugDescription.hasPrefix(faultMark)
+      (path, detail) = (
+        found.codingPath, isOurs ? String(found.debugDescription.dropFirst(faultMark.count)) : unreadable
+      )
     case .keyNotFound(let key, let found):
-      context = found
-      if Key(stringValue: key.stringValue) != nil { why = "\(key.stringValue) is missing" }
+      (path, detail) = (
+        found.codingPath, isKnown(key.stringValue) ? "\(key.stringValue) is missing" : unreadable
+      )
     case .typeMismatch(_, let found), .valueNotFound(_, let found):
-      context = found
-      why = "not the kind of value that belongs here"
-    @unknown default: return "the query cannot be read"
+      (path, detail) = (found.codingPath, "not the kind of value that belongs here")
+    @unknown default: return ("", unreadable)
     }
-    let path = context.codingPath.map { key in
-      key.intValue.map(String.init) ?? (Self.isKnown(key.stringValue) ? key.stringValue : "?")
+    let steps = path.map { key in
+      key.intValue.map(String.init) ?? (isKnown(key.stringValue) ? key.stringValue : "?")
     }
-    let place = path.isEmpty ? "" : "/\(path.joined(separator: "/")): "
-    return place + (why ?? "the query cannot be read")
+    return (steps.map { "/\($0)" }.joined(), detail)
   }
 
   /// Keys of trees and of the requests that hold them; any other is the asker's own text.
   private static func isKnown(_ key: String) -> Bool {
-    Key(stringValue: key) != nil || ["query", "sets", "conversation_id", "generation"].contains(key)
+    Key(stringValue: key) != nil || requestKeys.contains(key)
   }
+
+  private static let requestKeys: Set = [
+    "query", "sets", "conversation_id", "generation", "conversation_ids", "from", "before", "after", "has",
+    "thread_id", "sort", "count", "facets", "limit", "cursor", "include_bodies",
+  ]
 
   /// Starts the messages that are made here.
   private static let faultMark = "query: "

@@ -45,7 +45,9 @@ struct QueryParser {
       if let branch {
         branches.append(branch)
       } else if let dangling = following ?? or {
-        throw QueryError(.danglingOr, at: dangling.position, "OR needs something to search for on both sides")
+        throw QueryError(
+          .danglingOr, at: dangling.position, length: dangling.length,
+          "OR needs something to search for on both sides")
       }
       guard let following else { return branches.isEmpty ? nil : .joined(any: branches) }
       or = following
@@ -70,18 +72,18 @@ struct QueryParser {
     guard depth <= QueryNode.depthMax else { throw Self.tooDeep(at: lexeme.position) }
     index += 1
     switch lexeme.kind {
-    case .word(let text): return try word(text, at: lexeme.position)
-    case .phrase(let text): return try phrase(text, at: lexeme.position)
+    case .word(let text): return try word(text, at: lexeme)
+    case .phrase(let text): return try phrase(text, at: lexeme)
     case .open: return try group(openedAt: lexeme.position, depth: depth)
-    case .minus: return try negation(at: lexeme.position, depth: depth)
+    case .minus: return try negation(at: lexeme, depth: depth)
     case .or, .and, .close: preconditionFailure("handled by the callers")
     }
   }
 
-  private mutating func negation(at position: Int, depth: Int) throws(QueryError) -> QueryNode {
+  private mutating func negation(at lexeme: QueryLexeme, depth: Int) throws(QueryError) -> QueryNode {
     guard let following = next, following.kind != .or, following.kind != .and, following.kind != .close,
       let node = try operand(depth: depth + 1)
-    else { throw Self.nothing(at: position) }
+    else { throw Self.nothing(at: lexeme) }
     return .not(node)
   }
 
@@ -97,37 +99,41 @@ struct QueryParser {
     return node
   }
 
-  private static func nothing(at position: Int) -> QueryError {
-    QueryError(.nothingToSearch, at: position, "there is no word here to search for")
+  private static func nothing(at place: QueryLexeme) -> QueryError {
+    QueryError(
+      .nothingToSearch, at: place.position, length: place.length, "there is no word here to search for")
   }
 
-  private mutating func phrase(_ text: String, at position: Int) throws(QueryError) -> QueryNode {
-    guard let node = QueryWords.node(try tokens(text, at: position)) else { throw Self.nothing(at: position) }
+  private mutating func phrase(_ text: String, at place: QueryLexeme) throws(QueryError) -> QueryNode {
+    guard let node = QueryWords.node(try tokens(text, at: place)) else { throw Self.nothing(at: place) }
     return node
   }
 
   /// `nil` for punctuation that stands alone.
-  private mutating func word(_ text: String, at position: Int) throws(QueryError) -> QueryNode? {
+  private mutating func word(_ text: String, at place: QueryLexeme) throws(QueryError) -> QueryNode? {
     let isPrefix = text.unicodeScalars.last == "*"
-    let tokens = try tokens(text, at: position)
+    let tokens = try tokens(text, at: place)
     guard isPrefix else {
       return tokens.wholes.isEmpty ? QueryWords.node(tokens) : .joined(any: tokens.wholes.map { .term($0) })
     }
-    guard let last = tokens.exact.last else { throw Self.nothing(at: position) }
+    guard let last = tokens.exact.last else { throw Self.nothing(at: place) }
     // A run of letters without spaces is found inside longer ones anyway.
     if QueryWords.isWithoutSpaces(last) { return QueryWords.node(tokens) }
     guard last.unicodeScalars.count >= QueryNode.prefixScalarsMin else {
       throw QueryError(
-        .shortPrefix, at: position, "at least \(QueryNode.prefixScalarsMin) letters must stand before *")
+        .shortPrefix, at: place.position, length: place.length,
+        "at least \(QueryNode.prefixScalarsMin) letters must stand before *")
     }
     return .joined(all: [QueryWords.node(tokens.words.dropLast()), .prefix(last)].compactMap { $0 })
   }
 
-  private mutating func tokens(_ text: String, at position: Int) throws(QueryError) -> QueryTokens {
+  private mutating func tokens(_ text: String, at place: QueryLexeme) throws(QueryError) -> QueryTokens {
     let tokens = tokenizer.queryTokens(in: text)
     terms += max(tokens.words.count, tokens.wholes.count)
     guard terms <= QueryNode.termsMax, !tokens.isTruncated else {
-      throw QueryError(.tooManyTerms, at: position, "a query has at most \(QueryNode.termsMax) terms")
+      throw QueryError(
+        .tooManyTerms, at: place.position, length: place.length,
+        "a query has at most \(QueryNode.termsMax) terms")
     }
     return tokens
   }

@@ -20,6 +20,10 @@ package struct Problem: Error, Sendable {
   var retryAfterSeconds: Int?
   /// Holds in the way, for those who may know them.
   var holds: [String]?
+  /// Of a query that cannot be read: the first character in question, from 0, and how many they are.
+  var place: Range<Int>?
+  /// Of a body that cannot be read: a JSON pointer.
+  var path: String?
   /// Told to a client without credentials.
   var challenges = false
 
@@ -65,7 +69,9 @@ package struct Problem: Error, Sendable {
       case .badQuery, .badCursor, .unsupported: self.init(400, error.code.rawValue, error.description)
       case .tooMany: self.init(409, error.code.rawValue, error.description)
       }
-    case let error as QueryError: self.init(400, "bad_query", error.description)
+    case let error as QueryError:
+      self.init(400, "bad_query", error.description)
+      place = error.position..<(error.position + error.length)
     case let error as SearchIndexError: self = .index(error)
     case let error as RetentionError: self = .retention(error)
     case let error as ErasureError: self = .erasure(error, for: principal)
@@ -141,6 +147,9 @@ extension Problem {
     let detail: String
     let instance: String
     let holds: [String]?
+    let position: Int?
+    let length: Int?
+    let path: String?
   }
 
   /// RFC 9110 §15 and RFC 6585; a status made from a number has no phrase.
@@ -157,7 +166,8 @@ extension Problem {
     let status = HTTPResponse.Status(code: status, reasonPhrase: title)
     let document = Document(
       type: "urn:muniment:problem:\(code)", title: title, status: status.code, code: code,
-      detail: detail, instance: instance, holds: holds)
+      detail: detail, instance: instance, holds: holds, position: place?.lowerBound, length: place?.count,
+      path: path)
     var response = Reply.json(document, status: status)
     response.headers[.contentType] = "application/problem+json"
     if let retryAfterSeconds { response.headers[.retryAfter] = String(retryAfterSeconds) }

@@ -20,6 +20,8 @@ struct Failure {
   let detail: String
   let nextStep: String
   let status: ExitStatus
+  /// Of a query that cannot be read: the characters in question, from 0. The query itself is not repeated.
+  private var place: Range<Int>?
 
   private init(_ code: String, _ detail: String, _ nextStep: String, _ status: ExitStatus) {
     self.code = code
@@ -52,6 +54,7 @@ struct Failure {
       self.init(error.code.rawValue, error.description, "check ids and query", .failed)
     case let error as QueryError:
       self.init("bad_query", error.description, "see `muniment search --help` for the query language", .usage)
+      place = error.position..<(error.position + error.length)
     case let error as SearchIndexError:
       self.init(
         "index_\(error.code)", error.description, "muniment index check",
@@ -96,15 +99,19 @@ struct Failure {
     let code: String
     let detail: String
     let nextStep: String
+    let position: Int?
+    let length: Int?
 
     enum CodingKeys: String, CodingKey {
-      case code, detail
+      case code, detail, position, length
       case nextStep = "next_step"
     }
   }
 
   func report(json: Bool) {
-    if json, let text = try? Output.encoded(["error": Body(code: code, detail: detail, nextStep: nextStep)]) {
+    let body = Body(
+      code: code, detail: detail, nextStep: nextStep, position: place?.lowerBound, length: place?.count)
+    if json, let text = try? Output.encoded(["error": body]) {
       print(text)
     } else {
       FileHandle.standardError.write(Data("muniment: \(detail)\nnext step: \(nextStep)\n".utf8))

@@ -75,6 +75,20 @@ struct QueryTests {
     }
   }
 
+  @Test(
+    "a query that cannot be read says how much of it is meant",
+    arguments: [
+      ("a \"b c", 1), ("OR a", 2), ("a has:cheese b", 6), ("is:\"no such\"", 9), ("x (from:b)", 5),
+      ("before:2024 before:2023", 4), ("a ab* c", 3), ("!!!", 3), ("a \"…\"", 3), ("a -!!", 1), ("a b)", 1),
+    ])
+  func lengths(_ query: String, _ length: Int) {
+    #expect {
+      try ParsedQuery(query)
+    } throws: { error in
+      (error as? QueryError)?.length == length
+    }
+  }
+
   @Test("filters hold for the whole query, wherever they stand")
   func filters() throws {
     let query = try ParsedQuery(

@@ -181,6 +181,26 @@ struct MessagesTests {
     #expect((answer.json["instance"] as? String)?.hasPrefix("urn:muniment:request:") == true)
   }
 
+  @Test("A query that cannot be read is pointed at, and not repeated")
+  func places() async throws {
+    let house = try await ServedHouse.shared
+    let token = try house.token([.member])
+    let text = try await house.ask(
+      "POST", "/v1/search", token: token, json: #"{"query":"wörd has:secret x"}"#)
+    #expect(text.status == 400 && text.json["position"] as? Int == 9 && text.json["length"] as? Int == 6)
+    let tree = try await house.ask(
+      "POST", "/v1/search", token: token, json: #"{"query":{"all":[{"term":"a"},{"term":["secret"]}]}}"#)
+    #expect(tree.status == 400 && tree.json["path"] as? String == "/query/all/1/term")
+    let set = try await house.ask(
+      "POST", "/v1/search", token: token,
+      json: #"{"query":{"sets":[{"conversation_id":"c","query":{"term":"secret"}}]}}"#)
+    #expect(set.json["path"] as? String == "/query/sets/0")
+    #expect((set.json["detail"] as? String)?.contains("generation is missing") == true)
+    let limit = try await house.ask("POST", "/v1/search", token: token, json: #"{"limit":"secret"}"#)
+    #expect(limit.json["path"] as? String == "/limit")
+    for answer in [text, tree, set, limit] { #expect(!answer.text.contains("secret")) }
+  }
+
   @Test("A body in an encoding nobody reads is refused, and a broken one is named")
   func encodings() async throws {
     let house = try await ServedHouse.shared

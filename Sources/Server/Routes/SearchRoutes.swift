@@ -65,8 +65,8 @@ enum SearchRoutes {
     let body: Body
     do {
       body = try JSONDecoder().decode(Body.self, from: Data(bytes))
-    } catch is DecodingError {
-      throw Problem(400, "bad_query", "the body is not a search as this server reads it")
+    } catch let error as DecodingError {
+      throw unreadable(error)
     }
     var parsed = ParsedQuery()
     var sets: [SearchRequest.BlindedSet]?
@@ -111,6 +111,15 @@ enum SearchRoutes {
     request.limit = try call.number("limit", in: 1...SearchRequest.limitMax, default: request.limit)
     request.cursor = try call.value("cursor").map { try Cursor(text: $0) }
     return try await search(request, parsed, call)
+  }
+
+  private static func unreadable(_ error: DecodingError) -> Problem {
+    let (path, detail) = QueryNode.fault(of: error)
+    var problem = Problem(
+      400, "bad_query",
+      path.isEmpty ? "the body is not a search as this server reads it" : "\(path): \(detail)")
+    problem.path = path.isEmpty ? nil : path
+    return problem
   }
 
   private static func choice<Choice: RawRepresentable & CaseIterable>(_ name: String?, _ key: String) throws
