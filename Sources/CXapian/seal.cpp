@@ -1,4 +1,5 @@
 #include "files.hpp"
+#include "opening.hpp"
 #include "reader.hpp"
 
 #include <algorithm>
@@ -111,8 +112,8 @@ public:
 
 private:
   void build(const char *path) {
-    Xapian::WritableDatabase database(
-        path, Xapian::DB_CREATE | Xapian::DB_BACKEND_GLASS | Xapian::DB_NO_TERMLIST | Xapian::DB_NO_SYNC);
+    Xapian::WritableDatabase database =
+        open_writable(path, Xapian::DB_CREATE | Xapian::DB_NO_TERMLIST | Xapian::DB_NO_SYNC);
     database.set_metadata("schema", "1");
     database.set_metadata("position", "0");
     database.commit();

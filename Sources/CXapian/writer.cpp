@@ -1,3 +1,4 @@
+#include "opening.hpp"
 #include "reader.hpp"
 
 #include <memory>
@@ -18,7 +19,7 @@ struct Older {
 
 struct cx_writer {
   explicit cx_writer(const std::string &path)
-      : database(path, Xapian::DB_OPEN | Xapian::DB_BACKEND_GLASS), sidecar(path) {}
+      : database(open_writable(path, Xapian::DB_OPEN)), sidecar(path) {}
 
   ~cx_writer() {
     // The destructor of WritableDatabase commits what is pending; cancelling first leaves it nothing.
@@ -143,7 +144,7 @@ extern "C" {
 int cx_create(const char *path, const char *epoch, int64_t position, cx_error *error) noexcept {
   return guarded(error, [&] {
     SidecarFile::create(path);
-    Xapian::WritableDatabase database(path, Xapian::DB_CREATE | Xapian::DB_BACKEND_GLASS);
+    Xapian::WritableDatabase database = open_writable(path, Xapian::DB_CREATE);
     database.set_metadata("schema", "1");
     database.set_metadata("epoch", epoch);
     database.set_metadata("position", std::to_string(position));
