@@ -13,6 +13,8 @@ packages=(
   pkg-config python3 zlib1g-dev zstd
   # Other people's programs, which tests open exports with.
   age file libarchive-tools libxml2-utils notmuch python3-jsonschema unzip
+  # What the second reader of segments is written with.
+  python3-nacl python3-zstandard
 )
 
 # A real S3 server: Ceph's, which checks signatures and enforces locks. Only tests need it.
