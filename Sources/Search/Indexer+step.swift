@@ -109,8 +109,8 @@ extension Indexer {
 
   private static let unreadable = "unreadable"
 
-  /// Applies the stretch. Messages the index refuses are set aside before anything else is committed: a crash in between
-  /// names one too many as not searchable, never one too few.
+  /// Applies the stretch. Messages the index refuses are set aside before anything else is committed: a crash in
+  /// between names one too many as not searchable, never one too few.
   ///
   /// - Returns: false if the shard does not stand where the stretch begins.
   @discardableResult
