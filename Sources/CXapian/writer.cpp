@@ -7,10 +7,12 @@
 struct Older {
   explicit Older(const std::string &path) : reader(path, false), log(path) { reader.refresh(INT64_MAX); }
 
-  /// The sequence's document is deleted, or has a newer version in the hot generation, from `position` on.
+  /// The sequence's document is deleted, or has a newer version in the hot generation, from `position` on. One that was
+  /// deleted while the generation was hot has left the database: a tombstone for it would be counted against others.
   void bury(int64_t sequence, int64_t position) {
     Xapian::docid document = reader.records->document_of(sequence);
-    if (document != 0 && !reader.tombstones->contains(document)) log.append(document, position);
+    Entry record;
+    if (document != 0 && reader.at(document, record)) log.append(document, position);
   }
 
   cx_reader reader;

@@ -148,6 +148,21 @@ struct SearchTests {
     await fresh.close()
   }
 
+  @Test("what was deleted while its generation was hot is not counted out a second time")
+  func deletedTwice() async throws {
+    let scratch = Scratch()
+    var limits = GenerationLimits()
+    limits.hotDocuments = 10
+    let index = try SearchIndex(directory: scratch.path, groups: 1, limits: limits)
+    try await index.apply((1...9).map { .put(Sample.message($0, "a")) }, group: 0, upTo: 9)
+    try await index.apply([.delete(sequence: 3)], group: 0, upTo: 10)
+    try await index.apply([10, 11].map { .put(Sample.message($0, "a")) }, group: 0, upTo: 12)
+    #expect(try await index.generations(group: 0).map(\.kind) == [.hot, .frozen])
+    try await index.apply([.delete(sequence: 3)], group: 0, upTo: 13)
+    #expect(try await index.documentCount(group: 0) == 10)
+    await index.close()
+  }
+
   @Test("a sealing that is cancelled leaves all as it was, and is done the next time")
   func cancelled() async throws {
     let scratch = Scratch()
