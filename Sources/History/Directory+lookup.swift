@@ -17,13 +17,18 @@ extension Directory {
 
   /// The conversation of the platform's id, or `nil`.
   package func conversation(_ id: String) async throws -> ConversationCard? {
-    let route = hasher.route(id)
-    let hash = hasher.hash("conversation", id)
-    let found = try await database.transaction { tx in
-      try Conversations.find(routes: [route], hashes: [hash], in: tx).first
+    try await conversations([id])[id]
+  }
+
+  /// Those of the conversations that are known, by the platform's ids; one look for all of them.
+  package func conversations(_ ids: Set<String>) async throws -> [String: ConversationCard] {
+    guard !ids.isEmpty else { return [:] }
+    let places = ids.map { (route: hasher.route($0), hash: hasher.hash("conversation", $0)) }
+    let rows = try await database.transaction { tx in
+      try Conversations.find(routes: places.map(\.route), hashes: places.map(\.hash), in: tx)
     }
-    guard let found else { return nil }
-    return try await cards([found])[found.id]
+    let cards = try await cards(rows).values.map { ($0.profile.id, $0) }
+    return Dictionary(cards) { first, _ in first }
   }
 
   /// Who the subjects are. A subject whose key is destroyed is missing from the answer.

@@ -47,8 +47,10 @@ extension MessageSearch {
       return [IndexClause(conversation: nil, tree: TermTree(plain: node, tenant: tenant))]
     case .blinded(let sets):
       return try sets.compactMap { set in
-        guard let conversation = scope.named[set.conversationID] else { return nil }
-        return IndexClause(conversation: conversation, tree: try TermTree(blinded: set.tree))
+        guard let card = scope.named[set.conversationID] else { return nil }
+        return IndexClause(
+          conversation: card.conversation, group: card.route.group(of: groups),
+          tree: try TermTree(blinded: set.tree))
       }
     }
   }

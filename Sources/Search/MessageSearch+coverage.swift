@@ -50,7 +50,7 @@ extension MessageSearch {
     case .blinded(let sets):
       query.modes = [.none, .plain, .blinded]
       query.asked = sets.compactMap { set in
-        scope.named[set.conversationID].map { ($0, set.generation) }
+        scope.named[set.conversationID].map { ($0.conversation, set.generation) }
       }
     }
     query.from = max(.earliest, request.after ?? .earliest)

@@ -65,7 +65,8 @@ package struct MessageSearch: Sendable {
     var reader: Reader
     /// Windows by conversation; `nil` for a compliance reader of the whole tenant.
     var windows: [ConversationID: [MembershipWindow]]?
-    var named: [String: ConversationID]
+    /// By the platform's ids, as far as they are known.
+    var named: [String: ConversationCard]
     /// The conversations asked for; `nil`: all.
     var only: Set<ConversationID>?
 
@@ -84,14 +85,13 @@ package struct MessageSearch: Sendable {
   private func scope(_ request: SearchRequest, reader: Reader) async throws -> Scope {
     var names = Set(request.conversationIDs ?? [])
     if case .blinded(let sets) = request.query { names.formUnion(sets.map(\.conversationID)) }
-    var named: [String: ConversationID] = [:]
-    for name in names { named[name] = try await directory.conversation(name)?.conversation }
+    let named = try await directory.conversations(names)
     var scope = Scope(reader: reader, windows: nil, named: named)
     if case .member(let subject) = reader {
       scope.windows = try await Authorization(database: history.database, tenant: directory.tenant)
         .windows(of: subject)
     }
-    scope.narrow(to: request.conversationIDs.map { Set($0.compactMap { named[$0] }) })
+    scope.narrow(to: request.conversationIDs.map { Set($0.compactMap { named[$0]?.conversation }) })
     for name in request.with { scope.narrow(to: try await conversations(with: name, scope)) }
     return scope
   }
