@@ -70,7 +70,8 @@ install_object_store() {
     is_installed "$package" || missing+=("$package")
   done
   ((${#missing[@]} > 0)) || return 0
-  if ((EUID == 0)) && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"; then
+  if ((EUID == 0)) && apt-get update -q &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"; then
     return 0
   fi
   printf '\n!! NOT TESTED: the S3 store, as these packages could not be installed: %s\n\n' "${missing[*]}" >&2
