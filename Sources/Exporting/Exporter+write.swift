@@ -79,21 +79,13 @@ extension Exporter {
         begun = true
         try await write(messages, writing)
       }
-    } catch let error where Self.isDamage(error) {
+    } catch let error where HistoryReader.isDamage(error) {
+      // Wrong now, and wrong again the next time: a gap that is stated, instead of no package at all.
       writing.counts.gaps += 1
       writing.draft.warnings.add(
         .gap(conversation: card.profile.id, after: source.after.createdAt.rfc3339, reason: "\(error)"))
     }
     if begun { for format in writing.formats { try await format.end() } }
-  }
-
-  /// The stored bytes are wrong, and would be again: a gap that is stated, instead of no package at all.
-  static func isDamage(_ error: any Error) -> Bool {
-    switch error {
-    case is SegmentError, is MalformedBytes, is CryptographyError: true
-    case let error as SegmentStoreError: error.code == .missing || error.code == .shortRead
-    default: false
-    }
   }
 
   private func next(_ source: inout MessageSource, _ selection: ExportSelection) async throws

@@ -35,7 +35,7 @@ extension HistoryReader {
   package static func isDamage(_ error: any Error) -> Bool {
     switch error {
     case is SegmentError, is MalformedBytes, is CryptographyError, is ZstdError: true
-    case let error as SegmentStoreError: !error.isRetryable
+    case let error as SegmentStoreError: error.isDamage
     default: false
     }
   }

@@ -66,8 +66,8 @@ extension HistoryReader {
 
   /// The stored messages at known places of one tenant, with the changes made to them. Hot ones take one visit to the
   /// database.
-  func readable(
-    _ places: [MessagePlace], known: [MessageKey: Locator]?, tenant: TenantID, states: Set<Locator.State>
+  func messages(
+    at places: [MessagePlace], known: [MessageKey: Locator]?, tenant: TenantID, states: Set<Locator.State>
   ) async throws -> [HistoricMessage] {
     let (hot, facts) = try await database.read { tx in
       let hot = try Messages.at(places, in: tx)

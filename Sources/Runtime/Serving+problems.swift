@@ -30,20 +30,44 @@ extension Application {
     return problems
   }
 
-  /// A store that does not answer is a problem to show, not a reason to show none.
+  /// How long the other problems wait for the object store.
+  private static let storePatience = Duration.seconds(5)
+
+  /// A store that does not answer is a problem to show, not a reason to show none, nor to show them late.
   private func objectStoreProblems() async -> [SystemProblem] {
-    do {
-      return try await history.archive.store.report().problems.map {
-        SystemProblem(
-          code: "object_store_limited", detail: $0, nextStep: "see \"Object stores\" in the operations guide")
-      }
-    } catch {
-      return [
-        SystemProblem(
-          code: "object_store_unavailable", detail: "\(error)",
-          nextStep: "check object_store and the s3 settings: muniment config show")
-      ]
+    let store = history.archive.store
+    let (answers, send) = AsyncStream<Result<SegmentStoreReport, any Error>>.makeStream()
+    // Not a child of this task, which would have to wait for it: a call to the store cannot be broken off.
+    let asking = Task {
+      do { send.yield(.success(try await store.report())) } catch { send.yield(.failure(error)) }
+      send.finish()
     }
+    let waiting = Task {
+      try await Task.sleep(for: Self.storePatience)
+      send.finish()
+    }
+    defer {
+      waiting.cancel()
+      asking.cancel()
+    }
+    for await answer in answers {
+      switch answer {
+      case .success(let report):
+        return report.problems.map {
+          SystemProblem(
+            code: "object_store_limited", detail: $0,
+            nextStep: "see \"Object stores\" in the operations guide")
+        }
+      case .failure(let error): return [Self.storeUnavailable("\(error)")]
+      }
+    }
+    return [Self.storeUnavailable("the object store did not answer within \(Self.storePatience)")]
+  }
+
+  private static func storeUnavailable(_ detail: String) -> SystemProblem {
+    SystemProblem(
+      code: "object_store_unavailable", detail: detail,
+      nextStep: "check object_store and the s3 settings: muniment config show")
   }
 
   private func indexProblems() async throws -> [SystemProblem] {

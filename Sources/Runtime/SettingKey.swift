@@ -50,7 +50,7 @@ package struct SettingKey: Sendable {
       name: "index.poll_milliseconds", environment: nil, fallback: "250", range: "a number from 20 to 60000",
       meaning: "how often `serve` looks for messages that are not in the search index yet"),
     SettingKey(
-      name: "index.batch_steps", environment: nil, fallback: "5000", range: "a number from 1 to 50000",
+      name: "index.batch_steps", environment: nil, fallback: "20000", range: "a number from 1 to 50000",
       meaning: "messages and changes that are committed to the search index together, at most"),
     SettingKey(
       name: "index.batch_bytes", environment: nil, fallback: "33554432",

@@ -43,15 +43,17 @@ extension Indexer {
 
   /// How far each group's serving shard is; 0 for one that is too damaged to tell.
   func positions() async throws -> [Int16: Int64] {
-    var positions: [Int16: Int64] = [:]
-    for group in 0..<groups { positions[Int16(group)] = try await position(of: group) ?? 0 }
-    return positions
+    try await knownPositions().mapValues { $0 ?? 0 }
+  }
+
+  /// `nil` for a shard that is too damaged to tell.
+  private func knownPositions() async throws -> [Int16: Int64?] {
+    let positions = try await index.positions()
+    return Dictionary(uniqueKeysWithValues: (0..<groups).map { (Int16($0), positions[$0]) })
   }
 
   package func status() async throws -> [IndexGroupStatus] {
-    var positions: [Int16: Int64] = [:]
-    for group in 0..<groups { positions[Int16(group)] = try await position(of: group) }
-    let known = positions
+    let known = try await knownPositions().compactMapValues { $0 }
     let (heads, since, now, quarantined, checks) = try await database.transaction { tx in
       (
         try Feed.heads(in: tx), try Feed.waitingSince(known, in: tx), try Feed.now(in: tx),

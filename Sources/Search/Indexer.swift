@@ -47,18 +47,8 @@ package struct Indexer: Sendable {
   /// How many feed steps each group's shard is behind. A damaged group has none of its steps.
   package func lag() async throws -> [Int: Int64] {
     let heads = try await database.read { tx in try Feed.heads(in: tx) }
-    let positions = try await index.positions()
     return Dictionary(
-      uniqueKeysWithValues: (0..<groups).map { ($0, (heads[Int16($0)] ?? 0) - (positions[$0] ?? 0)) })
-  }
-
-  /// Of the serving shard; `nil` if it is too damaged to tell.
-  func position(of group: Int) async throws -> Int64? {
-    do {
-      return try await index.position(group: group)
-    } catch let error as SearchIndexError where error.code == .damaged {
-      return nil
-    }
+      uniqueKeysWithValues: try await positions().map { (Int($0), (heads[$0] ?? 0) - $1) })
   }
 
   /// Applies all that is in the feed; returns the number of steps. What has grown to its limit is sealed then.

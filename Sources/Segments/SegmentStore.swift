@@ -55,6 +55,14 @@ package struct SegmentStoreError: Error, CustomStringConvertible {
   package let code: Code
   package let description: String
   package var isRetryable: Bool { code == .io }
+  /// Whether the object is not there as it was written. Otherwise the store did not answer, or not us: what is in it
+  /// is as good as it was.
+  package var isDamage: Bool {
+    switch code {
+    case .missing, .shortRead, .tooLarge, .badName: true
+    case .exists, .io, .locked, .offline, .refused, .unsupported: false
+    }
+  }
 
   package init(_ code: Code, _ description: String) {
     self.code = code

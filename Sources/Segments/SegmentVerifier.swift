@@ -16,6 +16,8 @@ package struct SegmentFinding: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Checks a segment against itself and against what the catalogue says of it. Changes nothing.
+///
+/// Throws what the store throws where it does not answer: that says nothing of the segment.
 package struct SegmentVerifier: Sendable {
   private let store: any SegmentStore
 
@@ -41,12 +43,14 @@ package struct SegmentVerifier: Sendable {
 
   /// Size, whole-object hashes, header, trailer, footer (if the period's key exists) and every block's hash. What
   /// cannot be read is a finding too.
-  package func structure(_ expected: Expected, keys: some SegmentKeys & Sendable) async -> [SegmentFinding] {
+  package func structure(_ expected: Expected, keys: some SegmentKeys & Sendable) async throws
+    -> [SegmentFinding]
+  {
     var findings: [SegmentFinding] = []
     do {
       findings += try await wholes(expected, keys: keys)
     } catch {
-      findings.append(finding(expected, "\(error)"))
+      findings.append(finding(expected, try Self.damage(error)))
     }
     for block in expected.blocks {
       do {
@@ -54,7 +58,7 @@ package struct SegmentVerifier: Sendable {
           findings.append(finding(expected, "damaged", block))
         }
       } catch {
-        findings.append(finding(expected, "\(error)", block))
+        findings.append(finding(expected, try Self.damage(error), block))
       }
     }
     return findings
@@ -63,7 +67,7 @@ package struct SegmentVerifier: Sendable {
   /// Opens every block with `decoding`, which finds the keys, and compares it with its entry.
   package func contents(
     _ expected: Expected, decoding: @Sendable (BlockEntry, [UInt8]) async throws -> DecodedBlock
-  ) async -> [SegmentFinding] {
+  ) async throws -> [SegmentFinding] {
     var findings: [SegmentFinding] = []
     for block in expected.blocks {
       do {
@@ -72,10 +76,17 @@ package struct SegmentVerifier: Sendable {
           findings.append(finding(expected, "holds another number of messages than its entry says", block))
         }
       } catch {
-        findings.append(finding(expected, "\(error)", block))
+        findings.append(finding(expected, try Self.damage(error), block))
       }
     }
     return findings
+  }
+
+  /// What an error says of the segment; thrown on if it is the store's.
+  package static func damage(_ error: any Error) throws -> String {
+    if error is CancellationError { throw error }
+    if let error = error as? SegmentStoreError, !error.isDamage { throw error }
+    return "\(error)"
   }
 
   /// What concerns the object as a whole.

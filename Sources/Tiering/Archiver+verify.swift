@@ -37,7 +37,7 @@ extension Archiver {
       period: try await vault.keys([owner], creating: false)[owner], conversations: [:], lanes: [:])
     let expected = SegmentVerifier.Expected(
       identity: identity, bytes: segment.bytes, hash: segment.hash, blocks: blocks.map(\.entry))
-    var findings = await SegmentVerifier(store: store).structure(expected, keys: keys).map(\.description)
+    var findings = try await SegmentVerifier(store: store).structure(expected, keys: keys).map(\.description)
     guard deep, findings.isEmpty else { return findings }
     for block in blocks {
       do {
@@ -49,7 +49,8 @@ extension Archiver {
             "segment \(segment.id), block \(block.ordinal): holds another number of messages than catalogued")
         }
       } catch {
-        findings.append("segment \(segment.id), block \(block.ordinal): \(error)")
+        let damage = try SegmentVerifier.damage(error)
+        findings.append("segment \(segment.id), block \(block.ordinal): \(damage)")
       }
     }
     return findings

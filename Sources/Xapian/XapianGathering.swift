@@ -79,10 +79,7 @@ extension XapianReader {
     }
     defer { unsafe cx_ranking_free(&ranking) }
     let stored = unsafe UnsafeBufferPointer(start: ranking.hits, count: ranking.count)
-    let hits = unsafe stored.map { hit in
-      XapianPage.Hit(
-        conversation: hit.conversation, sender: hit.sender, createdAt: hit.created_at, sequence: hit.sequence)
-    }
+    let hits = unsafe stored.map { XapianPage.Hit($0) }
     let cells = unsafe Array(
       UnsafeBufferPointer(start: ranking.cells, count: ranking.count * slots.count))
     return unsafe XapianRanking(hits: hits, cells: cells, isExact: ranking.exact)

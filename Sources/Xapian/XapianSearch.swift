@@ -82,10 +82,14 @@ extension XapianSearch {
 extension XapianPage {
   fileprivate init(_ page: cx_page) {
     let stored = unsafe UnsafeBufferPointer(start: page.hits, count: page.count)
-    let hits = unsafe stored.map { hit in
-      Hit(
-        conversation: hit.conversation, sender: hit.sender, createdAt: hit.created_at, sequence: hit.sequence)
-    }
-    unsafe self.init(hits: hits, matches: Int(page.matches), isExact: page.exact)
+    unsafe self.init(
+      hits: unsafe stored.map { Hit($0) }, matches: Int(page.matches), isExact: page.exact)
+  }
+}
+
+extension XapianPage.Hit {
+  init(_ hit: cx_hit) {
+    self.init(
+      conversation: hit.conversation, sender: hit.sender, createdAt: hit.created_at, sequence: hit.sequence)
   }
 }

@@ -87,5 +87,24 @@ extension Scenarios {
       #expect(problems.contains { $0["code"]?.text == "object_store_unavailable" })
       #expect(try home.histories(of: corpus) == before)
     }
+
+    @Test("a store that does not let us in is not taken for damage")
+    func lockedOut() async throws {
+      let home = try await home(TestObjectStore.plainBucket)
+      let corpus = try filled(home, messages: 60)
+      try home.done(["archive", "run", "--older-than", "0d"])
+      let settings = home.path + "/muniment.yaml"
+      let right = try String(contentsOfFile: settings, encoding: .utf8)
+      try right.replacing("secret_access_key: ", with: "secret_access_key: not-").write(
+        toFile: settings, atomically: true, encoding: .utf8)
+      for words in [["archive", "verify"], ["archive", "verify", "--deep"], ["index", "rebuild"]] {
+        let refused = try home.done(words, status: 1)
+        #expect(try refused.object["error"]?["code"]?.text == "object_store_refused", "\(words)")
+      }
+      try right.write(toFile: settings, atomically: true, encoding: .utf8)
+      try home.done(["archive", "verify", "--deep"])
+      #expect(try home.count("SELECT count(*) FROM index_quarantine") == 0)
+      try home.expect(corpus)
+    }
   }
 }

@@ -248,6 +248,17 @@ struct S3SegmentStoreTests {
     await expect(.io) { try await store.put(newName(), from: scratch.file("object", [1])) }
   }
 
+  @Test func aStoreThatDoesNotAnswerSaysNothingOfASegment() async throws {
+    let away = try store(endpoint: "http://127.0.0.1:1") { $0.patience.attempts = 1 }
+    let wrong = try store(secret: "not-the-secret")
+    let segment = try StoredSegment()
+    for (store, code) in [(away, SegmentStoreError.Code.io), (wrong, .refused)] {
+      await expect(code) {
+        _ = try await SegmentVerifier(store: store).structure(segment.expected, keys: segment.keys)
+      }
+    }
+  }
+
   @Test func anEndlessListOfFailuresEnds() async throws {
     let faulty = try faulty([.answers(status: 503)])
     let store = try store(through: faulty) { $0.patience.attempts = 4 }

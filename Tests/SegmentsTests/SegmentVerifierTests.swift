@@ -18,30 +18,30 @@ import Testing
   private func structure(_ bytes: [UInt8]? = nil, keys: TestKeys? = nil) async throws -> [SegmentFinding] {
     try await store.delete(segment.name)
     try await segment.put(bytes, in: store, scratch)
-    return await SegmentVerifier(store: store).structure(segment.expected, keys: keys ?? segment.keys)
+    return try await SegmentVerifier(store: store).structure(segment.expected, keys: keys ?? segment.keys)
   }
 
-  private func contents(keys: TestKeys) async -> [SegmentFinding] {
+  private func contents(keys: TestKeys) async throws -> [SegmentFinding] {
     let identity = segment.identity
-    return await SegmentVerifier(store: store).contents(segment.expected) { entry, bytes in
+    return try await SegmentVerifier(store: store).contents(segment.expected) { entry, bytes in
       try SegmentReader.decode(entry, bytes, identity: identity, keys: keys)
     }
   }
 
   @Test func aSoundSegmentHasNoFindings() async throws {
     #expect(try await structure().isEmpty)
-    #expect(await contents(keys: segment.keys).isEmpty)
+    #expect(try await contents(keys: segment.keys).isEmpty)
   }
 
   @Test func destroyedKeysAreNoFindings() async throws {
     var keys = segment.keys
     keys.lanes[StoredSegment.subjects[0]] = nil
     #expect(try await structure(keys: keys).isEmpty)
-    #expect(await contents(keys: keys).isEmpty)
+    #expect(try await contents(keys: keys).isEmpty)
     keys.room = nil
     keys.period = nil
     #expect(try await structure(keys: keys).isEmpty)
-    #expect(await contents(keys: keys).isEmpty)
+    #expect(try await contents(keys: keys).isEmpty)
   }
 
   @Test func damageIsNamedByBlockAndConversation() async throws {
@@ -53,7 +53,7 @@ import Testing
       let blocks = findings.filter { $0.block != nil }
       #expect(blocks.map(\.block) == [entry.ordinal])
       #expect(blocks.map(\.conversation) == [entry.conversation])
-      let deep = await contents(keys: segment.keys)
+      let deep = try await contents(keys: segment.keys)
       #expect(deep.map(\.block) == [entry.ordinal])
       #expect(deep.map(\.conversation) == [entry.conversation])
     }
@@ -78,12 +78,12 @@ import Testing
     let expected = SegmentVerifier.Expected(
       identity: segment.identity, bytes: Int64(segment.bytes.count), hash: segment.expected.hash,
       blocks: Array(segment.directory.dropLast()))
-    let findings = await SegmentVerifier(store: store).structure(expected, keys: segment.keys)
+    let findings = try await SegmentVerifier(store: store).structure(expected, keys: segment.keys)
     #expect(findings.map(\.what) == ["its directory is not the catalogue's"])
   }
 
   @Test func aMissingObjectIsFound() async throws {
-    let findings = await SegmentVerifier(store: store).structure(segment.expected, keys: segment.keys)
+    let findings = try await SegmentVerifier(store: store).structure(segment.expected, keys: segment.keys)
     #expect(findings.count == 1 + segment.directory.count)
     #expect(
       findings[0].description == "segment \(segment.identity.hex): segment object \(segment.name) is missing")
@@ -91,7 +91,7 @@ import Testing
 
   @Test func verificationLeavesTheObjectAsItWas() async throws {
     _ = try await structure()
-    _ = await contents(keys: segment.keys)
+    _ = try await contents(keys: segment.keys)
     #expect(try await store.read(segment.name, range: nil) == segment.bytes)
     #expect(try await store.list() == [segment.name])
   }

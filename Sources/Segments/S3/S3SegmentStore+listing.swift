@@ -13,8 +13,9 @@ extension S3SegmentStore {
       if let token { request.query.append(("continuation-token", token)) }
       let page = try await document(request, "ListBucketResult", items: ["Contents"])
       names += page.items.compactMap { name(ofKey: $0["Key"], prefix) }
+      let before = token
       token = page.fields["IsTruncated"] == "true" ? page.fields["NextContinuationToken"] : nil
-      if page.fields["IsTruncated"] == "true", token == nil {
+      if page.fields["IsTruncated"] == "true", token == nil || token == before {
         throw SegmentStoreError(.unsupported, "the object store's list goes on and does not say where")
       }
     } while token != nil
@@ -25,12 +26,17 @@ extension S3SegmentStore {
     let key = try key(name)
     guard try await report().keepsVersions else { return try await delete(name, key, version: nil) }
     // Deleted versions move the others up, so each round asks from the start.
-    while true {
+    for _ in 0..<Self.versionRoundsMax {
       let versions = try await versions(of: key, name)
       guard !versions.isEmpty else { return }
       for version in versions { try await delete(name, key, version: version) }
     }
+    throw SegmentStoreError(
+      .io, "segment object \(name) could not be deleted: the object store still lists versions of it")
   }
+
+  /// Of up to a thousand versions each; an object of ours has one, and a few more if somebody else wrote it.
+  private static let versionRoundsMax = 10
 
   private func delete(_ name: String, _ key: String, version: String?) async throws {
     var request = S3Request("DELETE", key: key, object: name, verb: "deleted")

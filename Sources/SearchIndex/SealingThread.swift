@@ -9,7 +9,11 @@ enum ThreadNice {
 
   /// Linux applies it to the calling thread alone. For threads that do nothing else, as it cannot be taken back without
   /// privileges. A system that refuses changes nothing but the order.
-  static func set(_ nice: CInt) { _ = setpriority(CInt(PRIO_PROCESS.rawValue), 0, nice) }
+  static func set(_ nice: CInt) {
+    let thread = CInt(PRIO_PROCESS.rawValue)
+    // An operator who started the whole program further behind meant it.
+    if getpriority(thread, 0) < nice { _ = setpriority(thread, 0, nice) }
+  }
 }
 
 /// The thread on which a group's generations are sealed and merged.
