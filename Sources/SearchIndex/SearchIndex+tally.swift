@@ -66,8 +66,9 @@ extension SearchIndex {
     let prefix = kind.prefix(tenant)
     let directories = directories
     try await runBlocking {
-      try Self.steadilyAll(directories) { readers in
+      try Self.steadily(directories, attempts: Self.tallyAttemptsMax) { lists in
         begin()
+        let readers = try zip(directories, lists).flatMap(GroupReader.all)
         try TallyMerge(readers, prefix: prefix, conversations: ids, watched: flags).run(body)
       }
     }
@@ -79,7 +80,8 @@ extension SearchIndex {
   {
     let directory = directories[group]
     return try await runBlocking {
-      try Self.steadilyAll([directory]) { readers in
+      try Self.steadily([directory], attempts: Self.tallyAttemptsMax) { lists in
+        let readers = try GroupReader.all(directory, lists[0])
         var found: [[Int64]] = []
         for word in words {
           var places: [Int64] = []
@@ -94,23 +96,8 @@ extension SearchIndex {
     }
   }
 
+  /// Reading all postings takes long, and commits beside it take away what is read.
   private static let tallyAttemptsMax = 5
-
-  /// As `steadily`, over several groups at once.
-  private static func steadilyAll<R>(
-    _ directories: [GroupDirectory], _ body: ([GroupReader]) throws -> R
-  ) throws -> R {
-    for attempt in 1... {
-      do {
-        return try body(try directories.flatMap(GroupReader.all))
-      } catch let error as XapianError {
-        guard attempt < tallyAttemptsMax else {
-          throw SearchIndexError(error, group: directories.first?.group ?? 0)
-        }
-      }
-    }
-    preconditionFailure("the loop ends by itself")
-  }
 }
 
 /// A generation with a handle of its own.
@@ -118,8 +105,8 @@ private struct GroupReader {
   let group: Int
   let reader: XapianReader
 
-  static func all(_ directory: GroupDirectory) throws -> [GroupReader] {
-    guard let list = try directory.current() else { return [] }
+  static func all(_ directory: GroupDirectory, _ list: GenerationList?) throws -> [GroupReader] {
+    guard let list else { return [] }
     let hot = try XapianReader(directory.path(of: list.hot))
     let position = try hot.state().position
     var all = [GroupReader(group: directory.group, reader: hot)]

@@ -53,19 +53,29 @@ extension SearchIndex {
     }
   }
 
-  private static let attemptsMax = 3
+  static let attemptsMax = 3
 
   /// Runs `body` with the generations in use, again if these were swapped or changed meanwhile.
   static func steadily<R>(_ directory: GroupDirectory, _ body: (GenerationList) throws -> R) throws
     -> R?
   {
+    try steadily([directory]) { lists in try lists[0].map(body) }
+  }
+
+  /// As above, over several groups together; `nil` for one that was never written to.
+  static func steadily<R>(
+    _ directories: [GroupDirectory], attempts: Int = attemptsMax, _ body: ([GenerationList?]) throws -> R
+  ) throws -> R {
     for attempt in 1... {
-      guard let list = try directory.current() else { return nil }
+      let lists = try directories.map { try $0.current() }
       do {
-        return try body(list)
+        return try body(lists)
       } catch let error as XapianError {
-        let isPassing = try error.code == .modified || directory.current() != list
-        guard isPassing, attempt < attemptsMax else { throw SearchIndexError(error, group: directory.group) }
+        let isPassing = try error.code == .modified || directories.map { try $0.current() } != lists
+        guard isPassing, attempt < attempts else {
+          // Which of several it was is not known here.
+          throw SearchIndexError(error, group: directories.count == 1 ? directories[0].group : nil)
+        }
       }
     }
     preconditionFailure("the loop ends by itself")

@@ -92,7 +92,10 @@ package struct SearchIndexError: Error, CustomStringConvertible {
         \(IndexQuery.clausesMax) sets
         """
     case .tooBroad:
-      return "a prefix in the query stands for more than 1000 words: type more of the word before the *"
+      return """
+        a prefix in the query stands for more than \(XapianLimits.prefixExpansions) words: type more of the word before \
+        the *
+        """
     case .deadline:
       return "the search took too long: narrow it to fewer conversations or a shorter time"
     case .busy: return "search index\(place): it changed faster than it could be read"

@@ -79,7 +79,7 @@ final class ServedHouse: Sendable {
   /// Patient: hundreds of tests share the server and two cores, and a limit here is there for what hangs.
   private static let session: URLSession = {
     let configuration = URLSessionConfiguration.ephemeral
-    configuration.timeoutIntervalForRequest = 900
+    configuration.timeoutIntervalForRequest = 180
     configuration.httpMaximumConnectionsPerHost = 64
     return URLSession(configuration: configuration)
   }()
@@ -102,7 +102,7 @@ final class ServedHouse: Sendable {
     headers: [String: String] = [:]
   ) async throws -> Answer {
     guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw Failed() }
-    var request = URLRequest(url: url, timeoutInterval: 900)
+    var request = URLRequest(url: url, timeoutInterval: 180)
     request.httpMethod = method
     request.httpBody = body.map { Data($0) }
     if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
@@ -146,7 +146,7 @@ final class ServedHouse: Sendable {
 extension Application {
   /// As `followFeed`, with more patience for the other tests that follow the same feed.
   func followFeedPatiently() async throws -> Bool {
-    for _ in 0..<20 { if try await followFeed() { return true } }
+    for _ in 0..<6 { if try await followFeed() { return true } }
     return false
   }
 }
