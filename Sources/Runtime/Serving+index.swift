@@ -26,7 +26,7 @@ struct IndexFollower: Service {
         } catch {
           // A lease or lock that another process has is no failure; others are told once until they pass.
           if !Self.isWaiting(error), !failed, !Task.isCancelled {
-            logger.error("the index cannot follow the feed", metadata: ["error": "\(type(of: error))"])
+            logger.error("the index cannot follow the feed", metadata: ["error": "\(Self.name(error))"])
             failed = true
           }
         }
@@ -89,8 +89,13 @@ struct IndexFollower: Service {
     try await application.noteDamage(group, "search index group \(group): cannot be written to")
   }
 
+  /// A full disk is waited out as well, but somebody has to know of it.
   private static func isWaiting(_ error: any Error) -> Bool {
-    Application.isIndexTaken(error) || (error as? SearchIndexError)?.isRetryable == true
-      || (error as? PostgresError)?.isRetryable == true
+    if let error = error as? SearchIndexError { return error.isRetryable && error.code != .io }
+    return Application.isIndexTaken(error) || (error as? PostgresError)?.isRetryable == true
+  }
+
+  private static func name(_ error: any Error) -> String {
+    (error as? SearchIndexError)?.description ?? "\(type(of: error))"
   }
 }

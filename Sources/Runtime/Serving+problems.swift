@@ -11,20 +11,17 @@ package import Server
 extension Application {
   /// Feed steps the index may be behind before it is a problem.
   private static let lagMax: Int64 = 50_000
+  /// As long as the oldest of them may have waited, however few they are.
+  private static let lagSecondsMax: Int64 = 60
   /// A night is missed when the newest one that completed is older than this, in seconds.
   private static let nightSeconds: Int64 = 26 * 3_600
 
   /// All that needs somebody's attention, each with what to do.
   package func problems() async throws -> [SystemProblem] {
     var problems = try await jobProblems()
-    let lag = try await indexer.lag()
-    for (group, behind) in lag.sorted(by: { $0.key < $1.key }) where behind > Self.lagMax {
-      problems.append(
-        SystemProblem(
-          code: "index_behind", detail: "index group \(group) is \(behind) feed steps behind",
-          nextStep: "muniment index catch-up"))
-    }
+    for status in try await indexer.status() { problems += Self.lagProblems(status) }
     problems += try await indexProblems()
+    problems += spaceProblems()
     problems += try await storeProblems()
     problems += await objectStoreProblems()
     return problems
@@ -68,6 +65,35 @@ extension Application {
     SystemProblem(
       code: "object_store_unavailable", detail: detail,
       nextStep: "check object_store and the s3 settings: muniment config show")
+  }
+
+  private static func lagProblems(_ status: IndexGroupStatus) -> [SystemProblem] {
+    var problems: [SystemProblem] = []
+    if status.lag > lagMax || status.lagSeconds > lagSecondsMax {
+      problems.append(
+        SystemProblem(
+          code: "index_behind",
+          detail: "index group \(status.group) is \(status.lag) feed steps and \(status.lagSeconds) s behind",
+          nextStep: "muniment index catch-up"))
+    }
+    if status.isFull {
+      problems.append(
+        SystemProblem(
+          code: "index_unsealed",
+          detail:
+            "index group \(status.group) has as many generations as it can: what comes in is sealed no more",
+          nextStep: "muniment index compact"))
+    }
+    return problems
+  }
+
+  private func spaceProblems() -> [SystemProblem] {
+    guard let free = FreeSpace.bytes(at: settings.home), free < FreeSpace.enough else { return [] }
+    return [
+      SystemProblem(
+        code: "disk_low", detail: "\(free >> 20) MiB are free where the home is",
+        nextStep: "make room: index and archive stop being written when it is used up")
+    ]
   }
 
   private func indexProblems() async throws -> [SystemProblem] {

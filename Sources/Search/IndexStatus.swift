@@ -20,6 +20,8 @@ package struct IndexGroupStatus: Sendable {
   package let check: IndexCheckRow?
 
   package var lag: Int64 { head - (position ?? 0) }
+  /// Nothing can be sealed until something is merged; the hot generation grows on.
+  package var isFull: Bool { generations.count > SearchIndex.olderGenerationsMax }
   package var documents: Int { generations.reduce(0) { $0 + $1.documents } }
 }
 

@@ -17,6 +17,8 @@ package final class SearchIndex: Sendable {
   private let load: Mutex<[Int]>
 
   package static let groupsMax = 64
+  /// Generations of a group besides the one that is written to.
+  package static let olderGenerationsMax = GenerationList.olderMax
   private static let readersMax = 4
   /// Readers that share one search.
   private static let lanesMax = 2

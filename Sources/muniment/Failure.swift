@@ -57,7 +57,7 @@ struct Failure {
       place = error.position..<(error.position + error.length)
     case let error as SearchIndexError:
       self.init(
-        "index_\(error.code)", error.description, "muniment index check",
+        "index_\(error.code.rawValue)", error.description, error.nextStep ?? "muniment index check",
         error.isRetryable ? .tryAgainLater : .failed)
     case let error as SegmentStoreError:
       self.init(

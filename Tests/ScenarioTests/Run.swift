@@ -8,14 +8,21 @@ final class Run {
   private let words: [String]
   private let started = ContinuousClock.now
 
-  init(_ words: [String], home: String, input: String? = nil) throws {
+  /// - Parameter kibibytesMax: of any file it writes; more fails as it does on a full disk (setrlimit(2)).
+  init(_ words: [String], home: String, input: String? = nil, kibibytesMax: Int? = nil) throws {
     self.words = words
     directory = try Scratch.make("run")
     var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MUNIMENT_") }
     environment["MUNIMENT_HOME"] = home
     process.environment = environment
-    process.executableURL = URL(fileURLWithPath: try Program.path())
-    process.arguments = words
+    if let kibibytesMax {
+      process.executableURL = URL(fileURLWithPath: "/bin/bash")
+      let limited = "trap '' XFSZ; ulimit -f \(kibibytesMax); exec \"$0\" \"$@\""
+      process.arguments = ["-c", limited, try Program.path()] + words
+    } else {
+      process.executableURL = URL(fileURLWithPath: try Program.path())
+      process.arguments = words
+    }
     process.currentDirectoryURL = URL(fileURLWithPath: "/tmp")
     for name in ["out", "err"] {
       guard FileManager.default.createFile(atPath: "\(directory)/\(name)", contents: nil) else {

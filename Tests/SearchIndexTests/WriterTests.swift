@@ -32,6 +32,25 @@ struct WriterTests {
     await index.close()
   }
 
+  @Test("with as many generations as there can be the hot one grows on, and merging makes room again")
+  func full() async throws {
+    var limits = GenerationLimits()
+    limits.hotDocuments = 1
+    let index = try SearchIndex(directory: scratch.path, groups: 1, limits: limits)
+    let count = Int64(SearchIndex.olderGenerationsMax + 3)
+    for sequence in 1...count {
+      try await index.apply([.put(Sample.message(sequence, "ab"))], group: 0, upTo: sequence)
+    }
+    let full = try await index.generations(group: 0)
+    #expect(full.map(\.documents) == [3] + [Int](repeating: 1, count: SearchIndex.olderGenerationsMax))
+    #expect(try await index.search(Sample.query(.everything)).matches == count)
+    try await index.settle(group: 0)
+    #expect(try await index.generations(group: 0).count < 12)
+    #expect(try await index.search(Sample.query(.everything)).matches == count)
+    #expect(try await index.check() == [])
+    await index.close()
+  }
+
   @Test("edits take the old version's place, deletions take it out, both may be repeated")
   func edits() async throws {
     let index = try open()

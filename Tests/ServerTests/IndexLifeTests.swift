@@ -145,6 +145,20 @@ struct IndexLifeTests {
     await house.application.close()
   }
 
+  @Test("One message that waits for more than a minute is a problem, whatever the reason")
+  func waiting() async throws {
+    let house = try await IndexHouse()
+    try await house.store([IndexHouse.message("late", in: "c", second: 1, ["alpha"])])
+    #expect(try await house.application.problems().isEmpty)
+    try await house.application.database.transaction { tx in
+      try tx.execute("UPDATE feed SET appended_at = now() - interval '61 seconds'")
+    }
+    #expect(try await house.application.problems().map(\.code) == ["index_behind"])
+    #expect(try await house.application.followFeedPatiently())
+    #expect(try await house.application.problems().isEmpty)
+    await house.application.close()
+  }
+
   @Test("Random damage to the index's content is found, healed, and leaves it as one that was built anew")
   func reconciliation() async throws {
     var random = SystemRandom("reconciliation")
