@@ -38,10 +38,10 @@ package enum Memberships {
         .int8Array(members.map(\.route.rawValue)), .int8Array(members.map(\.conversation.rawValue)),
         .int8Array(members.map(\.subject.rawValue)), .timestampArray(members.map(\.at.microseconds)),
         .timestampArray(members.map(\.visibleFrom.microseconds)), .textArray(members.map { $0.role ?? "" }),
-      ]
-    ).affected
+      ])
+    try changed(Set((0..<added.count).map { SubjectID(rawValue: added.int64($0, 0)) }), in: tx)
     try link(members.map { ($0.subject, $0.conversation, $0.route) }, tenant: tenant, in: tx)
-    return added
+    return added.count
   }
 
   /// Closes the subject's open window; returns whether there was one.
@@ -49,13 +49,33 @@ package enum Memberships {
     route: RouteKey, conversation: ConversationID, subject: SubjectID, at time: Timestamp,
     in tx: borrowing Transaction
   ) throws -> Bool {
+    let hasLeft =
+      try tx.execute(
+        leave,
+        [
+          .int8(route.rawValue), .int8(conversation.rawValue), .int8(subject.rawValue),
+          .timestamp(microseconds: time.microseconds),
+        ]
+      ).affected > 0
+    if hasLeft { try changed([subject], in: tx) }
+    return hasLeft
+  }
+
+  /// Another number after every change of the subject's windows; `nil`: there never was one. Windows that are read
+  /// after it are no older.
+  package static func version(of subject: SubjectID, in tx: borrowing Transaction) throws -> Int64? {
+    let rows = try tx.execute(version, [.int8(subject.rawValue)])
+    return rows.count == 0 ? nil : rows.int64(0, 0)
+  }
+
+  private static func changed(_ subjects: Set<SubjectID>, in tx: borrowing Transaction) throws {
+    guard !subjects.isEmpty else { return }
     try tx.execute(
-      leave,
+      changed,
       [
-        .int8(route.rawValue), .int8(conversation.rawValue), .int8(subject.rawValue),
-        .timestamp(microseconds: time.microseconds),
-      ]
-    ).affected > 0
+        .int8Array(subjects.map(\.rawValue).sorted()),
+        .int8Array(subjects.map { _ in .random(in: .min ... .max) }),
+      ])
   }
 
   /// Notes that the subjects appear in the conversations, for subject-wide work.
@@ -115,6 +135,7 @@ package enum Memberships {
     try tx.execute(removeReceipts, [.int8(subject.rawValue)])
     try tx.execute(
       "DELETE FROM subject_conversation WHERE route_key = $1 AND subject_id = $1", [.int8(subject.rawValue)])
+    try tx.execute(removeVersion, [.int8(subject.rawValue)])
     return removed
   }
 
@@ -127,8 +148,19 @@ package enum Memberships {
     WHERE NOT EXISTS (SELECT 1 FROM membership m WHERE m.route_key = n.route
       AND m.conversation_id = n.conversation AND m.subject_id = n.subject AND m.left_at IS NULL)
     ORDER BY n.route, n.conversation, n.subject, n.at
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING subject_id
     """
+  private static let version =
+    "SELECT version FROM membership_version WHERE route_key = $1 AND subject_id = $1"
+  // Waits for who changes the same subject's windows: two changes side by side must not leave a number that was read
+  // between them.
+  private static let changed = """
+    INSERT INTO membership_version (route_key, subject_id, version)
+    SELECT s, s, v FROM unnest($1::bigint[], $2::bigint[]) AS n(s, v) ORDER BY s
+    ON CONFLICT (route_key, subject_id) DO UPDATE SET version = EXCLUDED.version
+    """
+  private static let removeVersion =
+    "DELETE FROM membership_version WHERE route_key = $1 AND subject_id = $1"
   private static let leave = """
     UPDATE membership SET left_at = $4 WHERE route_key = $1 AND conversation_id = $2 AND subject_id = $3
       AND left_at IS NULL AND joined_at <= $4

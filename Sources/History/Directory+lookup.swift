@@ -10,7 +10,7 @@ extension Directory {
     if let known = cachedSubject(id) { return known.id }
     let hash = hasher.hash("subject", id)
     let tenant = tenant.id
-    return try await database.transaction { tx in
+    return try await database.read { tx in
       try Subjects.find(hashes: [hash], tenant: tenant, in: tx).first { $0.state != .erasing }?.id
     }
   }
@@ -24,7 +24,7 @@ extension Directory {
   package func conversations(_ ids: Set<String>) async throws -> [String: ConversationCard] {
     guard !ids.isEmpty else { return [:] }
     let places = ids.map { (route: hasher.route($0), hash: hasher.hash("conversation", $0)) }
-    let rows = try await database.transaction { tx in
+    let rows = try await database.read { tx in
       try Conversations.find(routes: places.map(\.route), hashes: places.map(\.hash), in: tx)
     }
     let cards = try await cards(rows).values.map { ($0.profile.id, $0) }
@@ -38,7 +38,7 @@ extension Directory {
     let missing = ids.subtracting(known.keys)
     guard !missing.isEmpty else { return known }
     let tenant = tenant.id
-    let rows = try await database.transaction { tx in
+    let rows = try await database.read { tx in
       try Subjects.find(Array(missing), tenant: tenant, in: tx)
     }
     let keys = try await vault.keys(Set(rows.map { KeyOwner.subject(tenant, $0.id) }), creating: false)
@@ -58,7 +58,7 @@ extension Directory {
     let missing = ids.subtracting(known.keys)
     guard !missing.isEmpty else { return known }
     let tenant = tenant.id
-    let rows = try await database.transaction { tx in
+    let rows = try await database.read { tx in
       try Conversations.find(Array(missing), tenant: tenant, in: tx)
     }
     return known.merging(try await cards(rows)) { old, _ in old }

@@ -87,9 +87,10 @@ extension KeyVault {
     let known = stale
     for batch in rows.batches(of: Self.batchMax) {
       let owners = Array(batch)
-      let fetched = try await database.transaction { tx in
-        try self.fetch(owners, known: known, creating: creating, in: tx)
-      }
+      let fetched =
+        creating
+        ? try await database.transaction { tx in try self.made(owners, known: known, in: tx) }
+        : try await database.read { tx in try self.select(owners, known: known, in: tx) }
       found.merge(fetched) { $1 }
       cache.withLock { cache in
         for (owner, _) in owners { cache.owners[owner] = cache.forgets == forgets ? fetched[owner] : nil }
@@ -98,12 +99,12 @@ extension KeyVault {
     return found
   }
 
-  private func fetch(
-    _ owners: [(owner: KeyOwner, place: KeyPlace)], known: [KeyOwner: OwnedKey], creating: Bool,
-    in tx: borrowing Transaction
+  /// Those there are, and new ones for who has none.
+  private func made(
+    _ owners: [(owner: KeyOwner, place: KeyPlace)], known: [KeyOwner: OwnedKey], in tx: borrowing Transaction
   ) throws -> [KeyOwner: OwnedKey] {
     var found = try select(owners, known: known, in: tx)
-    guard creating, found.count < owners.count else { return found }
+    guard found.count < owners.count else { return found }
     let missing = owners.filter { found[$0.owner] == nil }
     found.merge(try insert(missing, in: tx)) { $1 }
     // What another process made at the same time: the insertion waited for it, so it can be read now.

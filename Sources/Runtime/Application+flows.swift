@@ -18,7 +18,7 @@ extension Application {
   /// The tenant of that name, or the only sensible one when none is named.
   package func tenant(_ name: String?) async throws -> Tenant {
     let name = name ?? Self.defaultTenant
-    let found = try await database.transaction { tx in try Tenants.find(name, in: tx) }
+    let found = try await database.read { tx in try Tenants.find(name, in: tx) }
     guard let found else {
       throw CatalogError(
         .unknownTenant, "there is no tenant of that name; make it with `muniment init --tenant NAME`")
@@ -49,7 +49,8 @@ extension Application {
 
   package func search(_ directory: Directory) -> MessageSearch {
     MessageSearch(
-      directory: directory, history: history, index: index, indexer: indexer, groups: settings.indexGroups)
+      directory: directory, history: history, index: index, indexer: indexer, groups: settings.indexGroups,
+      known: readerWindows)
   }
 
   package func archiver(_ tenant: Tenant) -> Archiver {

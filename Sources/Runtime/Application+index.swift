@@ -35,7 +35,7 @@ extension Application {
 
   /// Whether some process follows the feed, so that what is in it will be in the index without anybody's doing.
   package func isFeedFollowed() async throws -> Bool {
-    try await database.transaction { tx in try Leases.current(Self.followerLease, in: tx) != nil }
+    try await database.read { tx in try Leases.current(Self.followerLease, in: tx) != nil }
   }
 
   /// Whether another has what is needed for writing to the index.

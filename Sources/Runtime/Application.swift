@@ -20,6 +20,7 @@ package final class Application: Sendable {
   package let audit: AuditLog
   package let index: SearchIndex
   package let history: HistoryReader
+  let readerWindows = ReaderWindows()
   private let embedded: EmbeddedPostgres?
 
   /// The clock of the product; commands and tests may not bend it.

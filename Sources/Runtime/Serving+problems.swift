@@ -97,7 +97,7 @@ extension Application {
   }
 
   private func indexProblems() async throws -> [SystemProblem] {
-    let (checks, quarantined) = try await database.transaction { tx in
+    let (checks, quarantined) = try await database.read { tx in
       (try IndexChecks.all(in: tx), try IndexQuarantine.counts(in: tx))
     }
     var problems: [SystemProblem] = []
@@ -127,7 +127,7 @@ extension Application {
 
   private func jobProblems() async throws -> [SystemProblem] {
     let now = Self.clock()
-    let runs = try await database.transaction { tx in
+    let runs = try await database.read { tx in
       try Job.allCases.map { ($0, try JobRuns.history(name: $0.rawValue, limit: 10, in: tx)) }
     }
     var problems: [SystemProblem] = []
@@ -157,7 +157,7 @@ extension Application {
 
   private func storeProblems() async throws -> [SystemProblem] {
     let now = Self.clock()
-    let erasures = try await database.transaction { tx in try Erasures.list(tenant: nil, in: tx) }
+    let erasures = try await database.read { tx in try Erasures.list(tenant: nil, in: tx) }
     var problems: [SystemProblem] = []
     for row in erasures where row.state != .completed {
       let id = Handle.text("erasure", row.id)

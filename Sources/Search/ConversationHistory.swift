@@ -83,7 +83,7 @@ package struct ConversationHistory: Sendable {
 
   private func historic(_ id: String, reader: Reader) async throws -> HistoricMessage? {
     let key = directory.hasher.messageKey(id)
-    let locator = try await history.database.transaction { tx in try Locators.find(key, in: tx) }
+    let locator = try await history.database.read { tx in try Locators.find(key, in: tx) }
     guard let locator, locator.tenant == directory.tenant.id,
       let card = try await directory.cards([locator.conversation])[locator.conversation],
       try await authorization.windows(reader, in: card).contains(where: {
@@ -98,7 +98,7 @@ package struct ConversationHistory: Sendable {
     -> MessagePosition
   {
     let key = directory.hasher.messageKey(id)
-    let locator = try await history.database.transaction { tx in try Locators.find(key, in: tx) }
+    let locator = try await history.database.read { tx in try Locators.find(key, in: tx) }
     guard let locator, locator.conversation == card.conversation,
       windows.contains(where: { $0.contains(locator.position.createdAt) })
     else { throw SearchError.unknownMessage }

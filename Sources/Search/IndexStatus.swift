@@ -34,7 +34,7 @@ package struct TenantCoverage: Sendable {
 extension Indexer {
   package func coverage() async throws -> [TenantCoverage] {
     let groups = groups
-    let (tenants, counts) = try await database.transaction { tx in
+    let (tenants, counts) = try await database.read { tx in
       (try Tenants.all(in: tx), try SearchCoverage.counts(groups: groups, in: tx))
     }
     let names = Dictionary(uniqueKeysWithValues: tenants.map { ($0.id, $0.name) })
@@ -56,7 +56,7 @@ extension Indexer {
 
   package func status() async throws -> [IndexGroupStatus] {
     let known = try await knownPositions().compactMapValues { $0 }
-    let (heads, since, now, quarantined, checks) = try await database.transaction { tx in
+    let (heads, since, now, quarantined, checks) = try await database.read { tx in
       (
         try Feed.heads(in: tx), try Feed.waitingSince(known, in: tx), try Feed.now(in: tx),
         try IndexQuarantine.counts(in: tx), try IndexChecks.all(in: tx)

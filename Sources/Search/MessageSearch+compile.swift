@@ -33,6 +33,7 @@ extension MessageSearch {
   }
 
   func readScope(_ scope: Scope) -> ReadScope {
+    if let prepared = scope.prepared { return .windows(prepared) }
     guard let windows = scope.windows else {
       return .everything(term: IndexTerms.tenant(directory.tenant.id))
     }

@@ -24,7 +24,7 @@ extension MessageSearch {
     let positions = try await indexer.positions()
     let query = coverageQuery(request, scope)
     let reach = reach(scope, query)
-    let (lag, rows, waiting) = try await history.database.transaction { tx in
+    let (lag, rows, waiting) = try await history.database.read { tx in
       let heads = try Feed.heads(in: tx)
       let lag = positions.reduce(0) { $0 + max(0, (heads[$1.key] ?? 0) - $1.value) }
       return (
@@ -110,7 +110,7 @@ extension MessageSearch {
   /// each. Those that are not known one by one are left out; coverage names them.
   package func generations(in conversations: [ConversationID]) async throws -> [ConversationID: [UInt32]] {
     let tenant = directory.tenant.id
-    return try await history.database.transaction { tx in
+    return try await history.database.read { tx in
       try SearchCoverage.generations(tenant: tenant, conversations: conversations, in: tx)
     }.mapValues { $0.compactMap { UInt32(exactly: $0) } }.filter { !$0.value.isEmpty }
   }

@@ -12,11 +12,11 @@ extension MessageSearch {
     guard let subject = try await directory.subject(name) else { return [] }
     guard let windows = scope.windows else {
       return Set(
-        try await history.database.transaction { tx in
+        try await history.database.read { tx in
           try Memberships.conversations(of: subject, in: tx).map(\.0)
         })
     }
-    let presence = try await history.database.transaction { tx in
+    let presence = try await history.database.read { tx in
       try Memberships.presence(of: subject, in: tx)
     }
     let beside = presence.filter { span in

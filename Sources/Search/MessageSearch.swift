@@ -13,15 +13,18 @@ package struct MessageSearch: Sendable {
   let index: SearchIndex
   let indexer: Indexer
   let groups: Int
+  let known: ReaderWindows
 
   package init(
-    directory: Directory, history: HistoryReader, index: SearchIndex, indexer: Indexer, groups: Int
+    directory: Directory, history: HistoryReader, index: SearchIndex, indexer: Indexer, groups: Int,
+    known: ReaderWindows
   ) {
     self.directory = directory
     self.history = history
     self.index = index
     self.indexer = indexer
     self.groups = groups
+    self.known = known
   }
 
   /// Time a search may take before it is refused, in milliseconds.
@@ -65,6 +68,8 @@ package struct MessageSearch: Sendable {
     var reader: Reader
     /// Windows by conversation; `nil` for a compliance reader of the whole tenant.
     var windows: [ConversationID: [MembershipWindow]]?
+    /// The same, as the index knows them from earlier searches; `nil` once they were narrowed.
+    var prepared: ReadWindows?
     /// By the platform's ids, as far as they are known.
     var named: [String: ConversationCard]
     /// The conversations asked for; `nil`: all.
@@ -74,6 +79,7 @@ package struct MessageSearch: Sendable {
       guard let wanted else { return }
       only = only?.intersection(wanted) ?? wanted
       windows = windows?.filter { wanted.contains($0.key) }
+      prepared = nil
     }
 
     func allows(_ place: HistoricMessage) -> Bool {
@@ -87,13 +93,20 @@ package struct MessageSearch: Sendable {
     if case .blinded(let sets) = request.query { names.formUnion(sets.map(\.conversationID)) }
     let named = try await directory.conversations(names)
     var scope = Scope(reader: reader, windows: nil, named: named)
-    if case .member(let subject) = reader {
-      scope.windows = try await Authorization(database: history.database, tenant: directory.tenant)
-        .windows(of: subject)
-    }
+    if case .member(let subject) = reader { try await find(subject, &scope) }
     scope.narrow(to: request.conversationIDs.map { Set($0.compactMap { named[$0]?.conversation }) })
     for name in request.with { scope.narrow(to: try await conversations(with: name, scope)) }
     return scope
+  }
+
+  private func find(_ member: SubjectID, _ scope: inout Scope) async throws {
+    let authorization = Authorization(database: history.database, tenant: directory.tenant)
+    guard authorization.areWindowsMemberships else {
+      scope.windows = try await authorization.windows(of: member)
+      return
+    }
+    let kept = try await known.windows(of: member, by: authorization)
+    (scope.windows, scope.prepared) = (kept.byConversation, kept.scope)
   }
 
   struct Page: Sendable {

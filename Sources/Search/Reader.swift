@@ -15,6 +15,9 @@ package struct Authorization: Sendable {
   let database: PostgresPool
   let tenant: Tenant
 
+  /// Public channels come and go without a change of anybody's membership.
+  var areWindowsMemberships: Bool { !tenant.publicChannels }
+
   package init(database: PostgresPool, tenant: Tenant) {
     self.database = database
     self.tenant = tenant
@@ -28,7 +31,7 @@ package struct Authorization: Sendable {
       if tenant.publicChannels, card.isPublic, card.kind == .channel {
         return [everything(card.conversation, card.route)]
       }
-      let windows = try await database.transaction { tx in
+      let windows = try await database.read { tx in
         try Memberships.windows(of: subject, conversation: card.conversation, in: tx)
       }
       return Self.merged(windows)
@@ -38,7 +41,7 @@ package struct Authorization: Sendable {
   /// All of a member's windows, by conversation.
   package func windows(of subject: SubjectID) async throws -> [ConversationID: [MembershipWindow]] {
     let (tenant, publicChannels) = (tenant.id, tenant.publicChannels)
-    let (windows, open) = try await database.transaction { tx in
+    let (windows, open) = try await database.read { tx in
       (
         try Memberships.windows(of: subject, in: tx),
         publicChannels

@@ -82,7 +82,7 @@ package struct SavedSearches: Sendable {
   package func list(owner: Owner) async throws -> [SavedSearch] {
     try await check(owner)
     let tenant = directory.tenant.id
-    let rows = try await database.transaction { tx in
+    let rows = try await database.read { tx in
       try SavedSearchRows.list(of: owner.row, tenant: tenant, in: tx)
     }
     let key = owner.key(tenant)
@@ -93,7 +93,7 @@ package struct SavedSearches: Sendable {
   /// One that the reader may see: a member's own, or for compliance any case's. What is another's is not there.
   package func find(_ id: Int64, reader: Reader) async throws -> SavedSearch {
     let tenant = directory.tenant.id
-    let row = try await database.transaction { tx in try SavedSearchRows.find(id, tenant: tenant, in: tx) }
+    let row = try await database.read { tx in try SavedSearchRows.find(id, tenant: tenant, in: tx) }
     guard let row, Self.isVisible(row.owner, to: reader) else { throw SearchError.unknownSaved }
     let key = Owner(row.owner).key(tenant)
     guard let secret = try await vault.keys([key], creating: false)[key] else {
@@ -123,7 +123,7 @@ package struct SavedSearches: Sendable {
   /// Cases are holds of this tenant.
   private func check(_ owner: Owner) async throws {
     guard case .hold(let id) = owner else { return }
-    let hold = try await database.transaction { tx in try Holds.find(id, in: tx) }
+    let hold = try await database.read { tx in try Holds.find(id, in: tx) }
     guard hold?.tenant == directory.tenant.id else { throw SearchError.unknownSaved }
   }
 }

@@ -13,9 +13,13 @@ package struct ReadWindow: Hashable, Sendable {
 
 /// What the reader may see. Part of the search itself: nothing outside is returned, counted or looked at.
 package enum ReadScope: Sendable {
-  case windows([ConversationID: [ReadWindow]])
+  case windows(ReadWindows)
   /// All that holds the term; for compliance roles, the term of their tenant.
   case everything(term: [UInt8])
+
+  package static func windows(_ windows: [ConversationID: [ReadWindow]]) -> ReadScope {
+    .windows(ReadWindows(windows))
+  }
 }
 
 /// A tree, and the one conversation it is asked of: keyed tokens differ from conversation to conversation.

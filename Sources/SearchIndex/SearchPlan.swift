@@ -24,14 +24,10 @@ struct SearchPlan: Sendable {
       query.required.count <= Self.termsWorthwhile
     else { throw SearchIndexError(.badQuery) }
     if let senders = query.senders, senders.isEmpty { return nil }
-    let windows = Self.windows(query)
-    if let windows, windows.isEmpty { return nil }
-    let narrowing = try Self.narrowing(query, windows)
+    guard let (scope, narrowing) = try Self.scope(query) else { return nil }
     let milliseconds = Int64(min(max(query.deadlineMilliseconds, 0), 3_600_000))
     search = XapianSearch(
-      tree: [],
-      scope: try XapianScope(windows: windows, senders: query.senders?.map(\.rawValue) ?? []),
-      limit: query.limit, deadline: XapianClock.now + milliseconds * 1_000)
+      tree: [], scope: scope, limit: query.limit, deadline: XapianClock.now + milliseconds * 1_000)
     search.from = query.from?.microseconds ?? .min
     search.until = query.until?.microseconds ?? .max
     search.countMax = max(0, query.countMax)
@@ -57,24 +53,29 @@ struct SearchPlan: Sendable {
     return search
   }
 
+  /// Who may see what, and what every match must be of besides; `nil`: there is nothing to see.
+  private static func scope(_ query: IndexQuery) throws -> (XapianScope, [[UInt8]])? {
+    // Too many to name: as they were made for the last search.
+    if case .windows(let all) = query.scope, query.conversations == nil, query.senders == nil,
+      all.byConversation.count > termsWorthwhile
+    {
+      return (try all.scope(), try narrowing(query, nil))
+    }
+    let windows = windows(query)
+    if let windows, windows.isEmpty { return nil }
+    return (
+      try XapianScope(windows: windows, senders: query.senders?.map(\.rawValue) ?? []),
+      try narrowing(query, windows)
+    )
+  }
+
   /// The open windows of the conversations asked of, those of each side by side; `nil`: all there are.
   private static func windows(_ query: IndexQuery) -> [XapianScope.Window]? {
     let wanted = query.conversations.map { Set($0) }
-    var open: [XapianScope.Window] = []
-    switch query.scope {
-    case .windows(let all):
-      open.reserveCapacity(wanted?.count ?? all.count)
-      for (conversation, windows) in all where wanted?.contains(conversation) ?? true {
-        for window in windows where window.from < window.until {
-          open.append(
-            XapianScope.Window(
-              conversation: conversation.rawValue, from: window.from.microseconds,
-              until: window.until.microseconds))
-        }
-      }
-      return open
+    return switch query.scope {
+    case .windows(let all): all.open(within: wanted)
     case .everything:
-      return wanted?.map { XapianScope.Window(conversation: $0.rawValue, from: .min, until: .max) }
+      wanted?.map { XapianScope.Window(conversation: $0.rawValue, from: .min, until: .max) }
     }
   }
 

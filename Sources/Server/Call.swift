@@ -25,7 +25,7 @@ struct Call: Sendable {
     guard let name = principal.tenant else {
       throw Problem(403, "no_tenant", "this needs an access token that names a tenant")
     }
-    let found = try await services.database.transaction { tx in try Tenants.find(name, in: tx) }
+    let found = try await services.database.read { tx in try Tenants.find(name, in: tx) }
     guard let found else { throw CatalogError(.unknownTenant, "") }
     return Directory(tenant: found, database: services.database, vault: services.vault)
   }

@@ -36,7 +36,8 @@ extension IndexQuery {
     let time = document.createdAt
     switch scope {
     case .everything(let term): guard document.terms.contains(term) else { return false }
-    case .windows(let windows):
+    case .windows(let all):
+      let windows = all.byConversation
       guard
         windows[document.conversation, default: []].contains(where: { $0.from <= time && time < $0.until })
       else {

@@ -24,7 +24,7 @@ struct ManyConversationsTests {
 
   @Test("finds, counts and ranks in all of them, and in none of what lies outside")
   func all() async throws {
-    try await SearchHouse.with { house in
+    try await SearchHouse.with(publicChannels: false) { house in
       try await house.deliver(Self.lines)
       var request = try SearchRequest(ParsedQuery("red"))
       (request.limit, request.facets, request.count) = (200, [.sender, .month], .exact)

@@ -15,7 +15,7 @@ struct PropertyTests {
   /// A world in a house: part of it archived and its index sealed, part hot, both with changes.
   private static func filled(_ house: SearchHouse, _ random: inout Random) async throws -> World {
     var world = World()
-    world.open(&random)
+    world.open(publicChannels: house.tenant.publicChannels, &random)
     world.say(250, &random)
     world.change(40, &random)
     try await house.deliver(world.takeLines())
@@ -126,15 +126,16 @@ struct PropertyTests {
   }
 
   @Test(
-    "every member's every question is answered, ordered, counted and paged as by looking at every message")
-  func random() async throws {
-    var random = Random.printed("brute-force reader")
-    try await SearchHouse.with { house in
+    "every member's every question is answered, ordered, counted and paged as by looking at every message",
+    arguments: [true, false])
+  func random(publicChannels: Bool) async throws {
+    var random = Random.printed("brute-force reader, public channels \(publicChannels ? "on" : "off")")
+    try await SearchHouse.with(publicChannels: publicChannels) { house in
       let world = try await Self.filled(house, &random)
       let places = try await Self.places(world, house)
       // Side by side, as readers are.
       let seeds = (0..<4).map { _ in random.next() }
-      let pairs = Random.isSlow ? 250_000 : 300
+      let pairs = Random.isSlow ? 125_000 : 200
       try await withThrowingTaskGroup(of: Void.self) { tasks in
         for seed in seeds {
           tasks.addTask {

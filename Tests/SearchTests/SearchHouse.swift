@@ -10,12 +10,12 @@ import SearchTokens
 import TestSupport
 import Tiering
 
-/// A home of a test's own with two index groups and a tenant whose public channels are open, and events to fill it.
+/// A home of a test's own with two index groups, and events to fill it.
 struct SearchHouse: Sendable {
   let application: Application
   let tenant: Tenant
 
-  init(settings: String = "index: {groups: 2}\n") async throws {
+  init(settings: String = "index: {groups: 2}\n", publicChannels: Bool = true) async throws {
     let database = try await TestDatabase.make()
     let home = try TestDatabase.temporaryHome()
     try settings.write(toFile: home + "/muniment.yaml", atomically: true, encoding: .utf8)
@@ -23,14 +23,19 @@ struct SearchHouse: Sendable {
       Settings(home: home, environment: ["MUNIMENT_DATABASE_URL": database.conninfo]), creating: true)
     try await application.database.transaction { tx in
       let tenant = try Tenants.ensure("default", at: Application.clock(), in: tx)
-      try Tenants.set("search.public_channels", true, tenant: tenant.id, in: tx)
+      try Tenants.set("search.public_channels", publicChannels, tenant: tenant.id, in: tx)
       try Tenants.set("approvals.second_person", false, tenant: tenant.id, in: tx)
     }
     tenant = try await application.tenant("default")
   }
 
-  static func with(_ body: (SearchHouse) async throws -> Void) async throws {
-    let house = try await SearchHouse()
+  init(application: Application, tenant: Tenant) {
+    self.application = application
+    self.tenant = tenant
+  }
+
+  static func with(publicChannels: Bool = true, _ body: (SearchHouse) async throws -> Void) async throws {
+    let house = try await SearchHouse(publicChannels: publicChannels)
     do {
       try await body(house)
       await house.close()

@@ -49,14 +49,17 @@ struct World {
     (0...random.below(6)).map { _ in random.pick(words) }
   }
 
-  mutating func open(_ random: inout Random) {
+  /// - Parameter publicChannels: whether members read channels without having joined them.
+  mutating func open(publicChannels: Bool, _ random: inout Random) {
     for room in Self.rooms { lines.append(Events.conversation(room)) }
     for channel in Self.channels {
       lines.append(Events.conversation(channel, kind: "channel", visibility: "public"))
     }
     for member in Self.members {
       for room in Self.rooms where random.chance(55) { stay(member, room, &random) }
-      for channel in Self.channels { windows[member, default: [:]][channel] = [0..<Self.forever] }
+      for channel in Self.channels where publicChannels {
+        windows[member, default: [:]][channel] = [0..<Self.forever]
+      }
     }
   }
 

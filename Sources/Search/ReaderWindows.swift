@@ -1,0 +1,54 @@
+import Catalog
+import Model
+import Postgres
+import SearchIndex
+import Synchronization
+
+/// Members' windows, kept for as long as the catalogue says that nothing of them changed: reading and preparing those
+/// of 20,000 conversations takes longer than the search.
+package final class ReaderWindows: Sendable {
+  /// Of one member, in both of the shapes that a search needs.
+  struct Kept: Sendable {
+    /// `nil`: nobody can tell when they change.
+    let version: Int64?
+    let byConversation: [ConversationID: [MembershipWindow]]
+    let scope: ReadWindows
+
+    init(version: Int64?, _ byConversation: [ConversationID: [MembershipWindow]]) {
+      self.version = version
+      self.byConversation = byConversation
+      scope = ReadWindows(
+        byConversation.mapValues { $0.map { ReadWindow(from: $0.from, until: $0.until) } })
+    }
+  }
+
+  private struct Shelf: Sendable {
+    var members: [SubjectID: Kept] = [:]
+    var conversations = 0
+  }
+
+  private let shelf = Mutex(Shelf())
+  private let conversationsMax: Int
+
+  /// - Parameter conversationsMax: of all members together; beyond it what is kept is dropped. Some 300 bytes each.
+  package init(conversationsMax: Int = 200_000) { self.conversationsMax = conversationsMax }
+
+  /// As they are in the catalogue now.
+  func windows(of member: SubjectID, by authorization: Authorization) async throws -> Kept {
+    // The number first: what is read after it is no older than it says.
+    let version = try await authorization.database.read { tx in try Memberships.version(of: member, in: tx) }
+    if let kept = shelf.withLock({ $0.members[member] }), kept.version == version { return kept }
+    let fresh = Kept(version: version, try await authorization.windows(of: member))
+    shelf.withLock { shelf in
+      if let old = shelf.members.removeValue(forKey: member) {
+        shelf.conversations -= old.byConversation.count
+      }
+      guard version != nil else { return }
+      if shelf.conversations + fresh.byConversation.count > conversationsMax { shelf = Shelf() }
+      guard fresh.byConversation.count <= conversationsMax else { return }
+      shelf.members[member] = fresh
+      shelf.conversations += fresh.byConversation.count
+    }
+    return fresh
+  }
+}
