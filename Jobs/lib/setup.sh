@@ -12,7 +12,7 @@ packages=(
   libxapian-dev libzstd-dev
   pkg-config python3 zlib1g-dev zstd
   # Other people's programs, which tests open exports with.
-  age file libarchive-tools libxml2-utils notmuch python3-jsonschema unzip
+  age file libarchive-tools libxml2-utils notmuch python3-jsonschema unzip zip
   # What the second reader of segments is written with.
   python3-nacl python3-zstandard
 )

@@ -9,12 +9,14 @@ struct ExportAccount: Sendable, Hashable, Codable {
   let actor: String
   /// The machine whose disk the path is on.
   let host: String
+  let packaging: ExportPackaging
   var counts = ExportCounts()
   var auditIndex: Int64?
   private var completedMicroseconds: Int64?
 
-  init(path: String, actor: String, host: String) {
+  init(path: String, packaging: ExportPackaging, actor: String, host: String) {
     self.path = path
+    self.packaging = packaging
     self.actor = actor
     self.host = host
   }

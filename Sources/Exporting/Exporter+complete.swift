@@ -23,18 +23,29 @@ extension Exporter {
   }
 
   func begin(
-    _ selection: ExportSelection, _ formats: Set<ExportFormat>, output path: String, actor: String
+    _ selection: ExportSelection, _ formats: Set<ExportFormat>, output path: String,
+    _ packaging: ExportPackaging = .directory, actor: String
   ) async throws -> Job {
     guard !Paths.exists(path) else {
       throw ExportError(.pathExists, "\(path) exists already; choose a path where nothing is")
     }
     let id = Randomness.identifier()
-    let account = ExportAccount(path: path, actor: actor, host: ExportAccount.thisHost)
+    let account = ExportAccount(
+      path: path, packaging: packaging, actor: actor, host: ExportAccount.thisHost)
     let row = ExportRow(
       id: id, tenant: tenant.id, formats: formats.map(\.rawValue).sorted(), insideHome: isInsideHome(path),
       sealed: try accountSeal.seal(account, id: id), createdAt: now())
     try await database.transaction { tx in try Exports.insert(row, in: tx) }
     return Job(row: row, account: account, formats: formats)
+  }
+
+  /// Where a package is written before it is handed out. What is packed into one file is written in the home: the
+  /// destination, which may be a stick, sees nothing that is not encrypted.
+  func draftPath(of account: ExportAccount, _ id: Int64) -> String {
+    guard account.packaging.isFile, let home else {
+      return PackageDraft.temporary(for: account.path, export: id)
+    }
+    return PackageDraft.temporary(for: home + "/exports/package", export: id)
   }
 
   private func isInsideHome(_ path: String) -> Bool { home.map { path.hasPrefix($0 + "/") } ?? false }
@@ -109,12 +120,20 @@ extension Exporter {
   }
 
   /// Adds the chain of custody and gives the package its name. Repeats without harm.
-  func deliver(_ package: SealedPackage, to temporary: String, _ destination: String) async throws {
+  func deliver(_ package: SealedPackage) async throws {
     let row = try await database.transaction { tx in try Exports.find(package.id, in: tx) }
     guard let row, row.state == .completed else { throw Self.withdrawn }
-    let custody = try custody(row, try accountSeal.open(row.sealed, id: row.id))
-    let bytes = try custody.bytes
-    try await blocking { try PackageDraft.deliver(temporary, custody: bytes, to: destination) }
+    let account = try accountSeal.open(row.sealed, id: row.id)
+    let custody = try custody(row, account).bytes
+    let draft = draftPath(of: account, row.id)
+    guard account.packaging.isFile else {
+      try await blocking { try PackageDraft.deliver(draft, custody: custody, to: account.path) }
+      return
+    }
+    let packing = PackagePacking(
+      draft: draft, destination: account.path, export: row.id, packaging: account.packaging,
+      modified: row.createdAt.microseconds / 1_000_000)
+    try await blocking { try PackageDraft.deliver(custody: custody, packing) }
   }
 
   private func custody(_ row: ExportRow, _ account: ExportAccount) throws -> Custody {

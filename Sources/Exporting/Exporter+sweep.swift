@@ -38,7 +38,7 @@ extension Exporter {
   private func clear(_ row: ExportRow) async throws {
     let account = try accountSeal.open(row.sealed, id: row.id)
     guard account.host == ExportAccount.thisHost else { return }
-    let draft = PackageDraft.temporary(for: account.path, export: row.id)
+    let draft = draftPath(of: account, row.id)
     let isDead = try await blocking {
       guard Paths.exists(draft) else { return false }
       guard let lock = try? DirectoryLock(draft) else { return false }
@@ -53,11 +53,11 @@ extension Exporter {
   private func deliverLate(_ row: ExportRow) async throws {
     let account = try accountSeal.open(row.sealed, id: row.id)
     guard account.host == ExportAccount.thisHost else { return }
-    let draft = PackageDraft.temporary(for: account.path, export: row.id)
-    guard Paths.exists(draft), let lock = try? DirectoryLock(draft) else { return }
+    let draft = draftPath(of: account, row.id)
+    let left = [draft, PackagePacking.packed(draft)].first(where: Paths.exists)
+    guard let left, let lock = try? DirectoryLock(left) else { return }
     try await deliver(
-      SealedPackage(id: row.id, manifestHash: row.manifestHash ?? [], account: account), to: draft,
-      account.path)
+      SealedPackage(id: row.id, manifestHash: row.manifestHash ?? [], account: account))
     withExtendedLifetime(lock) {}
   }
 
@@ -71,13 +71,16 @@ extension Exporter {
     var report = WithdrawalReport()
     for row in rows where !row.sealed.isEmpty {
       let account = try accountSeal.open(row.sealed, id: row.id)
-      let draft = PackageDraft.temporary(for: account.path, export: row.id)
+      let draft = draftPath(of: account, row.id)
+      let file = PackagePacking.file(account.path, export: row.id)
       guard account.host == ExportAccount.thisHost else {
         report.beyondReach.append(ExportID.text(row.id))
         continue
       }
       // A draft is the house's own wherever it lies.
-      try await blocking { try Paths.remove(draft) }
+      try await blocking {
+        for path in [draft, PackagePacking.packed(draft), file] { try Paths.remove(path) }
+      }
       guard row.insideHome || row.manifestHash == nil else {
         report.beyondReach.append(ExportID.text(row.id))
         continue
@@ -92,13 +95,16 @@ extension Exporter {
     return report
   }
 
-  /// Removes the package, but not another that was put at its path since. `false` if what lies there cannot be told.
+  /// Removes the package, but not another that was put at its path since. `false` if what lies there cannot be told;
+  /// an encrypted one below the home is taken for it.
   private static func removePackage(_ path: String, export: Int64) throws -> Bool {
     guard Paths.exists(path) else { return true }
-    guard let bytes = try? Paths.read(path + "/" + Manifest.fileName, limit: Manifest.bytesMax),
-      let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(bytes))
-    else { return false }
-    guard manifest.exportID == ExportID.text(export) else { return true }
+    if !Packages.isEncrypted(path) {
+      guard let bytes = try? Packages.open(path).read(Manifest.fileName, limit: Manifest.bytesMax),
+        let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(bytes))
+      else { return false }
+      guard manifest.exportID == ExportID.text(export) else { return true }
+    }
     try Paths.remove(path)
     try Paths.syncDirectory(Paths.parent(of: path))
     return true

@@ -42,16 +42,18 @@ package struct Exporter: Sendable {
   /// A crash leaves a draft under another name, which the next run removes or, where the log states it already,
   /// finishes. Refuses a destination that exists.
   package func create(
-    _ selection: ExportSelection, formats: Set<ExportFormat>, output path: String, actor: String,
+    _ selection: ExportSelection, formats: Set<ExportFormat>, output path: String,
+    as packaging: ExportPackaging = .directory, actor: String,
     progress: @escaping @Sendable (ExportProgress) -> Void = { _ in }
   ) async throws -> ExportRecord {
     try await sweep()
     try await check(selection)
     let states = try await totals(selection)
-    let job = try await begin(selection, formats, output: Paths.absolute(path), actor: actor)
+    let job = try await begin(selection, formats, output: Paths.absolute(path), packaging, actor: actor)
     let draft: PackageDraft
     do {
-      draft = try PackageDraft(destination: job.destination, export: job.row.id)
+      draft = try PackageDraft(
+        destination: job.destination, temporary: draftPath(of: job.account, job.row.id), export: job.row.id)
     } catch {
       try? await fail(job.row.id)
       throw error
@@ -60,7 +62,7 @@ package struct Exporter: Sendable {
       let counts = try await write(selection, job, into: draft, states: states, progress)
       let sealed = try await seal(selection, job, draft, counts)
       try await complete(job, sealed)
-      try await deliver(sealed, to: draft.temporary, job.destination)
+      try await deliver(sealed)
       return try await show(ExportID.text(job.row.id))
     } catch {
       try? await giveUp(job, draft)

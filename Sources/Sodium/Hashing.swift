@@ -137,3 +137,21 @@ package enum HMACSHA256 {
     }
   }
 }
+
+/// HKDF with SHA-256 (RFC 5869), up to 32 bytes out.
+package enum HKDFSHA256 {
+  /// - Parameter salt: empty: none.
+  package static func derive(_ input: SecretBytes, salt: [UInt8], info: String) -> SecretBytes {
+    var plain = input.copiedBytes
+    defer { SecretBytes.zero(&plain) }
+    // RFC 5869 §2.2: no salt is as many zeros as the hash has bytes.
+    let salt = SecretBytes(salt.isEmpty ? [UInt8](repeating: 0, count: 32) : salt)
+    var extracted = HMACSHA256.authenticate(plain, key: salt)
+    var expanded = HMACSHA256.authenticate(Array(info.utf8) + [1], key: SecretBytes(extracted))
+    defer {
+      SecretBytes.zero(&extracted)
+      SecretBytes.zero(&expanded)
+    }
+    return SecretBytes(expanded)
+  }
+}

@@ -9,16 +9,18 @@ let libraryIsReady: Bool = {
 
 /// A cryptographic operation refused its input: a wrong key, changed bytes, a bad signature, or bytes too short.
 package struct CryptographyError: Error, Hashable, CustomStringConvertible {
-  package enum Code: Sendable { case notAuthentic, wrongSize }
+  package enum Code: Sendable { case notAuthentic, wrongSize, weakKey }
   package let code: Code
   package var description: String {
     switch code {
     case .notAuthentic: "the bytes are not authentic under this key"
     case .wrongSize: "a key, nonce or signature has the wrong size"
+    case .weakKey: "a public key is none that keeps anything secret"
     }
   }
   package static let notAuthentic = CryptographyError(code: .notAuthentic)
   package static let wrongSize = CryptographyError(code: .wrongSize)
+  package static let weakKey = CryptographyError(code: .weakKey)
 }
 
 package enum Randomness {

@@ -47,15 +47,17 @@ struct ExportCommand: AsyncParsableCommand {
   struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "create",
-      abstract: "Write a package: a directory with files, warnings, signed manifest, custody.")
+      abstract: "Write a package: files, warnings, signed manifest, custody, in a directory or one ZIP file.")
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @OptionGroup var actor: ActorOptions
     @Option(
       help: "\(ExportFormat.allCases.map(\.rawValue).joined(separator: ", ")); repeatable.")
     var format: [String]
-    @Option(help: "Directory to make.")
+    @Option(help: "Directory to make; a name that ends in .zip: one file.")
     var output: String
+    @Option(help: "Encrypt to this age recipient, age1…; repeatable. The name must end in .age then.")
+    var recipient: [String] = []
     @Option(help: "Only what this subject wrote.")
     var subject: String?
     @Option(help: "Only this conversation; repeatable.")
@@ -68,6 +70,12 @@ struct ExportCommand: AsyncParsableCommand {
     var to: String?
     @Flag(help: "Estimate and stop.")
     var dryRun = false
+
+    private static func next(_ packaging: ExportPackaging, _ path: String) -> String {
+      packaging.recipients.isEmpty
+        ? "muniment export verify \(path)"
+        : "hand it over; who has a key runs: age -d -i KEY -o X.zip \(path), then muniment export verify X.zip"
+    }
 
     private struct Estimate: Encodable {
       let conversations: Int
@@ -88,8 +96,19 @@ struct ExportCommand: AsyncParsableCommand {
         })
     }
 
+    private func packaging() throws -> ExportPackaging {
+      do {
+        return try ExportPackaging(path: output, recipients: try recipient.map(AgeRecipient.init))
+      } catch let error as ExportError {
+        throw ValidationError(error.description)
+      } catch let error as AgeError {
+        throw ValidationError("--recipient: \(error)")
+      }
+    }
+
     func run() async throws {
       let formats = try formats()
+      let packaging = try packaging()
       let (start, end) = (try HoldCommand.time(from, "--from"), try HoldCommand.time(to, "--to"))
       let holdNumber = try hold.map(HoldCommand.number)
       let partial = try await Application.with(try common.settings()) { application in
@@ -109,13 +128,14 @@ struct ExportCommand: AsyncParsableCommand {
           return false
         }
         let meter = common.meter
-        let record = try await exporter.create(selection, formats: formats, output: output, actor: actor.name)
-        {
+        let record = try await exporter.create(
+          selection, formats: formats, output: output, as: packaging, actor: actor.name
+        ) {
           meter.update("export", count: $0.messages, share: Double($0.messages) / Double(max($0.expected, 1)))
         }
         meter.finish()
         try common.output.value(
-          Row(record), text: "\(Row(record).text)\nnext: muniment export verify \(output)")
+          Row(record), text: "\(Row(record).text)\nnext: \(Self.next(packaging, output))")
         return !record.isComplete
       }
       if partial { throw ExitStatus.doneInPart }
@@ -157,7 +177,7 @@ struct ExportCommand: AsyncParsableCommand {
   struct VerifyPackage: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "verify", abstract: "Check a package offline; exit 5 if it was changed.")
-    @Argument(help: "The package's directory.")
+    @Argument(help: "The package's directory or ZIP file.")
     var path: String
     @Option(help: "Verifier key it must be signed by.")
     var key: String?

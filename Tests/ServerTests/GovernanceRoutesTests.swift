@@ -55,7 +55,7 @@ struct GovernanceRoutesTests {
     #expect(why.json["verdict"] as? String == "keep")
   }
 
-  @Test("An export is made, shown and fetched as a tar file")
+  @Test("An export is made, shown and fetched as a ZIP file, whole or from any byte on")
   func exports() async throws {
     let house = try await ServedHouse.shared
     _ = try await house.deliver("exported", texts: ["For the court"])
@@ -66,9 +66,41 @@ struct GovernanceRoutesTests {
     let id = try #require(made.json["id"] as? String)
     let content = try await house.ask("GET", "/v1/exports/\(id)/content", token: token)
     #expect(content.status == 200)
-    #expect(content.body.count % 512 == 0)
-    #expect(content.text.contains("ustar"))
-    #expect(content.text.contains("For the court"))
+    #expect(
+      content.body.starts(with: "PK".utf8) && content.headers["Content-Type"] as? String == "application/zip")
+    let tag = try #require(content.headers["Etag"] as? String ?? content.headers["ETag"] as? String)
+    let size = content.body.count
+    for (range, part) in [
+      ("bytes=0-0", 0..<1), ("bytes=10-", 10..<size), ("bytes=-7", size - 7..<size),
+      ("bytes=5-999999999", 5..<size),
+    ] {
+      let answer = try await house.ask(
+        "GET", "/v1/exports/\(id)/content", token: token, headers: ["Range": range, "If-Range": tag])
+      #expect(answer.status == 206 && answer.body == content.body[part], "\(range)")
+      #expect(
+        answer.headers["Content-Range"] as? String
+          == "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)")
+    }
+    for headers in [
+      ["Range": "bytes=3-4", "If-Range": "\"another\""], ["Range": "bytes=4-3"], ["Range": "lines=1-2"],
+      ["Range": "bytes=0-1,3-4"],
+    ] {
+      let answer = try await house.ask("GET", "/v1/exports/\(id)/content", token: token, headers: headers)
+      #expect(answer.status == 200 && answer.body == content.body, "\(headers)")
+    }
+    let beyond = try await house.ask(
+      "GET", "/v1/exports/\(id)/content", token: token, headers: ["Range": "bytes=\(size)-"])
+    #expect(beyond.status == 416 && beyond.headers["Content-Range"] as? String == "bytes */\(size)")
+    let sealed = try await house.ask(
+      "POST", "/v1/exports", token: token,
+      json:
+        #"{"conversations":["exported"],"recipients":["age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg"]}"#
+    )
+    let closed = try await house.ask(
+      "GET", "/v1/exports/\(try #require(sealed.json["id"] as? String))/content", token: token)
+    #expect(closed.body.starts(with: "age-encryption.org/v1\n".utf8))
+    let nobody = try await house.ask("POST", "/v1/exports", token: token, json: #"{"recipients":["age1"]}"#)
+    #expect(nobody.status == 400)
     let unknown = try await house.ask("GET", "/v1/exports/export-0000000000000001", token: token)
     #expect(unknown.code == "unknown_export")
   }

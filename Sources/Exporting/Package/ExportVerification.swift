@@ -38,25 +38,20 @@ extension Exporter {
   /// the counts of lines and messages. Blocks while it reads.
   /// - Parameter trusted: the verifier key the package must be signed by; any, when `nil`.
   package static func verify(path: String, trusted: String? = nil) throws -> ExportVerification {
-    let root = Paths.absolute(path)
-    guard Paths.isDirectory(root) else {
-      throw ExportError(.notAPackage, "\(path) is not a directory")
-    }
-    return try PackageVerifier(root: root).verify(trusted: trusted)
+    try PackageVerifier(try Packages.open(Paths.absolute(path))).verify(trusted: trusted)
   }
 }
 
 /// One pass over a package.
 struct PackageVerifier {
-  private static let chunkBytes = 1 << 20
   private static let created = Array(#"{"type":"message.created","#.utf8)
-  let root: String
+  private let contents: any PackageContents
   private var found = ExportVerification()
 
-  init(root: String) { self.root = root }
+  init(_ contents: any PackageContents) { self.contents = contents }
 
   consuming func verify(trusted: String?) throws -> ExportVerification {
-    guard let bytes = try? Paths.read(root + "/" + Manifest.fileName, limit: Manifest.bytesMax) else {
+    guard let bytes = try contents.read(Manifest.fileName, limit: Manifest.bytesMax) else {
       found.report(.missing, Manifest.fileName)
       return found
     }
@@ -69,14 +64,16 @@ struct PackageVerifier {
       return found
     }
     (found.exportID, found.madeAt, found.files) = (manifest.exportID, manifest.madeAt, manifest.files.count)
-    let key = checkSignature(manifest, hash, trusted: trusted)
+    let key = try checkSignature(manifest, hash, trusted: trusted)
     try checkCustody(manifest, hash, key)
     try checkFiles(manifest)
     return found
   }
 
-  private mutating func checkSignature(_ manifest: Manifest, _ hash: [UInt8], trusted: String?) -> NoteKey? {
-    let text = (try? Paths.read(root + "/" + Manifest.keyName, limit: 4_096)).map {
+  private mutating func checkSignature(_ manifest: Manifest, _ hash: [UInt8], trusted: String?) throws
+    -> NoteKey?
+  {
+    let text = try contents.read(Manifest.keyName, limit: 4_096).map {
       String(decoding: $0, as: UTF8.self)
     }
     guard let line = text, line.hasSuffix("\n"), let key = NoteKey(verifierKey: String(line.dropLast()))
@@ -86,7 +83,7 @@ struct PackageVerifier {
     }
     found.signedBy = key.verifierKey
     if let trusted, trusted != key.verifierKey { found.report(.wrongKey, Manifest.keyName) }
-    let signature = try? Paths.read(root + "/" + Manifest.signatureName, limit: 65_536)
+    let signature = try contents.read(Manifest.signatureName, limit: 65_536)
     guard let signature, let note = try? SignedNote(parsing: String(decoding: signature, as: UTF8.self)),
       note.text == Manifest.statement(export: manifest.exportID, hash: hash),
       (try? note.verify(by: [key])) != nil
@@ -98,7 +95,7 @@ struct PackageVerifier {
   }
 
   private mutating func checkCustody(_ manifest: Manifest, _ hash: [UInt8], _ key: NoteKey?) throws {
-    guard let bytes = try? Paths.read(root + "/" + Custody.fileName, limit: Custody.bytesMax) else {
+    guard let bytes = try contents.read(Custody.fileName, limit: Custody.bytesMax) else {
       found.report(.custodyMissing, Custody.fileName)
       return
     }
@@ -116,13 +113,12 @@ struct PackageVerifier {
   private mutating func checkFiles(_ manifest: Manifest) throws {
     var expected = Dictionary(manifest.files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
     if expected.count != manifest.files.count { found.report(.malformed, Manifest.fileName) }
-    let own: Set = [Manifest.fileName, Manifest.signatureName, Manifest.keyName, Custody.fileName]
-    for path in try entries() where !own.contains(path) {
-      guard let file = expected.removeValue(forKey: path) else {
-        found.report(.extra, path)
-        continue
-      }
-      try check(file)
+    var own: Set = [Manifest.fileName, Manifest.signatureName, Manifest.keyName, Custody.fileName]
+    try contents.forEach { path, isPlain, next in
+      // A second one of a name, as archives can have, is none of the package's.
+      if own.remove(path) != nil { return }
+      guard let file = expected.removeValue(forKey: path) else { return found.report(.extra, path) }
+      if isPlain { try check(file, next) } else { found.report(.changed, path) }
     }
     for path in expected.keys.sorted() { found.report(.missing, path) }
     let format = manifest.files.first { $0.path == JSONLinesFormat.fileName }
@@ -130,30 +126,14 @@ struct PackageVerifier {
     if found.messages != manifest.counts.messages { found.report(.miscounted, Manifest.fileName) }
   }
 
-  /// Everything in the package that is not a directory, links included: paths relative to it, in order.
-  private func entries() throws -> [String] {
-    guard let walk = FileManager.default.enumerator(atPath: root) else {
-      throw ExportError(.notAPackage, "\(root) cannot be read")
-    }
-    var paths: [String] = []
-    while let path = walk.nextObject() as? String {
-      if !Paths.isDirectory(root + "/" + path) { paths.append(path) }
-    }
-    return paths.sorted()
-  }
-
-  private mutating func check(_ file: Manifest.File) throws {
-    let path = root + "/" + file.path
-    guard Paths.isRegularFile(path), let handle = FileHandle(forReadingAtPath: path) else {
-      return found.report(.changed, file.path)
-    }
-    defer { try? handle.close() }
+  private mutating func check(_ file: Manifest.File, _ next: () throws -> [UInt8]) throws {
     let isLines = file.path == JSONLinesFormat.fileName
     var hash = SHA256Stream()
     var counter = LineCounter(prefix: Self.created)
     var bytes = 0
-    while let chunk = try handle.read(upToCount: Self.chunkBytes), !chunk.isEmpty {
-      let chunk = Array(chunk)
+    while true {
+      let chunk = try next()
+      if chunk.isEmpty { break }
       bytes += chunk.count
       hash.update(chunk)
       if isLines { counter.count(chunk) }

@@ -19,15 +19,16 @@ final class PackageDraft {
     return destination[..<cut] + ".\(ExportID.text(export)).partial"
   }
 
-  init(destination: String, export: Int64) throws {
+  /// - Parameter temporary: where to write; `nil`: beside the destination.
+  init(destination: String, temporary: String? = nil, export: Int64) throws {
     self.destination = destination
-    temporary = Self.temporary(for: destination, export: export)
+    self.temporary = temporary ?? Self.temporary(for: destination, export: export)
     guard !Paths.exists(destination) else {
       throw ExportError(.pathExists, "\(destination) exists already; choose a path where nothing is")
     }
-    try Paths.makeDirectory(Paths.parent(of: destination))
-    guard mkdir(temporary, 0o700) == 0 else { throw ExportError.system("create", temporary) }
-    lock = try DirectoryLock(temporary)
+    try Paths.makeDirectory(Paths.parent(of: self.temporary))
+    guard mkdir(self.temporary, 0o700) == 0 else { throw ExportError.system("create", self.temporary) }
+    lock = try DirectoryLock(self.temporary)
   }
 
   /// A new file; what is above it is made too.
@@ -79,9 +80,19 @@ final class PackageDraft {
 
   /// The last step: custody, then the name. Blocks; repeats without harm.
   static func deliver(_ temporary: String, custody: [UInt8], to destination: String) throws {
+    try finish(temporary, custody: custody)
+    try Paths.move(temporary, to: destination)
+  }
+
+  /// As ``deliver(_:custody:to:)``, as one file.
+  static func deliver(custody: [UInt8], _ packing: PackagePacking) throws {
+    if Paths.exists(packing.draft) { try finish(packing.draft, custody: custody) }
+    try packing.run()
+  }
+
+  private static func finish(_ temporary: String, custody: [UInt8]) throws {
     try Paths.replace(temporary + "/" + Custody.fileName, with: custody)
     try Paths.syncDirectory(temporary)
-    try Paths.move(temporary, to: destination)
   }
 
   /// Removes what was written.

@@ -18,6 +18,25 @@ enum Paths {
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
+  /// In bytes.
+  static func size(_ path: String) throws(ExportError) -> Int64 {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { throw ExportError.system("look at", path) }
+    return Int64(status.st_size)
+  }
+
+  /// Everything below a directory that is not one itself, links included: paths relative to it, in order.
+  static func files(in root: String) throws -> [String] {
+    guard let walk = FileManager.default.enumerator(atPath: root) else {
+      throw ExportError(.notAPackage, "\(root) cannot be read")
+    }
+    var paths: [String] = []
+    while let path = walk.nextObject() as? String {
+      if !isDirectory(root + "/" + path) { paths.append(path) }
+    }
+    return paths.sorted()
+  }
+
   static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
@@ -76,6 +95,29 @@ enum Paths {
       throw ExportError.system("rename to", destination)
     }
     try syncDirectory(parent(of: destination))
+  }
+
+  /// As ``move(_:to:)``, for a file: a link takes no name that is taken. Repeats without harm.
+  static func moveFile(_ path: String, to destination: String) throws {
+    if link(path, destination) == 0 || (errno == EEXIST && isSame(path, destination)) {
+      try remove(path)
+    } else {
+      let hasNoLinks = errno == EPERM || errno == EOPNOTSUPP
+      guard !exists(destination) else {
+        throw ExportError(.pathExists, "\(destination) exists by now; the package was not put there")
+      }
+      // Some file systems have no links; there two steps have to do.
+      guard hasNoLinks, rename(path, destination) == 0 else {
+        throw ExportError.system("rename to", destination)
+      }
+    }
+    try syncDirectory(parent(of: destination))
+  }
+
+  private static func isSame(_ path: String, _ other: String) -> Bool {
+    var (one, two) = (stat(), stat())
+    return lstat(path, &one) == 0 && lstat(other, &two) == 0 && one.st_dev == two.st_dev
+      && one.st_ino == two.st_ino
   }
 
   static func syncDirectory(_ path: String) throws {

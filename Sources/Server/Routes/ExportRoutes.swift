@@ -65,6 +65,7 @@ enum ExportRoutes {
     let hold: String?
     let from: String?
     let to: String?
+    let recipients: [String]?
   }
 
   @Sendable private static func create(_ call: Call, _ body: [UInt8]) async throws -> String {
@@ -79,10 +80,20 @@ enum ExportRoutes {
     let folder = call.services.home + "/exports"
     try FileManager.default.createDirectory(
       atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    let recipients = try recipients(creating)
+    let path = "\(folder)/\(Randomness.bytes(12).hex).zip" + (recipients.isEmpty ? "" : ".age")
     let record = try await call.services.flows.exporter(directory).create(
-      try await selection(creating, call, directory), formats: Set(formats),
-      output: "\(folder)/\(Randomness.bytes(12).hex)", actor: call.principal.subject)
+      try await selection(creating, call, directory), formats: Set(formats), output: path,
+      as: try ExportPackaging(path: path, recipients: recipients), actor: call.principal.subject)
     return record.id
+  }
+
+  private static func recipients(_ creating: Creating) throws -> [AgeRecipient] {
+    do {
+      return try (creating.recipients ?? []).map(AgeRecipient.init)
+    } catch {
+      throw Problem.badRequest("recipients: \(error)")
+    }
   }
 
   private static func selection(_ creating: Creating, _ call: Call, _ directory: Directory) async throws
@@ -123,39 +134,28 @@ enum ExportRoutes {
     return Reply.json(["exports": records.map(ExportReply.init)])
   }
 
-  /// The package's directory as one tar file.
+  /// The package, from any byte on.
   @Sendable private static func content(_ call: Call) async throws -> Response {
     let directory = try await call.directory()
     let record = try await call.services.flows.exporter(directory).show(try call.parameter("id"))
     guard record.state == .completed, let path = record.path else {
       throw Problem(409, "not_completed", "this export has no package to give")
     }
-    guard record.insideHome, FileManager.default.fileExists(atPath: path) else {
+    var isDirectory: ObjCBool = false
+    guard record.insideHome, FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
       throw Problem(409, "not_here", "the package was written outside of this server's home")
     }
+    guard !isDirectory.boolValue else {
+      throw Problem(409, "not_a_file", "the package is a directory on the server, not a file")
+    }
+    let manifest = record.manifestHash?.hex ?? ""
     try await call.look(
       directory, "export.downloaded", object: record.id,
-      details: ["manifest_sha256": record.manifestHash?.hex ?? ""])
-    let archive = try TarArchive(directory: path, named: record.id)
-    return Response(
-      status: .ok,
-      headers: [
-        .contentType: "application/x-tar", .cacheControl: "no-store",
-        .contentDisposition: "attachment; filename=\"\(record.id).tar\"",
-      ],
-      body: ResponseBody(contentLength: archive.size) { writer in
-        for part in archive.parts {
-          try await writer.write(ByteBuffer(bytes: TarArchive.header(part)))
-          var offset = 0
-          while offset < part.size {
-            let piece = try await TarArchive.piece(of: part, from: offset)
-            try await writer.write(ByteBuffer(bytes: piece))
-            offset += piece.count
-          }
-          try await writer.write(ByteBuffer(bytes: TarArchive.padding(part)))
-        }
-        try await writer.write(ByteBuffer(bytes: TarArchive.end))
-        try await writer.finish(nil)
-      })
+      details: ["manifest_sha256": manifest, "range": call.request.headers[.range] ?? "whole"])
+    let isEncrypted = path.hasSuffix(".age")
+    return try FileDownload(
+      path: path, name: record.id + (isEncrypted ? ".zip.age" : ".zip"),
+      type: isEncrypted ? "application/octet-stream" : "application/zip", tag: "\(record.id)-\(manifest)"
+    ).response(to: call.request)
   }
 }

@@ -1,0 +1,73 @@
+import Archive
+import Foundation
+import Sodium
+
+/// Makes one file of a draft. Each step may be the last before a crash: the draft, once packed, has another name, and
+/// the file gets its own by a rename that replaces nothing. All of it blocks.
+struct PackagePacking {
+  /// The package's directory, as it was written.
+  let draft: String
+  let destination: String
+  let export: Int64
+  let packaging: ExportPackaging
+  /// Seconds since 1970, of every entry: the same package has the same bytes, unless it is encrypted.
+  let modified: Int64
+
+  private static let pieceBytes = 1 << 20
+
+  /// The draft once ``file`` is whole.
+  private var packed: String { Self.packed(draft) }
+  private var file: String { Self.file(destination, export: export) }
+
+  static func packed(_ draft: String) -> String { draft + ".packed" }
+
+  /// Beside the destination, until it is whole.
+  static func file(_ destination: String, export: Int64) -> String {
+    PackageDraft.temporary(for: destination, export: export) + ".file"
+  }
+
+  /// Goes on wherever an earlier attempt ended.
+  func run() throws {
+    if !Paths.exists(packed) {
+      try pack()
+      guard rename(draft, packed) == 0 else { throw ExportError.system("rename", draft) }
+      try Paths.syncDirectory(Paths.parent(of: packed))
+    }
+    if Paths.exists(file) { try Paths.moveFile(file, to: destination) }
+    try Paths.remove(packed)
+  }
+
+  private func pack() throws {
+    try Paths.makeDirectory(Paths.parent(of: destination))
+    // What a crash left: nobody has seen it.
+    try Paths.remove(file)
+    let output = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard output >= 0 else { throw ExportError.system("create", file) }
+    defer { close(output) }
+    switch packaging {
+    case .encrypted(let recipients):
+      var encryption = try AgeEncryption(to: recipients)
+      try zip { try PackageFile.write(encryption.encrypt($0), to: output, file) }
+      try PackageFile.write(encryption.finish(), to: output, file)
+    case .zip, .directory: try zip { try PackageFile.write($0, to: output, file) }
+    }
+    guard fsync(output) == 0 else { throw ExportError.system("sync", file) }
+  }
+
+  /// In order of names, so that the order of writing does not show.
+  private func zip(_ write: ([UInt8]) throws -> Void) throws {
+    let writer = try ZipWriter()
+    for path in try Paths.files(in: draft) {
+      let whole = draft + "/" + path
+      guard let input = FileHandle(forReadingAtPath: whole) else { throw ExportError.system("open", whole) }
+      defer { try? input.close() }
+      try writer.begin(path, size: Int(try Paths.size(whole)), modified: modified)
+      while let piece = try input.read(upToCount: Self.pieceBytes), !piece.isEmpty {
+        try writer.write(Array(piece))
+        try write(writer.take())
+      }
+    }
+    try writer.finish()
+    try write(writer.take())
+  }
+}

@@ -1,0 +1,94 @@
+import Blocking
+import Foundation
+import Hummingbird
+
+/// A file that never changes, sent whole or from where a broken download stopped (RFC 9110 §14).
+struct FileDownload: Sendable {
+  private static let pieceBytes = 256 << 10
+  let path: String
+  let name: String
+  let type: String
+  /// Names the bytes: another file has another one.
+  let tag: String
+  let size: Int
+
+  init(path: String, name: String, type: String, tag: String) throws {
+    (self.path, self.name, self.type, self.tag) = (path, name, type, "\"\(tag)\"")
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    size = (attributes[.size] as? NSNumber)?.intValue ?? 0
+  }
+
+  /// What a request asks of the file.
+  enum Part: Equatable {
+    case whole
+    case bytes(Range<Int>)
+    case none
+  }
+
+  /// - Parameters:
+  ///   - range: the header `Range`; what is not understood, or asks for several, is answered with the whole file.
+  ///   - condition: the header `If-Range`.
+  func part(range: String?, condition: String?) -> Part {
+    guard let range, condition == nil || condition == tag, range.hasPrefix("bytes=") else { return .whole }
+    let ends = range.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
+    guard ends.count == 2, let (first, last) = Self.numbers(ends[0], ends[1]) else { return .whole }
+    switch (first, last) {
+    case (let first?, let last?) where last < first: return .whole
+    case (let first?, let last?): return first < size ? .bytes(first..<min(last, size - 1) + 1) : .none
+    case (let first?, nil): return first < size ? .bytes(first..<size) : .none
+    case (nil, let count?): return count > 0 && size > 0 ? .bytes(max(0, size - count)..<size) : .none
+    case (nil, nil): return .whole
+    }
+  }
+
+  /// `nil` if one of them is neither empty nor a number.
+  private static func numbers(_ first: Substring, _ last: Substring) -> (Int?, Int?)? {
+    func isNumber(_ text: Substring) -> Bool {
+      text.utf8.count <= 18 && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+    }
+    guard isNumber(first), isNumber(last) else { return nil }
+    return (Int(first), Int(last))
+  }
+
+  func response(to request: Request) -> Response {
+    var headers: HTTPFields = [
+      .contentType: type, .cacheControl: "no-store", .acceptRanges: "bytes", .eTag: tag,
+      .contentDisposition: "attachment; filename=\"\(name)\"",
+    ]
+    switch part(range: request.headers[.range], condition: request.headers[.ifRange]) {
+    case .none:
+      headers[.contentRange] = "bytes */\(size)"
+      return Response(status: .rangeNotSatisfiable, headers: headers)
+    case .whole: return Response(status: .ok, headers: headers, body: body(0..<size))
+    case .bytes(let range):
+      headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)"
+      return Response(status: .partialContent, headers: headers, body: body(range))
+    }
+  }
+
+  private func body(_ range: Range<Int>) -> ResponseBody {
+    let path = path
+    return ResponseBody(contentLength: range.count) { writer in
+      var offset = range.lowerBound
+      while offset < range.upperBound {
+        let (start, count) = (offset, min(Self.pieceBytes, range.upperBound - offset))
+        let piece = try await runBlocking { try Self.piece(of: path, from: start, count) }
+        try await writer.write(ByteBuffer(bytes: piece))
+        offset += piece.count
+      }
+      try await writer.finish(nil)
+    }
+  }
+
+  /// The next bytes of the file; never none.
+  private static func piece(of path: String, from offset: Int, _ count: Int) throws -> [UInt8] {
+    let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+    defer { try? file.close() }
+    try file.seek(toOffset: UInt64(offset))
+    let bytes = Array(try file.read(upToCount: count) ?? Data())
+    guard !bytes.isEmpty else {
+      throw Problem(500, "package_changed", "the package changed while it was read")
+    }
+    return bytes
+  }
+}
