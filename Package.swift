@@ -74,7 +74,7 @@ let domain: [Target] = [
 
 let stores: [Target] = [
   .target(
-    name: "Catalog", dependencies: ["Model", "Postgres"], resources: [.embedInCode("sql")],
+    name: "Catalog", dependencies: ["Model", "Governance", "Postgres"], resources: [.embedInCode("sql")],
     swiftSettings: house),
   room("KeyVault", ["Model", "Postgres", "Sodium"]),
   room("AuditLog", ["Model", "Postgres", "Sodium"]),
@@ -184,6 +184,13 @@ let testTargets: [Target] = [
     [
       "Retention", "Model", "Catalog", "Governance", "AuditLog", "KeyVault", "History", "Postgres",
       "Segments",
+      "TestSupport",
+    ]),
+  tests(
+    "Erasure",
+    [
+      "Erasure", "Retention", "Exporting", "Ingestion", "Tiering", "Governance", "Catalog", "History",
+      "KeyVault", "AuditLog", "Search", "SearchIndex", "Runtime", "Model", "Postgres", "Sodium",
       "TestSupport",
     ]),
   tests(

@@ -99,9 +99,21 @@ package enum Amendments {
     }
   }
 
+  /// All messages the author changed in any way, deletions included.
+  package static func changed(by author: SubjectID, in tx: borrowing Transaction) throws -> [MessageKey] {
+    let rows = try tx.execute(
+      "SELECT DISTINCT message_high, message_low FROM amendment WHERE author_id = $1",
+      [.int8(author.rawValue)])
+    return (0..<rows.count).map { MessageKey(high: rows.int64($0, 0), low: rows.int64($0, 1)) }
+  }
+
+  /// Removes what the author changed. That somebody deleted a message of another which is kept for a hold or a floor
+  /// stays known, without who it was: such a message goes when nothing keeps it any more.
   package static func removeAll(by author: SubjectID, in tx: borrowing Transaction) throws -> Int {
     try tx.execute("DELETE FROM pending_change WHERE author_id = $1", [.int8(author.rawValue)])
-    return try tx.execute("DELETE FROM amendment WHERE author_id = $1", [.int8(author.rawValue)]).affected
+    let unnamed = try tx.execute(unname, [.int8(author.rawValue)]).affected
+    return try unnamed
+      + tx.execute("DELETE FROM amendment WHERE author_id = $1", [.int8(author.rawValue)]).affected
   }
 
   package static func count(by author: SubjectID, in tx: borrowing Transaction) throws -> Int {
@@ -127,6 +139,11 @@ package enum Amendments {
     }
   }
 
+  private static let unname = """
+    UPDATE amendment a SET author_id = 0, sealed = '' FROM message_locator l
+    WHERE a.author_id = $1 AND a.kind = 2 AND l.route_key = a.message_high AND l.message_low = a.message_low
+      AND l.state = 5 AND l.sender_id <> $1
+    """
   // A reaction that was taken back and comes again, or the other way round: the later time wins.
   private static let insert = """
     INSERT INTO amendment AS a (route_key, conversation_id, message_high, message_low, kind, author_id, version, at,

@@ -14,6 +14,9 @@ package enum DeletionReason: Sendable, CaseIterable {
     case .erasure: .erased
     }
   }
+
+  /// A person's right to be forgotten yields to duties that are locked, and to no other floor.
+  package var floors: Floors.Kind { self == .erasure ? .locked : .all }
 }
 
 /// What a deletion did.
@@ -21,16 +24,22 @@ package struct DeletionOutcome: Sendable {
   package var deleted: [Locator] = []
   /// Messages a hold keeps, with the ids of all holds that do.
   package var held: [(key: MessageKey, holds: [Int64])] = []
+  /// Messages no hold keeps, but a floor does.
+  package var floored: [MessageKey: RunningFloor] = [:]
+
+  package var kept: [MessageKey] { held.map(\.key) + floored.keys.sorted() }
 }
 
 /// The one guard that every deletion of messages passes.
 package enum Deletions {
-  /// Deletes messages unless a hold covers them: the hold check, the removal of hot rows and amendments and the
-  /// change of state happen in the caller's transaction, under the tenant's governance lock. A message that a
-  /// member deletes while it is held becomes restricted: hidden from members, kept for the matter. Anything that
-  /// fails here fails the transaction, so nothing is deleted unchecked.
+  /// Deletes messages unless a hold covers them or a floor keeps them: the checks, the removal of hot rows,
+  /// amendments and preserved copies, and the change of state happen in the caller's transaction, under the tenant's
+  /// governance lock. A message that a member deletes while it has to be kept becomes restricted: hidden from
+  /// members, kept for the matter or until the floor ends. Anything that fails here fails the transaction, so nothing
+  /// is deleted unchecked.
   package static func delete(
-    _ keys: [MessageKey], for reason: DeletionReason, tenant: TenantID, in tx: borrowing Transaction
+    _ keys: [MessageKey], for reason: DeletionReason, tenant: TenantID, at now: Timestamp,
+    in tx: borrowing Transaction
   ) throws -> DeletionOutcome {
     var outcome = DeletionOutcome()
     guard !keys.isEmpty else { return outcome }
@@ -41,11 +50,22 @@ package enum Deletions {
       }
     let held = try heldBy(locators.map(\.key), in: tx)
     outcome.held = held.map { ($0.key, $0.value) }.sorted { $0.key < $1.key }
-    outcome.deleted = locators.filter { held[$0.key] == nil }
+    let free = locators.filter { held[$0.key] == nil }
+    outcome.floored = try Floors.running(
+      reason.floors, on: free.map(\.key), tenant: tenant, at: now, in: tx)
+    outcome.deleted = free.filter { outcome.floored[$0.key] == nil }
     try setState(reason.state, outcome.deleted.map(\.key), in: tx)
     try removeHot(outcome.deleted, in: tx)
-    if reason == .deletedByMember { try setState(.restricted, outcome.held.map(\.key), in: tx) }
+    if reason == .deletedByMember { try setState(.restricted, outcome.kept, in: tx) }
     return outcome
+  }
+
+  /// Hides messages of a person who is being erased that have to be kept, and takes their hot rows away: the caller
+  /// has stored copies of them in the same transaction. What others did to the messages stays with them.
+  package static func restrict(_ locators: [Locator], in tx: borrowing Transaction) throws {
+    guard !locators.isEmpty else { return }
+    try setState(.restricted, locators.map(\.key), in: tx)
+    _ = try Messages.removeHot(locators.map { ($0.route, $0.conversation, $0.position) }, in: tx)
   }
 
   /// Which of the messages are under which active holds.
@@ -79,6 +99,7 @@ package enum Deletions {
         .int8Array(locators.map(\.route.rawValue)), .int8Array(locators.map(\.conversation.rawValue)),
         .int8Array(locators.map(\.key.high)), .int8Array(locators.map(\.key.low)),
       ])
+    try Preservations.removeCopies(of: locators.map(\.key), in: tx)
   }
 
   private static let heldBy = """

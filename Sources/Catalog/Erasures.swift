@@ -3,7 +3,15 @@ package import Postgres
 
 /// A request to erase a person, and how far it has come.
 package struct ErasureRow: Sendable {
-  package enum State: String, Sendable { case requested, planned, approved, running, partial, completed }
+  package enum State: String, Sendable {
+    case requested, planned, approved, running, partial
+    /// Done and certified, but for what holds and locked floors keep.
+    case restricted
+    case completed
+
+    /// Whether nothing more is owed to the person for now.
+    package var isSettled: Bool { self == .completed || self == .restricted }
+  }
   package let id: Int64
   package let tenant: TenantID
   package let subjectHash: [UInt8]
@@ -100,6 +108,17 @@ package enum Erasures {
       [.int8(id), .timestamp(microseconds: now.microseconds), .text(certificate), .json(steps)])
   }
 
+  /// As ``complete(_:certificate:steps:at:in:)``, where something has to stay for now.
+  package static func restrict(
+    _ id: Int64, certificate: String, steps: String, in tx: borrowing Transaction
+  ) throws {
+    try tx.execute(
+      """
+      UPDATE erasure SET state = 'restricted', certificate = $2, steps = $3, sealed = NULL
+      WHERE erasure_id = $1 AND state <> 'completed'
+      """, [.int8(id), .text(certificate), .json(steps)])
+  }
+
   /// Opens a completed erasure again, because a restored backup brought the person back.
   package static func reopen(_ id: Int64, subject: SubjectID, in tx: borrowing Transaction) throws {
     try tx.execute(
@@ -137,13 +156,16 @@ package enum Erasures {
       approved_at, completed_at, plan::text, steps::text, certificate, sealed FROM erasure
     """
   private static let residue = """
-    SELECT 'messages', count(*) FROM message_locator WHERE sender_id = $1 AND state IN (1, 5)
+    SELECT 'messages', count(*) FROM message_locator l WHERE l.sender_id = $1 AND l.state IN (1, 5)
+      AND NOT (l.state = 5 AND EXISTS (SELECT 1 FROM preserved_copy c WHERE c.message_high = l.route_key
+        AND c.message_low = l.message_low))
     UNION ALL SELECT 'hot_rows', count(*) FROM message m WHERE m.tenant_id = $3 AND m.sender_id = $1
       AND (m.route_key, m.conversation_id) IN
         (SELECT conversation_route, conversation_id FROM message_locator WHERE sender_id = $1)
     UNION ALL SELECT 'changes', count(*) FROM amendment WHERE author_id = $1
     UNION ALL SELECT 'waiting_changes', count(*) FROM pending_change WHERE author_id = $1
     UNION ALL SELECT 'memberships', count(*) FROM subject_conversation WHERE route_key = $1 AND subject_id = $1
+      AND NOT EXISTS (SELECT 1 FROM hold WHERE released_at IS NULL AND $1 = ANY(custodians))
     UNION ALL SELECT 'set_aside', count(*) FROM set_aside WHERE subject_id = $1
     UNION ALL SELECT 'name_tokens', count(*) FROM subject_token WHERE tenant_id = $3 AND subject_id = $1
     UNION ALL SELECT 'saved_searches', count(*) FROM saved_search

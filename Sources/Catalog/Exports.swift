@@ -57,13 +57,16 @@ package enum Exports {
     Int(try tx.execute(countSubjects, [.int8(export)]).int64(0, 0))
   }
 
-  /// Whether somebody inside the package is erased or being erased. Keeps the others' rows as they are until the
+  /// Whether somebody inside the package is being erased, or is erased and nothing of them is kept as evidence. Keeps
+  /// the others' rows as they are until the
   /// transaction ends: an erasure that starts later finds the package completed, and withdraws it.
   package static func namesErased(_ export: Int64, tenant: TenantID, in tx: borrowing Transaction) throws
     -> Bool
   {
     let pinned = try tx.execute(pinSubjects, [.int8(export), .int8(tenant.rawValue)]).count
-    return Int64(pinned) != (try tx.execute(countSubjects, [.int8(export)]).int64(0, 0))
+    let kept = try tx.execute(pinPreserved, [.int8(export), .int8(tenant.rawValue)])
+    let people = pinned + Set((0..<kept.count).map { kept.int64($0, 0) }).count
+    return Int64(people) != (try tx.execute(countSubjects, [.int8(export)]).int64(0, 0))
   }
 
   /// Returns `false` if the export is not running any more: it was withdrawn, or given up for dead.
@@ -154,6 +157,12 @@ package enum Exports {
     """
   private static let removeSubjects = "DELETE FROM export_subject WHERE export_id = $1"
   private static let countSubjects = "SELECT count(*) FROM export_subject WHERE export_id = $1"
+  private static let pinPreserved = """
+    SELECT e.subject_id FROM export_subject e JOIN preservation p ON p.subject_id = e.subject_id
+    WHERE e.export_id = $1 AND p.tenant_id = $2
+      AND NOT EXISTS (SELECT 1 FROM subject s WHERE s.tenant_id = $2 AND s.subject_id = e.subject_id)
+    ORDER BY p.preservation_id FOR SHARE OF p
+    """
   private static let pinSubjects = """
     SELECT 1 FROM subject WHERE tenant_id = $2 AND state <> 3
       AND subject_id IN (SELECT subject_id FROM export_subject WHERE export_id = $1)

@@ -88,6 +88,24 @@ package enum Holds {
     return (0..<rows.count).map { (rows.int64($0, 0), Int(rows.int64($0, 1))) }
   }
 
+  /// Whether an active hold names the subject as custodian.
+  package static func nameCustodian(_ subject: SubjectID, in tx: borrowing Transaction) throws -> Bool {
+    try tx.execute(
+      "SELECT 1 FROM hold WHERE released_at IS NULL AND $1 = ANY(custodians) LIMIT 1",
+      [.int8(subject.rawValue)]
+    ).count > 0
+  }
+
+  /// Holds of the given ids that are active, or were released later than `since`.
+  package static func active(_ ids: [Int64], orReleasedSince since: Timestamp, in tx: borrowing Transaction)
+    throws -> Set<Int64>
+  {
+    let rows = try tx.execute(
+      "SELECT hold_id FROM hold WHERE hold_id = ANY($1) AND (released_at IS NULL OR released_at > $2)",
+      [.int8Array(ids), .timestamp(microseconds: since.microseconds)])
+    return Set((0..<rows.count).map { rows.int64($0, 0) })
+  }
+
   /// Condition under which hold `h` covers the located message `l`: a custodian wrote it or was a member when it
   /// was sent, it lies in a named conversation, and inside the window.
   static let covers = """

@@ -130,9 +130,19 @@ package enum Memberships {
     }
   }
 
-  package static func removeAll(of subject: SubjectID, in tx: borrowing Transaction) throws -> Int {
-    let removed = try tx.execute(removeMemberships, [.int8(subject.rawValue)]).affected
+  /// Removes where the subject was. What an active hold on them as custodian needs stays, ended: it tells which
+  /// messages of others the hold covers.
+  package static func removeAll(of subject: SubjectID, at now: Timestamp, in tx: borrowing Transaction) throws
+    -> Int
+  {
     try tx.execute(removeReceipts, [.int8(subject.rawValue)])
+    guard try !Holds.nameCustodian(subject, in: tx) else {
+      try changed([subject], in: tx)
+      return try tx.execute(
+        endMemberships, [.int8(subject.rawValue), .timestamp(microseconds: now.microseconds)]
+      ).affected
+    }
+    let removed = try tx.execute(removeMemberships, [.int8(subject.rawValue)]).affected
     try tx.execute(
       "DELETE FROM subject_conversation WHERE route_key = $1 AND subject_id = $1", [.int8(subject.rawValue)])
     try tx.execute(removeVersion, [.int8(subject.rawValue)])
@@ -161,6 +171,11 @@ package enum Memberships {
     """
   private static let removeVersion =
     "DELETE FROM membership_version WHERE route_key = $1 AND subject_id = $1"
+  private static let endMemberships = """
+    UPDATE membership SET left_at = $2, role = NULL WHERE subject_id = $1 AND (left_at IS NULL OR role IS NOT NULL)
+      AND (route_key, conversation_id) IN
+        (SELECT conversation_route, conversation_id FROM subject_conversation WHERE route_key = $1 AND subject_id = $1)
+    """
   private static let leave = """
     UPDATE membership SET left_at = $4 WHERE route_key = $1 AND conversation_id = $2 AND subject_id = $3
       AND left_at IS NULL AND joined_at <= $4

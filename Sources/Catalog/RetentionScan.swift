@@ -1,3 +1,4 @@
+package import Governance
 package import Model
 package import Postgres
 
@@ -10,6 +11,27 @@ package struct RetainedMessage: Sendable, Hashable {
   package let closedAt: Timestamp?
   /// Of the last edit; `nil` also where the scan was not asked for edits.
   package let editedAt: Timestamp?
+}
+
+extension RetainedMessage {
+  /// The facts for the rules. Membership is asked of nobody here: the holds that rules are given along with this
+  /// were matched by the guard's own condition before.
+  package func item(_ tenant: TenantID) -> Item {
+    Item(
+      tenant: tenant, conversation: locator.conversation,
+      kind: kind == 1 ? .direct : kind == 2 ? .group : .channel, sender: locator.sender,
+      createdAt: locator.position.createdAt, editedAt: editedAt, conversationRetentionDays: retentionDays,
+      closedAt: closedAt, wasMember: { _ in true })
+  }
+
+  /// What policies alone say.
+  package func disposition(_ policies: [Policy], at now: Timestamp) -> Disposition {
+    decide(item(locator.tenant), policies: policies, holds: [], now: now)
+  }
+
+  package func isDue(_ policies: [Policy], at now: Timestamp) -> Bool {
+    disposition(policies, at: now).verdict == .due
+  }
 }
 
 /// Which messages some rule could ever delete; the others are not even read.

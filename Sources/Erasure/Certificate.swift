@@ -6,7 +6,7 @@ import Sodium
 /// (https://github.com/secure-systems-lab/dsse), so that other people's tools can check it.
 package struct Certificate: Codable, Sendable {
   package struct Statement: Codable, Sendable {
-    package struct Remains: Codable, Sendable {
+    package struct Remains: Codable, Hashable, Sendable {
       package var what: String
       package var until: String
       package var ground: String
@@ -17,6 +17,8 @@ package struct Certificate: Codable, Sendable {
     package var tenant: String
     /// Keyed hash: whoever holds the tenant's key can tell whether it is about a given person; nobody else can.
     package var subjectHash: String
+    /// `complete`, or `partial` where messages stay for holds or locked floors; absent in what older versions wrote.
+    package var status: String?
     package var requestedAt: String
     package var completedAt: String
     package var stores: ErasureSteps
@@ -28,7 +30,7 @@ package struct Certificate: Codable, Sendable {
     package var auditProof: [String]
 
     enum CodingKeys: String, CodingKey {
-      case type, id, tenant, stores, verification, remains
+      case type, id, tenant, status, stores, verification, remains
       case subjectHash = "subject_hash"
       case requestedAt = "requested_at"
       case completedAt = "completed_at"

@@ -4,6 +4,13 @@ package struct ErasurePlan: Codable, Sendable {
     package var hold: String
     package var messages: Int
   }
+  /// Messages that a duty to keep them, a locked floor of retention, leaves.
+  package struct Floor: Codable, Sendable {
+    package var policy: String
+    package var messages: Int
+    /// When the last of them may go; absent: nobody knows yet.
+    package var until: String?
+  }
 
   package var id: String
   package var subjectKnown: Bool
@@ -14,13 +21,18 @@ package struct ErasurePlan: Codable, Sendable {
   package var conversations: Int
   package var setAside: Int
   package var packages: Int
+  /// Holds that keep messages: these become restricted, the others go.
   package var blockedBy: [Blocker]
+  /// Absent in what older versions wrote.
+  package var floors: [Floor]?
+  /// Messages that would stay for now, hidden.
+  package var restricted: Int?
   /// What this version does not reach; said before anybody approves.
   package var notCovered: [String]
   package var dueAt: String
 
   enum CodingKeys: String, CodingKey {
-    case id, changes, conversations, packages
+    case id, changes, conversations, packages, floors, restricted
     case subjectKnown = "subject_known"
     case hotMessages = "hot_messages"
     case coldMessages = "cold_messages"
@@ -28,6 +40,13 @@ package struct ErasurePlan: Codable, Sendable {
     case blockedBy = "blocked_by"
     case notCovered = "not_covered"
     case dueAt = "due_at"
+  }
+
+  /// For readers who may not know of holds: that there are some.
+  package var withoutHolds: ErasurePlan {
+    var plan = self
+    for index in plan.blockedBy.indices { plan.blockedBy[index].hold = "a legal hold" }
+    return plan
   }
 
   package static let limits = [
@@ -49,6 +68,8 @@ package struct ErasureSteps: Codable, Sendable {
   package var names: Int?
   /// Searches the person kept; absent in what older versions wrote.
   package var searches: Int?
+  /// Messages kept for holds and locked floors, hidden; absent in what older versions wrote.
+  package var restricted: Int?
   package var indexGroups = 0
   package var keysDestroyed: [String] = []
   package var keyShardRotated = false
@@ -56,7 +77,7 @@ package struct ErasureSteps: Codable, Sendable {
   package init() {}
 
   enum CodingKeys: String, CodingKey {
-    case messages, changes, memberships, packages, names, searches
+    case messages, changes, memberships, packages, names, searches, restricted
     case setAside = "set_aside"
     case indexGroups = "index_groups"
     case keysDestroyed = "keys_destroyed"

@@ -7,40 +7,57 @@ import Postgres
 import Sodium
 
 extension ErasureService {
-  /// Closes the request: audit entry, checkpoint, proof, certificate, and the end of the request's own key.
-  func certify(
-    _ row: ErasureRow, subject: SubjectID?, steps: ErasureSteps, findings: [String], actor: String
-  ) async throws -> Certificate {
-    precondition(findings.isEmpty, "a certificate is made only when verification found nothing")
+  /// Closes the request, for now or for good: audit entry, checkpoint, proof, certificate, and the end of the
+  /// request's own key. Called only when verification found nothing that should not be there.
+  func certify(_ row: ErasureRow, subject: SubjectID?, steps: ErasureSteps, actor: String) async throws
+    -> Certificate
+  {
+    let kept = try await remains(row.id, subject)
     let (tenant, name, now, audit, vault) = (tenant, directory.tenant.name, now(), audit, vault)
     let request = KeyOwner.request(tenant, row.id)
     let window = settings.backupWindowSeconds
     let certificate = try await database.transaction { tx in
-      let index = try audit.append(
+      var steps = steps
+      steps.restricted = try Preservations.count(erasure: row.id, in: tx)
+      let entry = Self.entry(
+        kept.isEmpty ? "erasure.completed" : "erasure.restricted", row.id, actor, tenant,
         [
-          Self.entry(
-            "erasure.completed", row.id, actor, tenant,
-            ["messages": String(steps.messages), "packages": String(steps.packages)])
-        ], at: now, in: tx)
+          "messages": String(steps.messages), "packages": String(steps.packages),
+          "restricted": String(steps.restricted ?? 0),
+        ])
+      let index = try audit.append([entry], at: now, in: tx)
       let checkpoint = try audit.checkpoint(in: tx, at: now)
       let size = try audit.head(in: tx).size
       let proof = try audit.inclusionProof(of: index, size: size, in: tx)
       let statement = Certificate.Statement(
         id: Handle.text("erasure", row.id), tenant: name, subjectHash: row.subjectHash.hex,
-        requestedAt: row.requestedAt.rfc3339, completedAt: now.rfc3339, stores: steps,
-        verification:
-          "database, keys, index, archive, packages and every file of the home were looked through: no residue",
-        remains: Self.remains(now: now, window: window), notCovered: ErasurePlan.limits, auditIndex: index,
-        auditCheckpoint: checkpoint, auditProof: proof.map { $0.base64() })
+        status: kept.isEmpty ? "complete" : "partial", requestedAt: row.requestedAt.rfc3339,
+        completedAt: now.rfc3339, stores: steps, verification: Self.verified,
+        remains: kept + Self.remains(now: now, window: window), notCovered: ErasurePlan.limits,
+        auditIndex: index, auditCheckpoint: checkpoint, auditProof: proof.map { $0.base64() })
       let certificate = try Certificate(statement, signer: vault.signingKey("certificate"))
-      try Erasures.complete(
-        row.id, certificate: try Self.json(certificate), steps: try Self.json(steps), at: now, in: tx)
+      try Self.close(row.id, certificate, steps, complete: kept.isEmpty, at: now, in: tx)
       try KeyVault.destroy([request], reason: Handle.text("erasure", row.id), at: now, in: tx)
       return certificate
     }
     vault.forget([request])
     return certificate
   }
+
+  private static func close(
+    _ id: Int64, _ certificate: Certificate, _ steps: ErasureSteps, complete: Bool, at now: Timestamp,
+    in tx: borrowing Transaction
+  ) throws {
+    let (certificate, steps) = (try json(certificate), try json(steps))
+    if complete {
+      try Erasures.complete(id, certificate: certificate, steps: steps, at: now, in: tx)
+    } else {
+      try Erasures.restrict(id, certificate: certificate, steps: steps, in: tx)
+    }
+  }
+
+  private static let verified =
+    "database, keys, index, archive, packages and every file of the home were looked through: no residue"
 
   private static func remains(now: Timestamp, window: Int64) -> [Certificate.Statement.Remains] {
     [

@@ -8,27 +8,26 @@ import Postgres
 import SearchIndex
 
 extension ErasureService {
-  /// Messages deleted in one transaction.
-  private static let batchMessages = 1_000
-
-  /// Carries an approved erasure out, or goes on with one that was interrupted: record in the ledger → remove
-  /// what is in the database → destroy the key → purge index and packages → verify by looking → certificate.
-  /// Every step may be repeated. Refused while a hold covers any of the subject's messages.
+  /// Carries an approved erasure out, or goes on with one that was interrupted: record in the ledger → preserve what
+  /// holds and locked floors keep → remove the rest from the database → destroy the key → purge index and packages →
+  /// verify by looking → certificate. Every step may be repeated. Where something has to stay, the certificate says
+  /// what, until when and on what ground, and the erasure is restricted until ``reconsider(_:actor:)`` completes it.
   package func run(_ id: Int64, actor: String) async throws -> Certificate {
     let row = try await find(id)
     if row.state == .completed, let text = row.certificate { return try Certificate(json: text) }
+    if row.state == .restricted { return try await reconsider(row, actor: actor) }
     guard [.approved, .running, .partial].contains(row.state) else {
       throw ErasureError(.wrongState, "only an approved erasure can run; this one is \(row.state.rawValue)")
     }
-    try await refuseIfHeld(row)
     guard let subject = try await currentSubject(row) ?? row.subject else {
-      return try await certify(row, subject: nil, steps: ErasureSteps(), findings: [], actor: actor)
+      return try await certify(row, subject: nil, steps: ErasureSteps(), actor: actor)
     }
     let markers = try await Markers.gather(self, row, subject)
     var steps = try Self.steps(row)
     try await begin(row, subject, actor: actor)
     do {
       try await removeMessages(row, subject, &steps)
+      try await preserveChanges(row, subject)
       try await removeRecords(row, subject, &steps)
       try await destroyKey(row, subject, &steps, actor: actor)
       try await purgeIndex(row, subject, &steps)
@@ -44,14 +43,14 @@ extension ErasureService {
         .residue,
         "not certified, residue found: " + findings.joined(separator: "; ") + "; run the erasure again")
     }
-    return try await certify(row, subject: subject, steps: steps, findings: findings, actor: actor)
+    return try await certify(row, subject: subject, steps: steps, actor: actor)
   }
 
-  private static func steps(_ row: ErasureRow) throws -> ErasureSteps {
+  static func steps(_ row: ErasureRow) throws -> ErasureSteps {
     (try? JSONDecoder().decode(ErasureSteps.self, from: Data(row.steps.utf8))) ?? ErasureSteps()
   }
 
-  private func keep(_ steps: ErasureSteps, _ state: ErasureRow.State, _ row: ErasureRow) async throws {
+  func keep(_ steps: ErasureSteps, _ state: ErasureRow.State, _ row: ErasureRow) async throws {
     let text = try Self.json(steps)
     try await database.transaction { tx in try Erasures.set(row.id, state: state, steps: text, in: tx) }
   }
@@ -62,8 +61,6 @@ extension ErasureService {
     try LedgerFile(home: settings.home).record(tenant: tenant, hash: row.subjectHash, erasure: row.id)
     try await database.transaction { tx in
       try Tenants.lockGovernance(tenant, exclusive: false, in: tx)
-      let holds = try Holds.blocking(sender: subject, in: tx)
-      guard holds.isEmpty else { throw Self.held(holds.map(\.hold)) }
       try Subjects.set(.erasing, subject, tenant: tenant, in: tx)
       try ErasureLedger.record(row.subjectHash, erasure: row.id, tenant: tenant, at: now, in: tx)
       // A run that goes on after the row which led to the subject is gone must still know them.
@@ -74,36 +71,10 @@ extension ErasureService {
     directory.invalidate()
   }
 
-  private func removeMessages(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps)
-    async throws
-  {
-    let (tenant, groups) = (tenant, settings.groups)
-    while true {
-      let outcome = try await database.transaction { tx -> DeletionOutcome? in
-        let batch = try Locators.bySender(
-          subject, states: [.live, .restricted], after: nil, limit: Self.batchMessages, in: tx)
-        guard !batch.isEmpty else { return nil }
-        let outcome = try Deletions.delete(batch.map(\.key), for: .erasure, tenant: tenant, in: tx)
-        guard outcome.held.isEmpty else {
-          throw Self.held(Array(Set(outcome.held.flatMap(\.holds))).sorted())
-        }
-        for (group, gone) in Dictionary(grouping: outcome.deleted, by: { $0.route.group(of: groups) }).sorted(
-          by: { $0.key < $1.key })
-        {
-          try Feed.append(.removed, gone.map(\.key), group: Int16(group), in: tx)
-        }
-        return outcome
-      }
-      guard let outcome else { return }
-      steps.messages += outcome.deleted.count
-      try await keep(steps, .running, row)
-    }
-  }
-
   private func removeRecords(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps)
     async throws
   {
-    let (tenant, audit, groups) = (tenant, audit, settings.groups)
+    let (tenant, audit, groups, now) = (tenant, audit, settings.groups, now())
     let removed = try await database.transaction { tx in
       // Messages of others read differently now: the index finds them by their text and by having reactions.
       let changed = try Amendments.messages(changedBy: subject, in: tx)
@@ -115,7 +86,7 @@ extension ErasureService {
       _ = try audit.eraseParts(about: subject, in: tx)
       return (
         changes: try Amendments.removeAll(by: subject, in: tx),
-        members: try Memberships.removeAll(of: subject, in: tx),
+        members: try Memberships.removeAll(of: subject, at: now, in: tx),
         setAside: try SetAside.removeAll(about: subject, in: tx),
         names: try SubjectTokens.removeAll(of: subject, tenant: tenant, in: tx),
         searches: try SavedSearchRows.removeAll(of: subject, tenant: tenant, in: tx)
@@ -137,6 +108,9 @@ extension ErasureService {
     let (tenant, now, audit) = (tenant, now(), audit)
     let owner = KeyOwner.subject(tenant, subject)
     try await database.transaction { tx in
+      guard try Preservations.uncopied(subject, in: tx) == 0 else {
+        throw ErasureError(.busy, "messages are left that have no copy yet; run the erasure again")
+      }
       try KeyVault.destroy([owner], reason: Handle.text("erasure", row.id), at: now, in: tx)
       try Subjects.remove(subject, tenant: tenant, in: tx)
       _ = try audit.append(
@@ -180,15 +154,15 @@ extension ErasureService {
   private static let lockAttemptsMax = 150
 
   /// Packages inside the home that hold the subject's messages are withdrawn whole.
-  private func removePackages(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps)
-    async throws
-  {
+  func removePackages(
+    _ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps, _ state: ErasureRow.State = .running
+  ) async throws {
     let now = now()
     let withdrawn = try await database.transaction { tx in
       try Exports.withdraw(containing: subject, at: now, in: tx)
     }
     try await deletePackages()
     steps.packages += withdrawn.count
-    try await keep(steps, .running, row)
+    try await keep(steps, state, row)
   }
 }

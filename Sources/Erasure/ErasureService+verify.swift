@@ -11,7 +11,7 @@ extension ErasureService {
   /// Looks again in every store, years later if need be; empty when nothing is left.
   package func verify(_ id: Int64) async throws -> [String] {
     let row = try await find(id)
-    guard row.state == .completed else {
+    guard row.state.isSettled else {
       throw ErasureError(.notCompleted, "this erasure is not completed yet")
     }
     return try await residue(row, subject: row.subject, markers: Markers())
@@ -32,7 +32,11 @@ extension ErasureService {
     }
     findings += try await indexResidue(subject)
     findings += try await archiveResidue(subject)
-    let packages = try await database.transaction { tx in try Exports.count(containing: subject, in: tx) }
+    // What is kept as evidence is there to be handed over.
+    let packages = try await database.transaction { tx in
+      try Preservations.of(subjects: [subject], tenant: tenant, in: tx).isEmpty
+        ? Exports.count(containing: subject, in: tx) : 0
+    }
     if packages > 0 { findings.append("packages: \(packages)") }
     findings += try ByteScan(markers).files(in: settings.home).map { "file \($0) holds the person's bytes" }
     return findings
@@ -76,7 +80,7 @@ extension ErasureService {
       var revived: [LedgerFile.Entry] = []
       for entry in entries.sorted(by: { $0.erasure < $1.erasure }) {
         let known = try Subjects.find(hashes: [entry.hash], tenant: entry.tenant, in: tx)
-        let running = try Erasures.find(entry.erasure, in: tx).map { $0.state != .completed } ?? false
+        let running = try Erasures.find(entry.erasure, in: tx).map { !$0.state.isSettled } ?? false
         if !known.isEmpty, !running { revived.append(entry) }
       }
       return revived

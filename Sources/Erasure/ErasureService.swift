@@ -15,11 +15,16 @@ package struct ErasureService: Sendable {
     package var groups: Int
     /// How long backups of the database are kept, in seconds.
     package var backupWindowSeconds: Int64
+    /// How long after the release of a hold nothing is destroyed that it kept, in seconds.
+    package var graceSeconds: Int64
 
-    package init(home: String, groups: Int, backupWindowSeconds: Int64) {
+    package init(
+      home: String, groups: Int, backupWindowSeconds: Int64, graceSeconds: Int64 = 86_400
+    ) {
       self.home = home
       self.groups = groups
       self.backupWindowSeconds = backupWindowSeconds
+      self.graceSeconds = graceSeconds
     }
   }
 
@@ -89,37 +94,6 @@ package struct ErasureService: Sendable {
     return try await database.transaction { tx in try Erasures.list(tenant: tenant, in: tx) }
   }
 
-  /// Looks in every store and says what would go and what blocks it.
-  package func plan(_ id: Int64) async throws -> ErasurePlan {
-    let row = try await find(id)
-    guard row.state != .completed else { throw ErasureError(.wrongState, "this erasure is completed") }
-    let (tenant, hash) = (tenant, row.subjectHash)
-    let subject = try await currentSubject(row)
-    let plan = try await database.transaction { tx in
-      var plan = ErasurePlan(
-        id: Handle.text("erasure", id), subjectKnown: subject != nil, hotMessages: 0, coldMessages: 0,
-        changes: 0,
-        conversations: 0, setAside: 0, packages: 0, blockedBy: [], notCovered: ErasurePlan.limits,
-        dueAt: row.dueAt.rfc3339)
-      if let subject {
-        let found = Dictionary(
-          uniqueKeysWithValues: try Erasures.residue(subject: subject, hash: hash, tenant: tenant, in: tx)
-            .map { ($0.what, $0.count) })
-        plan.hotMessages = found["hot_rows"] ?? 0
-        plan.coldMessages = (found["messages"] ?? 0) - plan.hotMessages
-        plan.changes = found["changes"] ?? 0
-        plan.conversations = found["memberships"] ?? 0
-        plan.setAside = found["set_aside"] ?? 0
-        plan.packages = try Exports.count(containing: subject, in: tx)
-        plan.blockedBy = try Holds.blocking(sender: subject, in: tx)
-          .map { ErasurePlan.Blocker(hold: Handle.text("hold", $0.hold), messages: $0.messages) }
-      }
-      try Erasures.setPlan(id, plan: try Self.json(plan), in: tx)
-      return plan
-    }
-    return plan
-  }
-
   /// A second person agrees, unless the tenant does without.
   package func approve(_ id: Int64, actor: String) async throws {
     let row = try await find(id)
@@ -131,24 +105,11 @@ package struct ErasureService: Sendable {
     guard !directory.tenant.secondPerson || hash != row.requesterHash else {
       throw ErasureError(.samePerson, "the approver must be another person than the requester")
     }
-    try await refuseIfHeld(row)
     let (tenant, now, audit) = (tenant, now(), audit)
     try await database.transaction { tx in
       try Erasures.approve(id, approverHash: hash, at: now, in: tx)
       _ = try audit.append([Self.entry("erasure.approved", id, actor, tenant)], at: now, in: tx)
     }
-  }
-
-  func refuseIfHeld(_ row: ErasureRow) async throws {
-    guard let subject = row.subject else { return }
-    let holds = try await database.transaction { tx in try Holds.blocking(sender: subject, in: tx) }
-    guard holds.isEmpty else { throw Self.held(holds.map(\.hold)) }
-  }
-
-  static func held(_ holds: [Int64]) -> ErasureError {
-    let ids = holds.map { Handle.text("hold", $0) }
-    return ErasureError(
-      .held, "held by \(ids.joined(separator: ", ")); release the hold or wait for its end", holds: ids)
   }
 
   static let unknown = ErasureError(.unknownErasure, "there is no erasure of that id in this tenant")

@@ -124,7 +124,7 @@ extension Exporter {
       }
       guard let last = rows.last else { break }
       cursor = last
-      let profiles = try await directory.profiles(Set(rows.map(\.subject)))
+      let profiles = try await profiles(Set(rows.map(\.subject)), writing)
       try await note(Set(profiles.keys), writing)
       let members = rows.compactMap { row in
         profiles[row.subject].map { ExportedMember(row: row, profile: $0) }
@@ -139,7 +139,7 @@ extension Exporter {
 
   private func write(_ messages: [HistoricMessage], _ writing: ExportWriting) async throws {
     let people = Set(messages.map(\.sender)).union(messages.flatMap { $0.changes.map(\.author) })
-    let profiles = try await directory.profiles(people)
+    let profiles = try await profiles(people, writing)
     try await note(Set(profiles.keys), writing)
     for message in messages {
       // No profile: the author's key went between reading and naming.
@@ -148,6 +148,14 @@ extension Exporter {
       for format in writing.formats { try await format.add(exported) }
       writing.count(message)
     }
+  }
+
+  /// Evidence names people that were erased meanwhile, as long as a hold keeps what they wrote.
+  private func profiles(_ people: Set<SubjectID>, _ writing: ExportWriting) async throws
+    -> [SubjectID: SubjectProfile]
+  {
+    guard writing.selection.hold != nil else { return try await directory.profiles(people) }
+    return try await directory.profilesInEvidence(people)
   }
 
   /// Written down before the people's data is, so that an erasure meanwhile finds this export.

@@ -9,24 +9,31 @@ extension HistoryReader {
 
   /// The next stored messages of a span. Both tiers are asked for the same stretch; while a segment is being
   /// switched in, a message may be in both, and counts once.
-  func stored(_ span: Span, limit: Int) async throws -> Batch {
-    let (hot, blocks) = try await database.read { tx in
+  /// With `preserved`, copies of what erased people wrote come as well.
+  func stored(_ span: Span, limit: Int, preserved: Bool = false) async throws -> Batch {
+    let (hot, blocks, copies) = try await database.read { tx in
       (
         try Messages.page(
           route: span.route, conversation: span.conversation, after: span.after, before: span.before,
           ascending: span.ascending, limit: limit, in: tx),
         try Archive.blocks(
           route: span.route, conversation: span.conversation, after: span.after, before: span.before,
-          ascending: span.ascending, limit: Self.blocksPerBatch, in: tx)
+          ascending: span.ascending, limit: Self.blocksPerBatch, in: tx),
+        preserved
+          ? try Preservations.page(
+            route: span.route, conversation: span.conversation, after: span.after, before: span.before,
+            ascending: span.ascending, limit: limit, in: tx) : []
       )
     }
     // Beyond these points a tier may have more than was fetched.
     var horizons: [MessagePosition] = []
     if hot.count == limit, let last = hot.last { horizons.append(last.position) }
+    if copies.count == limit, let last = copies.last { horizons.append(last.position) }
     if blocks.count == Self.blocksPerBatch, let last = blocks.last {
       horizons.append(span.ascending ? last.first : last.last)
     }
     var rows: [MessagePosition: TieredMessage] = [:]
+    for row in try await self.rows(of: copies, tenant: span.tenant) { rows[row.message.position] = row }
     for block in blocks {
       for message in try await archive.messages(block)
       where span.after < message.position && message.position < span.before {
@@ -81,6 +88,11 @@ extension HistoryReader {
     for (conversation, places) in Dictionary(grouping: missing, by: \.conversation) {
       archived += try await cold(places, conversation)
     }
+    if states.contains(.restricted) {
+      let read = Set(archived.map { ConversationPosition($0.message.conversation, $0.message.position) })
+      archived += try await preserved(
+        missing.filter { !read.contains(ConversationPosition($0.conversation, $0.position)) }, tenant: tenant)
+    }
     return try await merged(rows, facts, tenant: tenant, states: states)
       + (try await merged(archived, tenant: tenant, states: states))
   }
@@ -99,6 +111,13 @@ extension HistoryReader {
       }
     }
     return Array(rows.values)
+  }
+
+  private func preserved(_ places: [MessagePlace], tenant: TenantID) async throws -> [TieredMessage] {
+    guard !places.isEmpty else { return [] }
+    let copies = try await database.read { tx in try Preservations.copies(at: places, in: tx) }
+    let rows = try await rows(of: copies, tenant: tenant)
+    return Array(Dictionary(rows.map { ($0.message.key, $0) }) { first, _ in first }.values)
   }
 
   private struct ConversationPosition: Hashable {
@@ -135,7 +154,14 @@ extension HistoryReader {
   private func merged(
     _ rows: [TieredMessage], _ facts: Facts, tenant: TenantID, states: Set<Locator.State>
   ) async throws -> [HistoricMessage] {
-    let changes = facts.amendments.isEmpty ? [:] : try await opened(facts.amendments, tenant: tenant)
+    var changes = facts.amendments.isEmpty ? [:] : try await opened(facts.amendments, tenant: tenant)
+    if states.contains(.restricted) {
+      for (key, kept) in try await keptChanges(of: rows.map(\.message.key), tenant: tenant) {
+        let known = Set(changes[key] ?? [])
+        changes[key, default: []] += kept.filter { !known.contains($0) }
+        changes[key]?.sort { ($0.at, $0.version) < ($1.at, $1.version) }
+      }
+    }
     var merged: [HistoricMessage] = []
     for row in rows {
       guard let locator = facts.locators[row.message.key], states.contains(locator.state) else { continue }

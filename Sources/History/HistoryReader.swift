@@ -45,7 +45,8 @@ package struct HistoryReader: Sendable {
     var found: [HistoricMessage] = []
     var rest = span
     while found.count < limit {
-      let batch = try await stored(rest, limit: max(limit - found.count, 32))
+      let batch = try await stored(
+        rest, limit: max(limit - found.count, 32), preserved: states.contains(.restricted))
       found += try await merged(batch.rows, tenant: span.tenant, states: states)
       guard let reached = batch.reached else { break }
       if span.ascending { rest.after = reached } else { rest.before = reached }

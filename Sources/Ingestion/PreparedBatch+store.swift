@@ -128,7 +128,7 @@ extension PreparedBatch {
       try Feed.append(.edited, row.key, group: group(row.route), in: tx)
     case .reaction: try Feed.append(.edited, row.key, group: group(row.route), in: tx)
     case .deletion:
-      _ = try Deletions.delete([row.key], for: .deletedByMember, tenant: tenant, in: tx)
+      _ = try Deletions.delete([row.key], for: .deletedByMember, tenant: tenant, at: now, in: tx)
       try Feed.append(.removed, row.key, group: group(row.route), in: tx)
     }
     return .changed

@@ -29,8 +29,10 @@ enum DeletionBatch: Sendable {
     let history = try RetentionService.policies(of: tenant, in: tx)
     var result = Result()
     let deciders = try dueStill(history, tenant: tenant, at: now, &result, in: tx)
-    let outcome = try Deletions.delete(Array(deciders.keys), for: reason, tenant: tenant, in: tx)
+    let outcome = try Deletions.delete(
+      Array(deciders.keys), for: reason, tenant: tenant, at: now, in: tx)
     result.deleted = outcome.deleted
+    result.notDueAnyMore += outcome.floored.count
     result.held = outcome.held
     for (group, locators) in Dictionary(grouping: outcome.deleted, by: { Int16($0.route.group(of: groups)) })
     {

@@ -67,6 +67,18 @@ extension HoldService {
   private func unreadable(_ page: [Locator]) async throws -> Int {
     let owners = page.reduce(into: Set<KeyOwner>()) { $0.formUnion($1.keyOwners) }
     let known = Set(try await vault.keys(owners, creating: false).keys)
-    return page.filter { !$0.keyOwners.isSubset(of: known) }.count
+    let closed = page.filter { !$0.keyOwners.isSubset(of: known) }
+    return closed.count - (try await preserved(closed))
+  }
+
+  /// Of messages of erased people there are copies under the holds' own keys.
+  private func preserved(_ closed: [Locator]) async throws -> Int {
+    guard !closed.isEmpty else { return 0 }
+    let tenant = tenant
+    let copies = try await database.transaction { tx in
+      try Preservations.copies(of: closed.map(\.key), in: tx)
+    }
+    let keys = try await vault.keys(Set(copies.map { .matter(tenant, $0.preservation) }), creating: false)
+    return Set(copies.filter { keys[.matter(tenant, $0.preservation)] != nil }.map(\.key)).count
   }
 }

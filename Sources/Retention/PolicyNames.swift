@@ -1,3 +1,4 @@
+import Catalog
 import History
 import Model
 

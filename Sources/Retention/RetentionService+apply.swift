@@ -41,7 +41,8 @@ extension RetentionService {
     } while cursor != nil
   }
 
-  /// A hold's release destroys nothing by itself: what members had deleted under it goes here, after the grace.
+  /// A hold's release destroys nothing by itself: what members had deleted under it goes here, after the grace; and
+  /// what they deleted within a floor, when that has ended.
   private func deleteReleased(_ run: inout RetentionRun, _ touched: inout Set<Period>, actor: String)
     async throws
   {
@@ -50,14 +51,16 @@ extension RetentionService {
     var cursor: MessageKey?
     repeat {
       let after = cursor
-      let page = try await database.transaction { tx in
-        try RetentionScan.released(
+      let (page, floors) = try await database.transaction { tx in
+        let page = try RetentionScan.released(
           tenant: tenant, releasedBefore: releasedBefore, after: after, limit: Self.batchMessagesMax, in: tx)
+        return (page, try Floors.running(.all, on: page.map(\.key), tenant: tenant, at: now, in: tx))
       }
+      let free = page.filter { floors[$0.key] == nil }
       if run.dryRun {
-        run.released += page.count
-      } else if !page.isEmpty {
-        try await delete(.release(page), &run, &touched, at: now, actor: actor)
+        run.released += free.count
+      } else if !free.isEmpty {
+        try await delete(.release(free), &run, &touched, at: now, actor: actor)
       }
       cursor = page.count == Self.batchMessagesMax ? page.last?.key : nil
     } while cursor != nil

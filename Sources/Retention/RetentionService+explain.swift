@@ -23,13 +23,16 @@ extension RetentionService {
     }
     let isThere = locator.state == .live || locator.state == .restricted
     let now = now()
+    let item = facts.message.item(tenant)
+    let decide = facts.isPreserved ? decideErasure : Governance.decide
     return Explanation(
       messageID: messageID, state: locator.state, createdAt: locator.position.createdAt,
       conversation: try await directory.cards([locator.conversation])[locator.conversation]?.profile.id,
       sender: try await directory.profiles([locator.sender])[locator.sender]?.id,
-      tier: facts.isHot ? .hot : facts.isCold ? .cold : nil, readable: try await hasKeys(locator),
+      tier: facts.isHot ? .hot : facts.isCold ? .cold : nil,
+      readable: facts.isPreserved ? true : try await hasKeys(locator),
       disposition: isThere
-        ? decide(facts.message.item(tenant), policies: facts.history.policies, holds: holds, now: now) : nil,
+        ? decide(item, facts.history.policies, holds, now) : nil,
       holds: facts.holds.map(\.id), policySet: facts.history.version, changes: facts.changes)
   }
 
@@ -48,6 +51,8 @@ private struct MessageFacts: Sendable {
   let changes: [Explanation.Change]
   let isHot: Bool
   let isCold: Bool
+  /// Its author is erased; copies are kept for holds or locked floors.
+  let isPreserved: Bool
 
   init?(_ key: MessageKey, tenant: TenantID, in tx: borrowing Transaction) throws {
     guard let message = try RetentionScan.find([key], tenant: tenant, in: tx).first else { return nil }
@@ -61,6 +66,7 @@ private struct MessageFacts: Sendable {
     changes = try Amendments.find([(locator.route, locator.conversation, key)], in: tx)
       .sorted { ($0.at, $0.version) < ($1.at, $1.version) }
       .map { Explanation.Change(kind: $0.kind, at: $0.at, version: $0.version) }
+    isPreserved = try !Preservations.copies(of: [key], in: tx).isEmpty
     isHot = try !Messages.at([locator.place], in: tx).isEmpty
     isCold = try !Archive.blocks(
       holding: [locator.position], route: locator.route, conversation: locator.conversation, in: tx

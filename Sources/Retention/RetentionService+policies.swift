@@ -1,5 +1,5 @@
 import AuditLog
-import Catalog
+package import Catalog
 import Governance
 package import Model
 import Postgres

@@ -1,4 +1,4 @@
-import Catalog
+package import Catalog
 import Governance
 import History
 import Model

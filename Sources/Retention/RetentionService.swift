@@ -51,23 +51,3 @@ package struct RetentionService: Sendable {
     try PolicyHistory(Policies.sets(tenant: tenant, in: tx))
   }
 }
-
-extension RetainedMessage {
-  /// The facts for the rules. Membership is asked of nobody here: the holds that rules are given along with this
-  /// were matched by the guard's own condition before.
-  func item(_ tenant: TenantID) -> Item {
-    Item(
-      tenant: tenant, conversation: locator.conversation, kind: .init(kind), sender: locator.sender,
-      createdAt: locator.position.createdAt, editedAt: editedAt, conversationRetentionDays: retentionDays,
-      closedAt: closedAt, wasMember: { _ in true })
-  }
-
-  /// What policies alone say.
-  func disposition(_ policies: [Policy], at now: Timestamp) -> Disposition {
-    decide(item(locator.tenant), policies: policies, holds: [], now: now)
-  }
-
-  func isDue(_ policies: [Policy], at now: Timestamp) -> Bool {
-    disposition(policies, at: now).verdict == .due
-  }
-}

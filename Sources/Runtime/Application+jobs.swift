@@ -43,7 +43,8 @@ extension Application {
     return ErasureService(
       directory: directory, database: database, vault: vault, history: history, index: index, audit: audit,
       settings: ErasureService.Settings(
-        home: settings.home, groups: settings.indexGroups, backupWindowSeconds: settings.backupWindowSeconds),
+        home: settings.home, groups: settings.indexGroups, backupWindowSeconds: settings.backupWindowSeconds,
+        graceSeconds: settings.retentionGraceSeconds),
       deletePackages: { _ = try await exporter.deleteWithdrawn() }, now: Self.clock)
   }
 

@@ -1,5 +1,6 @@
 import AuditLog
 import Catalog
+import Erasure
 package import JobQueue
 import KeyVault
 import Model
@@ -185,6 +186,8 @@ extension Application {
 
   private func retain(_ tenant: Tenant, actor: String) async throws -> JobOutcome {
     let run = try await retention(directory(tenant)).apply(actor: actor)
+    // What holds and floors kept of erased people goes as soon as nothing keeps it.
+    _ = try await erasure(directory(tenant)).reconsiderAll(actor: actor)
     return JobOutcome(
       due: Int64(run.due), done: Int64(run.deleted), blocked: Int64(run.held + run.pending),
       problem: run.problem)

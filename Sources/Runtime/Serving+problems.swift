@@ -159,7 +159,7 @@ extension Application {
     let now = Self.clock()
     let erasures = try await database.read { tx in try Erasures.list(tenant: nil, in: tx) }
     var problems: [SystemProblem] = []
-    for row in erasures where row.state != .completed {
+    for row in erasures where !row.state.isSettled {
       let id = Handle.text("erasure", row.id)
       if row.dueAt < now {
         problems.append(

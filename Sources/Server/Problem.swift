@@ -74,7 +74,7 @@ package struct Problem: Error, Sendable {
       place = error.position..<(error.position + error.length)
     case let error as SearchIndexError: self = .index(error)
     case let error as RetentionError: self = .retention(error)
-    case let error as ErasureError: self = .erasure(error, for: principal)
+    case let error as ErasureError: self = .erasure(error)
     case let error as ExportError: self = .export(error)
     case let error as AuditError:
       self.init(error.code == .outOfRange ? 404 : 500, "audit_\(error.code.rawValue)", error.description)
@@ -114,16 +114,12 @@ package struct Problem: Error, Sendable {
     return Problem(status, error.code.rawValue, error.description)
   }
 
-  private static func erasure(_ error: ErasureError, for principal: Principal?) -> Problem {
+  private static func erasure(_ error: ErasureError) -> Problem {
     switch error.code {
     case .unknownErasure: return Problem(404, error.code.rawValue, error.description)
     case .samePerson: return Problem(403, error.code.rawValue, error.description)
     case .wrongState, .notCompleted, .residue: return Problem(409, error.code.rawValue, error.description)
-    case .held:
-      let knows = principal?.knowsHolds ?? false
-      var problem = Problem(409, "held", knows ? error.description : "a legal hold does not allow this")
-      problem.holds = knows ? error.holds : nil
-      return problem
+    case .busy: return .busy("erasure_busy", error.description)
     }
   }
 

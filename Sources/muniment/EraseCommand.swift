@@ -84,7 +84,7 @@ struct EraseCommand: AsyncParsableCommand {
 
   struct Plan: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "plan", abstract: "Count what would go, store by store, and name what blocks it.")
+      commandName: "plan", abstract: "Count what would go, store by store, and what stays, why and how long.")
     @OptionGroup var erasure: ErasureArgument
 
     func run() async throws {
@@ -93,7 +93,14 @@ struct EraseCommand: AsyncParsableCommand {
         hot messages \(plan.hotMessages), cold messages \(plan.coldMessages), changes \(plan.changes), \
         conversations \(plan.conversations), set aside \(plan.setAside), packages \(plan.packages)
         """
-      for blocker in plan.blockedBy { text += "\nblocked by \(blocker.hold): \(blocker.messages) messages" }
+      for blocker in plan.blockedBy { text += "\nkept by \(blocker.hold): \(blocker.messages) messages" }
+      for floor in plan.floors ?? [] {
+        text +=
+          "\nkept by locked \(floor.policy): \(floor.messages) messages until \(floor.until ?? "no date yet")"
+      }
+      if let restricted = plan.restricted, restricted > 0 {
+        text += "\n\(restricted) messages would stay, hidden, until nothing keeps them"
+      }
       text += "\nnot covered:\n" + plan.notCovered.map { "  - " + $0 }.joined(separator: "\n")
       text += "\nnext: muniment erase approve \(plan.id) --by ANOTHER"
       try erasure.common.output.value(plan, text: text)
@@ -118,7 +125,11 @@ struct EraseCommand: AsyncParsableCommand {
 
   struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "run", abstract: "Carry it out, verify by looking, and certify. Safe to repeat.")
+      commandName: "run", abstract: "Carry it out, verify by looking, and certify. Safe to repeat.",
+      discussion: """
+        What a hold or a locked floor keeps is hidden and sealed anew before the person's key is destroyed, and goes \
+        when nothing keeps it; as long as there is any, the exit code is 3.
+        """)
     @OptionGroup var erasure: ErasureArgument
     @OptionGroup var actor: ActorOptions
     @Flag(help: "Show the plan and stop.")
@@ -135,13 +146,39 @@ struct EraseCommand: AsyncParsableCommand {
         (try await service.run(id, actor: actor.name), try await service.find(id))
       }
       let statement = try certificate.statement()
+      let isPartial = row.state == .restricted
       try erasure.common.output.value(
-        Row(row),
+        RunReport(row, statement),
         text: """
           erased \(statement.stores.messages) messages, \(statement.stores.changes) changes, \
-          \(statement.stores.packages) packages; \(statement.verification)
+          \(statement.stores.packages) packages; \(statement.verification)\(Self.kept(statement, isPartial))
           next: muniment erase certificate \(statement.id)
           """)
+      if isPartial { throw ExitStatus.doneInPart }
+    }
+
+    private static func kept(_ statement: Certificate.Statement, _ isPartial: Bool) -> String {
+      guard isPartial else { return "" }
+      return "\nin part: \(statement.stores.restricted ?? 0) messages stay, hidden:"
+        + statement.remains.filter { $0.ground.contains("17(3)") }.map {
+          "\n  - \($0.what), until \($0.until); \($0.ground)"
+        }.joined()
+    }
+  }
+
+  struct RunReport: Encodable {
+    let id: String
+    let state: String
+    let messages: Int
+    let restricted: Int
+    let remains: [Certificate.Statement.Remains]
+
+    init(_ row: ErasureRow, _ statement: Certificate.Statement) {
+      id = statement.id
+      state = row.state.rawValue
+      messages = statement.stores.messages
+      restricted = statement.stores.restricted ?? 0
+      remains = statement.remains
     }
   }
 

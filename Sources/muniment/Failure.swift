@@ -88,7 +88,8 @@ struct Failure {
   private init(erasure error: ErasureError) {
     let status: ExitStatus =
       switch error.code {
-      case .held, .samePerson: .refused
+      case .samePerson: .refused
+      case .busy: .tryAgainLater
       case .residue: .verificationFailed
       case .unknownErasure, .wrongState, .notCompleted: .failed
       }

@@ -36,15 +36,20 @@ struct DecisionModelTests {
       ProcessInfo.processInfo.environment["MUNIMENT_SEED"].flatMap(UInt64.init) ?? .random(in: 0...UInt64.max)
     print("DecisionModelTests seed \(seed)")
     var random = Random(state: seed)
-    for number in 0..<4_000 {
+    let cases = ProcessInfo.processInfo.environment["MUNIMENT_SLOW_TESTS"] == "1" ? 1_000_000 : 40_000
+    for number in 0..<cases {
       let one = makeCase(&random)
       let disposition = decide(one.item, policies: one.policies, holds: one.holds, now: day(one.today))
-      let expected = model(one)
-      #expect(disposition.verdict == expected, "case \(number) of seed \(seed): \(one)")
       let erasure = decideErasure(one.item, policies: one.policies, holds: one.holds, now: day(one.today))
-      #expect((erasure.verdict == .restricted) == restricts(one), "case \(number) of seed \(seed): \(one)")
-      #expect(disposition.dueAt == firstDueDay(one).map(day), "case \(number) of seed \(seed): \(one)")
+      // Not by the macro, which costs more than the case.
+      guard disposition.verdict == model(one), (erasure.verdict == .restricted) == restricts(one),
+        disposition.dueAt == firstDueDay(one).map(day)
+      else {
+        Issue.record("case \(number) of seed \(seed): \(one)")
+        return
+      }
     }
+    print("DecisionModelTests \(cases) cases, no difference")
   }
 
   func makeCase(_ random: inout Random) -> Case {

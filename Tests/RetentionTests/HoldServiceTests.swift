@@ -73,7 +73,7 @@ import Testing
         HoldRequest(matter: "M", custodians: ["bob"], reason: "R"), actor: "law")
       let tenant = house.tenant
       let outcome = try await house.database.transaction { tx in
-        try Deletions.delete(keys, for: reason, tenant: tenant, in: tx)
+        try Deletions.delete(keys, for: reason, tenant: tenant, at: house.now, in: tx)
       }
       #expect(outcome.deleted.isEmpty)
       #expect(outcome.held.map(\.holds) == [[hold]])
@@ -97,7 +97,7 @@ import Testing
       let (opened, open) = AsyncStream<Void>.makeStream()
       let gate = DispatchSemaphore(value: 0)
       async let deletion: Void = house.database.transaction { tx in
-        _ = try Deletions.delete([keys[0]], for: .retention, tenant: tenant, in: tx)
+        _ = try Deletions.delete([keys[0]], for: .retention, tenant: tenant, at: house.now, in: tx)
         open.yield()
         gate.wait()
       }
@@ -109,7 +109,7 @@ import Testing
       try await deletion
       let id = try await hold
       let outcome = try await house.database.transaction { tx in
-        try Deletions.delete(keys, for: .retention, tenant: tenant, in: tx)
+        try Deletions.delete(keys, for: .retention, tenant: tenant, at: house.now, in: tx)
       }
       #expect(outcome.held.map(\.holds) == [[id]])
       #expect(try await house.states(["first", "second"]) == [.expired, .live])

@@ -151,7 +151,7 @@ final class RetentionHouse: Sendable {
         AmendmentRow(
           key: key, kind: .deletion, author: locator.sender, version: 0, at: now, route: locator.route,
           conversation: locator.conversation, sealed: []), in: tx)
-      _ = try Deletions.delete([key], for: .deletedByMember, tenant: tenant, in: tx)
+      _ = try Deletions.delete([key], for: .deletedByMember, tenant: tenant, at: now, in: tx)
     }
   }
 

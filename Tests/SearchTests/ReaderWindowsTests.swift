@@ -47,7 +47,7 @@ struct ReaderWindowsTests {
       let reader = try await house.reader("ann")
       guard case .member(let subject) = reader else { throw HouseError("no member") }
       try await house.application.database.transaction { tx in
-        _ = try Memberships.removeAll(of: subject, in: tx)
+        _ = try Memberships.removeAll(of: subject, at: Application.clock(), in: tx)
       }
       #expect(try await house.find("red", as: "ann") == [])
       try await house.store([Events.join("ann", "a", 20), Events.message("a2", "a", "bo", 30, "red")])

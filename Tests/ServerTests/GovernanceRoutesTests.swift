@@ -130,7 +130,7 @@ struct GovernanceRoutesTests {
     #expect(certificate.json["payload"] as? String != nil)
   }
 
-  @Test("A held subject's erasure names the hold to a data protection officer only")
+  @Test("A held subject is erased in part, and the plan names the hold to a data protection officer only")
   func heldErasure() async throws {
     let house = try await ServedHouse.shared
     let event = #"""
@@ -148,13 +148,16 @@ struct GovernanceRoutesTests {
     let made = try await house.ask(
       "POST", "/v1/erasures", token: dpo, json: #"{"subject_id":"suspect","reason":"asked"}"#)
     let id = try #require(made.json["id"] as? String)
-    let path = "/v1/erasures/\(id)/approve"
-    let blind = try await house.ask("POST", path, token: try house.token([.approver], as: "second"))
-    #expect(blind.status == 409)
-    #expect(blind.code == "held")
+    let path = "/v1/erasures/\(id)"
+    let blind = try await house.ask("GET", path, token: try house.token([.approver], as: "second"))
+    #expect(blind.text.contains("a legal hold"))
     #expect(!blind.text.contains(holdID))
-    let told = try await house.ask("POST", path, token: try house.token([.approver, .dpo], as: "second"))
-    #expect(told.json["holds"] as? [String] == [holdID])
+    let told = try await house.ask("GET", path, token: try house.token([.approver, .dpo], as: "second"))
+    #expect(told.text.contains(holdID))
+    _ = try await house.ask("POST", path + "/approve", token: try house.token([.approver], as: "second"))
+    let run = try await house.ask("POST", path + "/run", token: dpo)
+    #expect(run.json["state"] as? String == "restricted", "\(run.text)")
+    #expect((run.json["steps"] as? [String: Any])?["restricted"] as? Int == 1, "\(run.text)")
   }
 
   @Test(

@@ -137,7 +137,7 @@ struct IndexLifeTests {
       try await house.locators().first { $0.position.createdAt == IndexHouse.day.adding(seconds: 2) })
     let group = Int16(house.group(bad))
     try await house.application.database.transaction { tx in
-      _ = try Deletions.delete([bad.key], for: .retention, tenant: tenant, in: tx)
+      _ = try Deletions.delete([bad.key], for: .retention, tenant: tenant, at: Application.clock(), in: tx)
       try Feed.append(.removed, bad.key, group: group, in: tx)
     }
     #expect(try await house.application.followFeedPatiently())
@@ -178,7 +178,7 @@ struct IndexLifeTests {
     // Deleted in the catalogue, and no step of the feed says so.
     let tenant = house.directory.tenant.id
     try await house.application.database.transaction { tx in
-      _ = try Deletions.delete([gone.key], for: .retention, tenant: tenant, in: tx)
+      _ = try Deletions.delete([gone.key], for: .retention, tenant: tenant, at: Application.clock(), in: tx)
     }
     #expect(try await house.fingerprints() != sound)
     // The words are compared for changed messages only, unless asked for.

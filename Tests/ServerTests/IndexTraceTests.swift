@@ -77,7 +77,7 @@ struct IndexTraceTests {
     for locator in try await house.locators() where locator.position.createdAt == time {
       let group = Int16(house.group(locator))
       try await house.application.database.transaction { tx in
-        _ = try Deletions.delete([locator.key], for: reason, tenant: tenant, in: tx)
+        _ = try Deletions.delete([locator.key], for: reason, tenant: tenant, at: Application.clock(), in: tx)
         try Feed.append(.removed, locator.key, group: group, in: tx)
       }
     }

@@ -138,7 +138,8 @@ struct LeakageTests {
     {
       let group = Int16(house.group(locator))
       try await house.application.database.transaction { tx in
-        _ = try Deletions.delete([locator.key], for: .retention, tenant: tenant, in: tx)
+        _ = try Deletions.delete(
+          [locator.key], for: .retention, tenant: tenant, at: Application.clock(), in: tx)
         try Feed.append(.removed, locator.key, group: group, in: tx)
       }
     }

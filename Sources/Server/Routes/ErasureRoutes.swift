@@ -10,7 +10,7 @@ enum ErasureRoutes {
     Route.create("/v1/erasures", [.dpo], make: request, show: show),
     Route.get("/v1/erasures", readers, list),
     Route.get("/v1/erasures/:id", readers) { call in
-      Reply.json(try reply(try await service(call).find(try call.handle("erasure"))))
+      Reply.json(try reply(try await service(call).find(try call.handle("erasure")), to: call.principal))
     },
     Route.post("/v1/erasures/:id/approve", [.approver], approve),
     Route.post("/v1/erasures/:id/run", [.dpo], run),
@@ -42,11 +42,18 @@ enum ErasureRoutes {
     }
   }
 
-  private static func reply(_ row: ErasureRow) throws -> ErasureReply {
+  /// Who may not know of holds reads that there is one.
+  private static func reply(_ row: ErasureRow, to principal: Principal) throws -> ErasureReply {
     ErasureReply(
       id: Handle.text("erasure", row.id), state: row.state.rawValue, requestedAt: row.requestedAt.rfc3339,
       dueAt: row.dueAt.rfc3339, approvedAt: row.approvedAt?.rfc3339, completedAt: row.completedAt?.rfc3339,
-      plan: try row.plan.map { try AnyJSON(parsing: $0) }, steps: try AnyJSON(parsing: row.steps))
+      plan: try row.plan.map { try AnyJSON(parsing: principal.knowsHolds ? $0 : withoutHolds($0)) },
+      steps: try AnyJSON(parsing: row.steps))
+  }
+
+  private static func withoutHolds(_ plan: String) throws -> String {
+    let plan = try JSONDecoder().decode(ErasurePlan.self, from: Data(plan.utf8)).withoutHolds
+    return String(decoding: try JSONEncoder().encode(plan), as: UTF8.self)
   }
 
   private struct Requesting: Decodable {
@@ -70,25 +77,25 @@ enum ErasureRoutes {
   }
 
   @Sendable private static func show(_ call: Call, _ id: String) async throws -> ErasureReply {
-    try reply(try await service(call).find(Handle.number("erasure", id) ?? 0))
+    try reply(try await service(call).find(Handle.number("erasure", id) ?? 0), to: call.principal)
   }
 
   @Sendable private static func list(_ call: Call) async throws -> Response {
-    Reply.json(["erasures": try await service(call).list().map(reply)])
+    Reply.json(["erasures": try await service(call).list().map { try reply($0, to: call.principal) }])
   }
 
   @Sendable private static func approve(_ call: Call) async throws -> Response {
     let id = try call.handle("erasure")
     let service = try await service(call)
     try await service.approve(id, actor: call.principal.subject)
-    return Reply.json(try reply(try await service.find(id)))
+    return Reply.json(try reply(try await service.find(id), to: call.principal))
   }
 
   @Sendable private static func run(_ call: Call) async throws -> Response {
     let id = try call.handle("erasure")
     let service = try await service(call)
     _ = try await service.run(id, actor: call.principal.subject)
-    return Reply.json(try reply(try await service.find(id)))
+    return Reply.json(try reply(try await service.find(id), to: call.principal))
   }
 
   @Sendable private static func certificate(_ call: Call) async throws -> Response {

@@ -1,4 +1,3 @@
-package import Catalog
 package import Governance
 package import Model
 
@@ -68,5 +67,5 @@ extension PolicyDocument.Scope {
 }
 
 extension Policy {
-  var asksForSomething: Bool { retainSeconds != nil || deleteAfterSeconds != nil }
+  package var asksForSomething: Bool { retainSeconds != nil || deleteAfterSeconds != nil }
 }

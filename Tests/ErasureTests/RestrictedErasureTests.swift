@@ -1,0 +1,172 @@
+import Catalog
+import Erasure
+import Governance
+import Model
+import Retention
+import Testing
+
+/// An erasure goes message by message: what a hold or a locked floor keeps stays, hidden, and goes later.
+@Suite struct RestrictedErasureTests {
+  private static let lines = [
+    Events.join("ann"), Events.join("ben"),
+    Events.message("held", "ann", "harbour evidence of ann"),
+    Events.message("free", "ann", "lantern nothing of interest", day: 20),
+    Events.message("bens", "ben", "copper of ben"),
+    Events.edit("held", "ann", "harbour evidence as corrected"),
+  ]
+  private static let window = HoldRequest(
+    matter: "M", custodians: ["ann"], to: ErasureHouse.start.adding(seconds: 10 * ErasureHouse.day),
+    reason: "suit")
+
+  @Test(arguments: [false, true])
+  func whatAHoldKeepsIsHiddenServedAsEvidenceAndGoesWithTheHold(archived: Bool) async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver(Self.lines)
+      if archived { try await house.archive() }
+      let hold = try await house.hold(Self.window)
+      let id = try await house.approved("ann")
+      let plan = try #require(try await house.erasure.find(id).plan)
+      #expect(plan.contains(Handle.text("hold", hold)))
+      let first = try await house.erasure.run(id, actor: "alice").statement()
+      #expect((first.status, first.stores.messages, first.stores.restricted) == ("partial", 1, 1))
+      #expect(first.remains.contains { $0.until.contains(Handle.text("hold", hold)) })
+      #expect(try await house.erasure.find(id).state == .restricted)
+      #expect(try await house.states(["held", "free", "bens"]) == [.restricted, .erased, .live])
+      #expect(try await house.erasure.verify(id) == [])
+      let evidence = try await house.evidence(hold)
+      #expect(evidence.contains("harbour evidence of ann"))
+      #expect(evidence.contains("harbour evidence as corrected"))
+      #expect(evidence.contains(#""sender_id":"ann""#))
+      #expect(!evidence.contains("lantern"))
+      let coverage = try await house.holds.coverage(hold, groups: 2) { _ in .max }
+      #expect((coverage.counts[.restricted], coverage.unreadable) == (1, 0))
+
+      // Held still: looking again changes nothing.
+      _ = try await house.erasure.reconsiderAll(actor: "job")
+      #expect(try await house.states(["held"]) == [.restricted])
+      try await house.release(hold)
+      // The release itself destroys nothing, nor does anything within the grace.
+      _ = try await house.erasure.reconsiderAll(actor: "job")
+      #expect(try await house.states(["held"]) == [.restricted])
+      house.advance(days: 2)
+      let result = try await house.erasure.reconsiderAll(actor: "job")
+      #expect((result.looked, result.completed) == (1, 1))
+      #expect(try await house.states(["held"]) == [.erased])
+      #expect(try await house.erasure.verify(id) == [])
+      let last = try await house.erasure.run(id, actor: "alice").statement()
+      #expect((last.status, last.stores.messages) == ("complete", 2))
+      for table in ["preservation", "preserved_copy"] {
+        #expect(try await house.count("SELECT count(*) FROM \(table)") == 0)
+      }
+      #expect(try await house.count("SELECT count(*) FROM export WHERE state = 'completed'") == 0)
+    }
+  }
+
+  @Test func aLockedFloorKeepsUntilItEndsAndAnotherFloorDoesNot() async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver(Self.lines)
+      try await house.deliver([Events.message("locked", "ann", "ledger of ann", in: "books")])
+      try await house.set(
+        .init(name: "wish", retain: RetentionLength("3y")),
+        .init(name: "tax law", scope: .conversation("books"), retain: RetentionLength("60d"), locked: true))
+      let id = try await house.approved("ann")
+      #expect(try #require(try await house.erasure.find(id).plan).contains("tax law v1"))
+      let statement = try await house.erasure.run(id, actor: "alice").statement()
+      #expect((statement.status, statement.stores.restricted) == ("partial", 1))
+      let until = ErasureHouse.start.adding(seconds: 60 * ErasureHouse.day)
+      #expect(statement.remains.contains { $0.until == until.rfc3339 && $0.ground.contains("17(3)(b)") })
+      #expect(try await house.states(["held", "free", "locked"]) == [.erased, .erased, .restricted])
+      let explanation = try #require(try await house.retention.explain("locked"))
+      #expect(explanation.disposition?.decidingRule == .lockedFloor)
+      #expect(explanation.readable)
+      house.advance(days: 70)
+      #expect(try await house.erasure.reconsiderAll(actor: "job").completed == 1)
+      #expect(try await house.states(["locked"]) == [.erased])
+    }
+  }
+
+  @Test func aHoldPlacedLaterTakesOverFromTheFirst() async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver(Self.lines)
+      let first = try await house.hold(Self.window)
+      let id = try await house.approved("ann")
+      _ = try await house.erasure.run(id, actor: "alice")
+      let second = try await house.hold(
+        HoldRequest(matter: "N", conversations: ["c"], silent: true, reason: "suit"))
+      try await house.release(first)
+      house.advance(days: 2)
+      _ = try await house.erasure.reconsiderAll(actor: "job")
+      #expect(try await house.states(["held"]) == [.restricted])
+      #expect(try await house.evidence(second).contains("harbour evidence of ann"))
+      #expect(try await house.count("SELECT count(*) FROM preservation") == 1)
+      // The certificate is handed out: it does not name a silent hold.
+      let statement = try await house.erasure.run(id, actor: "alice").statement()
+      #expect(statement.remains.contains { $0.ground.hasPrefix("a legal hold") })
+      #expect(!"\(statement)".contains(Handle.text("hold", second)))
+      try await house.release(second)
+      house.advance(days: 2)
+      #expect(try await house.erasure.reconsiderAll(actor: "job").completed == 1)
+    }
+  }
+
+  @Test func erasingACustodianLeavesTheHoldOnWhatOthersWrote() async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver(Self.lines + [Events.join("cat")])
+      try await house.deliver([Events.message("seen", "ben", "copper seen by cat", day: 2)])
+      house.advance(days: 10)
+      let hold = try await house.hold(HoldRequest(matter: "M", custodians: ["cat"], reason: "suit"))
+      let id = try await house.approved("cat")
+      _ = try await house.erasure.run(id, actor: "alice")
+      #expect(try await house.erasure.find(id).state == .restricted)
+      #expect(try await house.erasure.verify(id) == [])
+      try await house.set(.init(name: "all", deleteAfter: RetentionLength("5d")))
+      house.advance(days: 30)
+      _ = try await house.retention.apply(actor: "job")
+      #expect(try await house.states(["seen"]) == [.live])
+      try await house.release(hold)
+      #expect(try await house.erasure.reconsiderAll(actor: "job").completed == 1)
+      #expect(
+        try await house.count("SELECT count(*) FROM subject_conversation s JOIN subject t USING (subject_id)")
+          == 2)
+    }
+  }
+
+  @Test func whatTheyDidToHeldMessagesOfOthersIsEvidence() async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver(Self.lines)
+      let hold = try await house.hold(HoldRequest(matter: "M", custodians: ["ben"], reason: "suit"))
+      try await house.deliver([
+        Events.edit("bens", "ann", "copper as ann changed it"),
+        #"{"type":"reaction.added","message_id":"bens","conversation_id":"c","subject_id":"ann","name":"+1","at":"\#(Events.time(1))"}"#,
+      ])
+      try await house.deliver([Events.delete("bens", "ann", day: 3)])
+      let id = try await house.approved("ann")
+      _ = try await house.erasure.run(id, actor: "alice")
+      let evidence = try await house.evidence(hold)
+      #expect(evidence.contains("copper of ben"))
+      #expect(evidence.contains("copper as ann changed it"))
+      #expect(try await house.erasure.verify(id) == [])
+      try await house.release(hold)
+      house.advance(days: 2)
+      #expect(try await house.erasure.reconsiderAll(actor: "job").completed == 1)
+      // Deleted by a member whom nobody can name any more, and gone with the hold all the same.
+      _ = try await house.retention.apply(actor: "job")
+      #expect(try await house.states(["bens"]) == [.deleted])
+    }
+  }
+
+  @Test func aMembersOwnDeletionWaitsForTheFloor() async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver(Self.lines)
+      try await house.set(.init(name: "keep", retain: RetentionLength("90y")))
+      try await house.deliver([Events.delete("free", "ann", day: 21)])
+      #expect(try await house.states(["free"]) == [.restricted])
+      _ = try await house.retention.apply(actor: "job")
+      #expect(try await house.states(["free"]) == [.restricted])
+      house.advance(days: 91 * 365)
+      #expect(try await house.retention.apply(dryRun: true, actor: "job").released == 1)
+      #expect(try await house.retention.apply(actor: "job").released == 1)
+      #expect(try await house.states(["free"]) == [.deleted])
+    }
+  }
+}
