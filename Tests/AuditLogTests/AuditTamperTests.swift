@@ -12,7 +12,7 @@ struct AuditTamperTests {
   }
 
   @Test(
-    "Meddling with a log is found without any help",
+    "case 15: meddling with a log is found without any help",
     arguments: [
       Attempt(
         testDescription: "delete the last entry", sql: "DELETE FROM audit_entry WHERE entry_index = 9",

@@ -70,13 +70,19 @@ final class ErasureHouse: Sendable {
       audit: application.audit, now: { self.now })
   }
   var exporter: Exporter { application.exporter(application.directory(tenant)) }
-  var erasure: ErasureService {
+  var erasure: ErasureService { erasure {} }
+
+  /// - Parameter before: done where files of packages are deleted, such as failing.
+  func erasure(_ before: @escaping @Sendable () throws -> Void) -> ErasureService {
     let exporter = exporter
     return ErasureService(
       directory: application.directory(tenant), database: database, vault: application.vault,
       history: application.history, index: application.index, audit: application.audit,
       settings: ErasureService.Settings(home: home, groups: 2, backupWindowSeconds: 30 * Self.day),
-      deletePackages: { _ = try await exporter.deleteWithdrawn() }, now: { self.now })
+      deletePackages: {
+        try before()
+        _ = try await exporter.deleteWithdrawn()
+      }, now: { self.now })
   }
 
   func set(_ entries: PolicyDocument.Entry...) async throws {

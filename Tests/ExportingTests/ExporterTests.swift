@@ -180,7 +180,8 @@ import Testing
     }
   }
 
-  @Test func aDamagedArchiveLeavesAStatedGap() async throws {
+  @Test("case 10: what cannot be read is listed, and does not drop the rest")
+  func aDamagedArchiveLeavesAStatedGap() async throws {
     try await house { house, exporter in
       _ = try await house.archive()
       let segments = house.root + "/segments"

@@ -82,7 +82,7 @@ import Testing
     #expect(html { $0.reference("c1-é x\"/a%b.html") } == "c1-%C3%A9%20x%22/a%25b.html")
   }
 
-  @Test("names of files stay one safe component", arguments: hostileStrings)
+  @Test("case 19: names of files stay one safe component", arguments: hostileStrings)
   func safeName(text: String) {
     let name = SafeName.make("c000001", text)
     #expect(name.utf8.count <= SafeName.bytesMax + 8)

@@ -36,7 +36,7 @@ struct DecisionModelTests {
       ProcessInfo.processInfo.environment["MUNIMENT_SEED"].flatMap(UInt64.init) ?? .random(in: 0...UInt64.max)
     print("DecisionModelTests seed \(seed)")
     var random = Random(state: seed)
-    let cases = ProcessInfo.processInfo.environment["MUNIMENT_SLOW_TESTS"] == "1" ? 1_000_000 : 40_000
+    let cases = ProcessInfo.processInfo.environment["MUNIMENT_SLOW_TESTS"] == "1" ? 1_000_000 : 20_000
     for number in 0..<cases {
       let one = makeCase(&random)
       let disposition = decide(one.item, policies: one.policies, holds: one.holds, now: day(one.today))

@@ -61,8 +61,9 @@ import Testing
     }
   }
 
-  /// Peers' bugs 8: each path there is. The switch stops compiling when one is added.
-  @Test(arguments: DeletionReason.allCases) func everyPathOfDeletionStopsAtAHold(reason: DeletionReason)
+  /// The switch stops compiling when a path is added.
+  @Test("case 8: every path of deletion stops at a hold", arguments: DeletionReason.allCases)
+  func everyPathOfDeletionStopsAtAHold(reason: DeletionReason)
     async throws
   {
     try await RetentionHouse.with { house in
@@ -89,7 +90,7 @@ import Testing
     }
   }
 
-  /// Peers' bugs 8: whoever comes first finishes, and a deletion that comes after the hold sees it.
+  /// Case 8 as well: whoever comes first finishes, and a deletion that comes after the hold sees it.
   @Test func aHoldPlacedWhileADeletionIsOpenWaitsAndThenHoldsTheRest() async throws {
     try await RetentionHouse.with { house in
       let keys = try await house.send(["first", "second"])
@@ -118,8 +119,8 @@ import Testing
     }
   }
 
-  /// Peers' bugs 11.
-  @Test func aReleaseDestroysNothingAndWhatMembersDeletedGoesAfterTheGrace() async throws {
+  @Test("case 11: a hold's release destroys nothing by itself, only the grace's end does")
+  func aReleaseDestroysNothingAndWhatMembersDeletedGoesAfterTheGrace() async throws {
     try await RetentionHouse.with { house in
       try await house.send(["m", "n"])
       let holds = house.holds

@@ -133,8 +133,9 @@ import Testing
     }
   }
 
-  /// Peers' bugs 1 and 2: a batch's edge in the middle of one instant skips or repeats messages.
-  @Test func thousandsOfMessagesOfOneInstantGoEachExactlyOnce() async throws {
+  /// A batch's edge in the middle of one instant skips or repeats messages.
+  @Test("case 2: what is deleted while it is paged through is neither skipped nor deleted twice")
+  func thousandsOfMessagesOfOneInstantGoEachExactlyOnce() async throws {
     try await RetentionHouse.with { house in
       let ids = (0..<(2 * RetentionService.batchMessagesMax + 1)).map { "m\($0)" }
       try await house.send(ids)
@@ -150,8 +151,9 @@ import Testing
     }
   }
 
-  /// Peers' bugs 3: direct, archived and silent conversations, and the cold tier.
-  @Test func quietConversationsOfEveryKindAndTierAreNotForgotten() async throws {
+  /// Direct, archived and silent conversations, and the cold tier.
+  @Test("case 3: conversations without new traffic are not forgotten, of whatever kind and tier")
+  func quietConversationsOfEveryKindAndTierAreNotForgotten() async throws {
     try await RetentionHouse.with { house in
       for kind in [ConversationUpsert.Kind.direct, .group, .channel] {
         try await house.converse(kind.rawValue, kind: kind)
@@ -173,8 +175,9 @@ import Testing
     }
   }
 
-  /// Peers' bugs 6, both directions.
-  @Test func anOverrideOfAConversationHoldsUntilItIsCleared() async throws {
+  /// Both directions.
+  @Test("case 6: a conversation's own days win both ways, and clearing them returns to the default")
+  func anOverrideOfAConversationHoldsUntilItIsCleared() async throws {
     try await RetentionHouse.with { house in
       try await house.converse("short", retentionDays: 10)
       try await house.converse("long", retentionDays: 100)

@@ -32,7 +32,8 @@ import Testing
     }
   }
 
-  @Test func everyChangedByteIsDetectedByVerification() throws {
+  @Test("case 16: one changed byte is detected, wherever it is")
+  func everyChangedByteIsDetectedByVerification() throws {
     let small = try Small()
     for index in small.segment.bytes.indices {
       for mask: UInt8 in [0x01, 0x80] {

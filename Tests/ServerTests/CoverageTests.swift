@@ -120,7 +120,7 @@ struct CoverageTests {
   }
 
   @Test(
-    "Against every message one by one: what is missing is told, what is told is missing, and within the windows"
+    "case 18: against every message one by one, what is missing is told, what is told is missing, and within the windows"
   )
   func bruteForce() async throws {
     var random = SystemRandom("coverage")

@@ -130,7 +130,9 @@ struct GovernanceRoutesTests {
     #expect(certificate.json["payload"] as? String != nil)
   }
 
-  @Test("A held subject is erased in part, and the plan names the hold to a data protection officer only")
+  @Test(
+    "case 20: a held subject is erased in part, and the plan names the hold to a data protection officer only"
+  )
   func heldErasure() async throws {
     let house = try await ServedHouse.shared
     let event = #"""

@@ -42,7 +42,8 @@ struct JobsTests {
     await application.close()
   }
 
-  @Test("The service does not open while the database has somebody who was erased, and says what to do")
+  @Test(
+    "case 14: the service does not open while the database has somebody who was erased, and says what to do")
   func revived() async throws {
     let application = try await ServedHouse.openHome()
     let directory = application.directory(try await application.tenant("acme"))
