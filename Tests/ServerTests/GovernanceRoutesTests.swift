@@ -55,7 +55,7 @@ struct GovernanceRoutesTests {
     #expect(why.json["verdict"] as? String == "keep")
   }
 
-  @Test("An export is made, shown and fetched as a ZIP file, whole or from any byte on")
+  @Test("case 17: an export is fetched as a ZIP file, whole or from any byte on")
   func exports() async throws {
     let house = try await ServedHouse.shared
     _ = try await house.deliver("exported", texts: ["For the court"])
