@@ -33,7 +33,8 @@ package final class KeyVault: Sendable {
   let database: PostgresPool
   let trust: Duration
   let cache: Mutex<Cache>
-  private let root: SecretBytes
+  /// What is derived for good comes from here; see ``Keystore/baseName``.
+  private let base: SecretBytes
 
   /// Makes the root key and the keystore in `directory` (such as `$MUNIMENT_HOME/keys`), or what is missing of an
   /// attempt that was broken off. Safe to repeat. Blocks on the disk.
@@ -58,7 +59,9 @@ package final class KeyVault: Sendable {
     if source == .file, try KeyFile.stamp("\(directory)/\(Keystore.markerName)") == nil {
       throw KeyVaultError(.missing, "there is no complete keystore in \(directory); run `muniment init`")
     }
-    root = try RootKey.load(source, directory: directory)
+    let root = try RootKey.load(source, directory: directory)
+    try Keystore.adopt(directory, root: root)
+    base = try Keystore.base(directory, root: root)
     keystore = try Keystore(directory: directory, root: root, interrupt: interrupt)
     self.database = database
     self.trust = trust
@@ -67,24 +70,24 @@ package final class KeyVault: Sendable {
 
   package func hasher(_ tenant: TenantID) -> TenantHasher {
     if let known = cache.withLock({ $0.hashers[tenant] }) { return known }
-    let hasher = TenantHasher(root: root, tenant: tenant)
+    let hasher = TenantHasher(root: base, tenant: tenant)
     cache.withLock { $0.hashers[tenant] = hasher }
     return hasher
   }
 
-  /// The same key for the same purpose for as long as the root key lasts.
+  /// The same key for the same purpose for ever: a change of the root key does not change it.
   package func signingKey(_ purpose: String) -> SigningKey {
     do {
       return try SigningKey(
-        seed: BLAKE2b.derive([root], context: Array("muniment/signing/v1/\(purpose)".utf8)))
+        seed: BLAKE2b.derive([base], context: Array("muniment/signing/v1/\(purpose)".utf8)))
     } catch {
       preconditionFailure("a derived seed has the right size")
     }
   }
 
-  /// A key of 32 bytes that lasts as long as the root key.
+  /// A key of 32 bytes that is the same for ever.
   package func derivedKey(_ purpose: String) -> SecretBytes {
-    BLAKE2b.derive([root], context: Array("muniment/derived/v1/\(purpose)".utf8))
+    BLAKE2b.derive([base], context: Array("muniment/derived/v1/\(purpose)".utf8))
   }
 
   /// Drops keys from the cache, and the lanes derived from them; to be called once their destruction is

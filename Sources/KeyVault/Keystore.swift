@@ -12,11 +12,13 @@ enum VaultStep: String, CaseIterable, Sendable {
 /// Its calls block on the disk: they belong on a connection's or a blocking thread.
 final class Keystore: Sendable {
   static let markerName = "keystore"
-  private static let lockName = "lock"
-  private static let markerMagic: [UInt8] = Array("MUNKEYS\u{1}".utf8)
+  static let lockName = "lock"
+  static let markerMagic: [UInt8] = Array("MUNKEYS\u{1}".utf8)
+  /// Of a keystore whose root key was changed: older versions, which would not know ``baseName``, refuse it.
+  static let basedMagic: [UInt8] = Array("MUNKEYS\u{2}".utf8)
 
-  private let directory: String
-  private let key: SecretBytes
+  let directory: String
+  let key: SecretBytes
   private let interrupt: @Sendable (VaultStep) throws -> Void
   private let files = Mutex<[Int16: (stamp: KeyFile.Stamp, keys: ShardKeys)]>([:])
 
@@ -49,13 +51,14 @@ final class Keystore: Sendable {
         defer { SecretBytes.zero(&text) }
         try publish(text, as: RootKey.fileName, in: directory)
       }
-      let key = fileKey(try RootKey.load(source, directory: directory))
-      if isComplete { return try checkMarker(directory, key) }
+      let root = try RootKey.load(source, directory: directory)
+      let key = fileKey(root)
+      // The key may be one that a change of it waits for.
+      if isComplete { return try isStaged(directory) ? () : checkMarker(directory, key) }
       for shard in shards where try KeyFile.stamp("\(directory)/\(ShardKeys.name(shard))") == nil {
         try publish(ShardKeys(newFor: shard).sealed(under: key), as: ShardKeys.name(shard), in: directory)
       }
-      let marker = AEAD.seal([UInt8(KeyPlace.shards)], key: key, additional: markerMagic)
-      try publish(markerMagic + marker, as: markerName, in: directory)
+      try publish(marker(key), as: markerName, in: directory)
     }
   }
 
@@ -79,9 +82,12 @@ final class Keystore: Sendable {
   /// changed them; the file is replaced at once and for good, or not at all.
   func change(_ shard: Int16, _ body: (inout ShardKeys) throws -> Bool) throws {
     try KeyFile.locked("\(directory)/\(Self.lockName)") {
+      // Not under a root key that was changed since this keystore was opened.
+      try Self.checkMarker(directory, self.key)
       var keys = try keys(shard)
       try wipeOld(shard)
       guard try body(&keys) else { return }
+      if try Self.isStaged(directory) { try unstage() }
       let path = path(shard)
       try KeyFile.write(keys.sealed(under: key), to: path + ".new")
       try interrupt(.fileWritten)
@@ -121,30 +127,39 @@ final class Keystore: Sendable {
     try KeyFile.flush(directory: directory)
   }
 
-  private static func checkMarker(_ directory: String, _ key: SecretBytes) throws {
+  static func checkMarker(_ directory: String, _ key: SecretBytes) throws {
     let path = "\(directory)/\(markerName)"
     guard try KeyFile.stamp(path) != nil else {
       throw KeyVaultError(.missing, "there is no complete keystore in \(directory); run `muniment init`")
     }
-    let (bytes, _) = try KeyFile.read(path)
-    guard bytes.starts(with: markerMagic) else {
-      throw KeyVaultError(.malformed, "\(path) is not of a keystore this version knows; use a newer muniment")
-    }
-    // Why a box does not open is nobody's to know; the next step is the same.
-    guard
-      let plaintext = try? AEAD.open(Array(bytes[markerMagic.count...]), key: key, additional: markerMagic)
-    else {
+    guard try opens(path, key) else {
       throw KeyVaultError(
         .notAuthentic,
-        "the root key is not the one \(path) was made with; restore \(directory)/\(RootKey.fileName) or correct "
-          + "the command that prints it")
+        "the root key is not the one \(path) was made with; restore \(directory)/\(RootKey.fileName), correct the "
+          + "command that prints it, or restart a process that was running while it was changed")
+    }
+  }
+
+  static func marker(_ key: SecretBytes, _ magic: [UInt8] = markerMagic) -> [UInt8] {
+    magic + AEAD.seal([UInt8(KeyPlace.shards)], key: key, additional: magic)
+  }
+
+  /// Whether a marker was sealed under `key`; why not is nobody's to know, as the next step is the same.
+  static func opens(_ path: String, _ key: SecretBytes) throws -> Bool {
+    let (bytes, _) = try KeyFile.read(path)
+    guard let magic = [markerMagic, basedMagic].first(where: { bytes.starts(with: $0) }) else {
+      throw KeyVaultError(.malformed, "\(path) is not of a keystore this version knows; use a newer muniment")
+    }
+    guard let plaintext = try? AEAD.open(Array(bytes[magic.count...]), key: key, additional: magic) else {
+      return false
     }
     guard plaintext == [UInt8(KeyPlace.shards)] else {
       throw KeyVaultError(.malformed, "\(path) states another number of shards; use a newer muniment")
     }
+    return true
   }
 
-  private static func fileKey(_ root: SecretBytes) -> SecretBytes {
+  static func fileKey(_ root: SecretBytes) -> SecretBytes {
     BLAKE2b.derive([root], context: Array("muniment/keystore/v1".utf8))
   }
 }

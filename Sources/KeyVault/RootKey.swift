@@ -40,7 +40,7 @@ enum RootKey {
   private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x61 + value - 10 }
 
   /// Straight into guarded memory: no `String` ever holds the key.
-  private static func parse(_ text: [UInt8], of place: String) throws(KeyVaultError) -> SecretBytes {
+  static func parse(_ text: [UInt8], of place: String) throws(KeyVaultError) -> SecretBytes {
     let end = (text.lastIndex { !($0 == 0x20 || (0x09...0x0D).contains($0)) } ?? -1) + 1
     let digits = text[..<end].compactMap { (byte: UInt8) -> UInt8? in
       switch byte {
