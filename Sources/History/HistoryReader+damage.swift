@@ -1,5 +1,5 @@
 package import Catalog
-import Model
+package import Model
 import SegmentFormat
 import Segments
 import Sodium
@@ -38,5 +38,43 @@ extension HistoryReader {
     case let error as SegmentStoreError: error.isDamage
     default: false
     }
+  }
+
+  /// A stretch of the archive that could not be read, as far as it lies in the span that was asked for.
+  package struct Gap: Sendable, Hashable {
+    package enum Reason: String, Sendable {
+      /// What is stored is not what was written, or is missing.
+      case unreadable = "archive_unreadable"
+      /// The store did not answer, or not us; trying again may help.
+      case unavailable = "archive_unavailable"
+    }
+    package let first: MessagePosition
+    package let last: MessagePosition
+    package let reason: Reason
+
+    init(_ block: BlockRow, in span: Span, _ reason: Reason) {
+      first = max(block.first, span.after)
+      last = min(block.last, span.before)
+      self.reason = reason
+    }
+  }
+
+  /// As ``page(_:limit:states:)``, of live messages; blocks that cannot be read are named instead of failing the page.
+  package func readablePage(_ span: Span, limit: Int) async throws -> (
+    messages: [HistoricMessage], gaps: [Gap]
+  ) {
+    var gaps: [Gap] = []
+    let messages = try await page(span, limit: limit, states: [.live]) { block, error in
+      guard let reason = Self.reason(error) else { throw error }
+      let gap = Gap(block, in: span, reason)
+      if !gaps.contains(gap) { gaps.append(gap) }
+    }
+    return (messages, gaps)
+  }
+
+  /// `nil` for what has nothing to do with the archive.
+  private static func reason(_ error: any Error) -> Gap.Reason? {
+    if isDamage(error) { return .unreadable }
+    return error is SegmentStoreError ? .unavailable : nil
   }
 }

@@ -4,55 +4,98 @@ package import Model
 import Postgres
 
 extension HistoryReader {
-  /// Blocks read for one batch; each holds up to 1 024 messages.
+  /// Blocks looked up for one batch; each is read when the ones before it did not fill the page.
   private static let blocksPerBatch = 4
 
   /// The next stored messages of a span. Both tiers are asked for the same stretch; while a segment is being
   /// switched in, a message may be in both, and counts once.
   /// With `preserved`, copies of what erased people wrote come as well.
-  func stored(_ span: Span, limit: Int, preserved: Bool = false) async throws -> Batch {
-    let (hot, blocks, copies) = try await database.read { tx in
-      (
-        try Messages.page(
-          route: span.route, conversation: span.conversation, after: span.after, before: span.before,
-          ascending: span.ascending, limit: limit, in: tx),
-        try Archive.blocks(
-          route: span.route, conversation: span.conversation, after: span.after, before: span.before,
-          ascending: span.ascending, limit: Self.blocksPerBatch, in: tx),
-        preserved
-          ? try Preservations.page(
-            route: span.route, conversation: span.conversation, after: span.after, before: span.before,
-            ascending: span.ascending, limit: limit, in: tx) : []
-      )
-    }
+  func stored(
+    _ span: Span, wanted: Int, preserved: Bool, failed: (BlockRow, any Error) throws -> Void
+  ) async throws -> Batch {
+    // Some of what is found is hidden: a few more rows cost less than another visit. Blocks cost more.
+    let limit = max(wanted, 32)
+    let (hot, blocks, areMore) = try await fetched(span, limit: limit)
+    // After the others: a copy is made before what it is of goes.
+    let copies = preserved ? try await copies(span, limit: limit) : []
     // Beyond these points a tier may have more than was fetched.
     var horizons: [MessagePosition] = []
     if hot.count == limit, let last = hot.last { horizons.append(last.position) }
     if copies.count == limit, let last = copies.last { horizons.append(last.position) }
-    if blocks.count == Self.blocksPerBatch, let last = blocks.last {
+    if areMore, let last = blocks.last {
       horizons.append(span.ascending ? last.first : last.last)
     }
     var rows: [MessagePosition: TieredMessage] = [:]
     for row in try await self.rows(of: copies, tenant: span.tenant) { rows[row.message.position] = row }
-    for block in blocks {
-      for message in try await archive.messages(block)
+    for (index, block) in blocks.enumerated() {
+      for message in try await messages(of: block, failed: failed)
       where span.after < message.position && message.position < span.before {
         rows[message.position] = TieredMessage(message: message, tier: .cold)
+      }
+      // A page that is full before the next block begins leaves that block unread.
+      guard index + 1 < blocks.count else { continue }
+      let edge = Self.edge(before: blocks[index + 1], ascending: span.ascending)
+      if rows.keys.count(where: { span.ascending ? $0 <= edge : $0 >= edge }) >= wanted {
+        horizons.append(edge)
+        break
       }
     }
     for message in try await opened(hot, tenant: span.tenant) {
       rows[message.position] = TieredMessage(message: message, tier: .hot)
     }
-    let reached = span.ascending ? horizons.min() : horizons.max()
-    // A block's start is its own message's position, which must still come with the next batch.
-    let inside = rows.values.filter { row in
-      guard let reached else { return true }
-      return span.ascending ? row.message.position <= reached : row.message.position >= reached
+    return Batch(rows.values, ascending: span.ascending, horizons)
+  }
+
+  /// The last position that no message of a block that follows can have.
+  private static func edge(before block: BlockRow, ascending: Bool) -> MessagePosition {
+    ascending
+      ? MessagePosition(createdAt: block.first.createdAt, sequence: block.first.sequence - 1)
+      : MessagePosition(createdAt: block.last.createdAt, sequence: block.last.sequence + 1)
+  }
+
+  /// Hot rows and blocks, and whether there may be more blocks. Of blocks that reach back over the start of the span so
+  /// many are asked for that the last one does not: otherwise the batch would not get any further.
+  private func fetched(
+    _ span: Span, limit: Int
+  ) async throws -> (hot: [HotMessage], blocks: [BlockRow], areMore: Bool) {
+    var blocksMax = Self.blocksPerBatch
+    while true {
+      let most = blocksMax
+      let (hot, blocks) = try await database.read { tx in
+        (
+          try Messages.page(
+            route: span.route, conversation: span.conversation, after: span.after, before: span.before,
+            ascending: span.ascending, limit: limit, in: tx),
+          try Archive.blocks(
+            route: span.route, conversation: span.conversation, after: span.after, before: span.before,
+            ascending: span.ascending, limit: most, in: tx)
+        )
+      }
+      guard blocks.count == most, let last = blocks.last else { return (hot, blocks, false) }
+      guard span.ascending ? last.first <= span.after : last.last >= span.before else {
+        return (hot, blocks, true)
+      }
+      blocksMax *= 4
     }
-    let ordered = inside.sorted {
-      span.ascending ? $0.message.position < $1.message.position : $0.message.position > $1.message.position
+  }
+
+  private func copies(_ span: Span, limit: Int) async throws -> [PreservedCopy] {
+    try await database.read { tx in
+      try Preservations.page(
+        route: span.route, conversation: span.conversation, after: span.after, before: span.before,
+        ascending: span.ascending, limit: limit, in: tx)
     }
-    return Batch(rows: ordered, reached: reached)
+  }
+
+  private func messages(
+    of block: BlockRow, failed: (BlockRow, any Error) throws -> Void
+  ) async throws -> [StoredMessage] {
+    do {
+      return try await archive.messages(block)
+    } catch {
+      try failed(block, error)
+      return []
+    }
   }
 
   /// What the catalogue knows of messages beside what is stored.

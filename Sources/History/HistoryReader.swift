@@ -42,11 +42,18 @@ package struct HistoryReader: Sendable {
   package func page(_ span: Span, limit: Int, states: Set<Locator.State> = [.live]) async throws
     -> [HistoricMessage]
   {
+    try await page(span, limit: limit, states: states) { _, error in throw error }
+  }
+
+  /// - Parameter failed: decides about a block that could not be read: throws, or has the rest go on without it.
+  func page(
+    _ span: Span, limit: Int, states: Set<Locator.State>, failed: (BlockRow, any Error) throws -> Void
+  ) async throws -> [HistoricMessage] {
     var found: [HistoricMessage] = []
     var rest = span
     while found.count < limit {
       let batch = try await stored(
-        rest, limit: max(limit - found.count, 32), preserved: states.contains(.restricted))
+        rest, wanted: limit - found.count, preserved: states.contains(.restricted), failed: failed)
       found += try await merged(batch.rows, tenant: span.tenant, states: states)
       guard let reached = batch.reached else { break }
       if span.ascending { rest.after = reached } else { rest.before = reached }
@@ -79,6 +86,20 @@ package struct HistoryReader: Sendable {
     var rows: [TieredMessage]
     /// How far the batch is complete; `nil` when it reaches the end of the span.
     var reached: MessagePosition?
+
+    /// - Parameter horizons: how far each of the places looked at was read, of those that may have more.
+    init(_ found: some Collection<TieredMessage>, ascending: Bool, _ horizons: [MessagePosition]) {
+      let reached = ascending ? horizons.min() : horizons.max()
+      // A block's start is its own message's position, which must still come with the next batch.
+      let inside = found.filter { row in
+        guard let reached else { return true }
+        return ascending ? row.message.position <= reached : row.message.position >= reached
+      }
+      rows = inside.sorted {
+        ascending ? $0.message.position < $1.message.position : $0.message.position > $1.message.position
+      }
+      self.reached = reached
+    }
   }
 }
 

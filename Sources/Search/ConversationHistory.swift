@@ -31,9 +31,25 @@ package struct ConversationHistory: Sendable {
     /// In order of time, oldest first.
     package var messages: [MessageView]
     package var nextCursor: String?
+    package var coverage: Coverage
+
+    /// Whether this is all there is between the page's first message and its last.
+    package struct Coverage: Encodable, Sendable {
+      package var complete: Bool { gaps.isEmpty }
+      /// What of the archive could not be read; whether a message of the reader's lies in one is not known.
+      package var gaps: [SearchReply.Gap]
+
+      private enum CodingKeys: String, CodingKey { case complete, gaps }
+
+      package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(complete, forKey: .complete)
+        try container.encode(gaps, forKey: .gaps)
+      }
+    }
 
     enum CodingKeys: String, CodingKey {
-      case messages
+      case messages, coverage
       case nextCursor = "next_cursor"
     }
 
@@ -41,6 +57,7 @@ package struct ConversationHistory: Sendable {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(messages, forKey: .messages)
       try container.encode(nextCursor, forKey: .nextCursor)  // null where there is no more
+      try container.encode(coverage, forKey: .coverage)
     }
   }
 
@@ -67,7 +84,9 @@ package struct ConversationHistory: Sendable {
       let middle = try await position(id, card, windows)
       let after = MessagePosition(createdAt: middle.createdAt, sequence: middle.sequence + 1)
       var page = try await older(card, windows, than: after, limit / 2 + 1)
-      page.messages += try await newer(card, windows, than: middle, limit - limit / 2 - 1).messages
+      let newer = try await newer(card, windows, than: middle, limit - limit / 2 - 1)
+      page.messages += newer.messages
+      page.coverage.gaps += newer.coverage.gaps
       return page
     }
   }
@@ -109,32 +128,53 @@ package struct ConversationHistory: Sendable {
     _ card: ConversationCard, _ windows: [MembershipWindow], than position: MessagePosition, _ limit: Int
   ) async throws -> Page {
     var found: [HistoricMessage] = []
+    var gaps: [HistoryReader.Gap] = []
     for window in windows.reversed() where found.count <= limit {
       var span = span(card, window)
       span.before = min(position, span.before)
       guard span.after < span.before else { continue }
-      found += try await history.page(span, limit: limit + 1 - found.count)
+      let read = try await history.readablePage(span, limit: limit + 1 - found.count)
+      found += read.messages
+      gaps += read.gaps
     }
     let page = Array(found.prefix(limit).reversed())
-    let next = found.count > limit ? page.first.map { Cursor(position: $0.position).text } : nil
-    return Page(messages: try await presenter.views(page), nextCursor: next)
+    let end = found.count > limit ? page.first?.position : nil
+    // What lies beyond the page is told with the next one.
+    if let end { gaps.removeAll { $0.last < end } }
+    return Page(
+      messages: try await presenter.views(page), nextCursor: end.map { Cursor(position: $0).text },
+      coverage: coverage(gaps, card))
   }
 
   private func newer(
     _ card: ConversationCard, _ windows: [MembershipWindow], than position: MessagePosition, _ limit: Int
   ) async throws -> Page {
     var found: [HistoricMessage] = []
+    var gaps: [HistoryReader.Gap] = []
     for window in windows where found.count <= limit {
       var span = span(card, window)
       span.after = max(position, span.after)
       span.ascending = true
       guard span.after < span.before else { continue }
-      found += try await history.page(span, limit: limit + 1 - found.count)
+      let read = try await history.readablePage(span, limit: limit + 1 - found.count)
+      found += read.messages
+      gaps += read.gaps
     }
     let page = Array(found.prefix(limit))
-    let next =
-      found.count > limit ? page.last.map { Cursor(position: $0.position, ascending: true).text } : nil
-    return Page(messages: try await presenter.views(page), nextCursor: next)
+    let end = found.count > limit ? page.last?.position : nil
+    if let end { gaps.removeAll { end < $0.first } }
+    return Page(
+      messages: try await presenter.views(page),
+      nextCursor: end.map { Cursor(position: $0, ascending: true).text }, coverage: coverage(gaps, card))
+  }
+
+  private func coverage(_ gaps: [HistoryReader.Gap], _ card: ConversationCard) -> Page.Coverage {
+    Page.Coverage(
+      gaps: gaps.sorted { $0.first < $1.first }.map {
+        SearchReply.Gap(
+          conversationID: card.profile.id, from: $0.first.createdAt.rfc3339, to: $0.last.createdAt.rfc3339,
+          reason: $0.reason.rawValue)
+      })
   }
 
   /// Sequences begin at 1, so sequence 0 is before every message of its time.

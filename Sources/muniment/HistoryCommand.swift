@@ -56,7 +56,12 @@ struct HistoryCommand: AsyncParsableCommand {
         let opener = BodyOpener(master: try TokenKeyFile.open(tokenKey, creating: false), tenant: tenant.name)
         page.messages = page.messages.map(opener.opened)
       }
-      try common.output.value(page, text: page.messages.map(MessageText.line).joined(separator: "\n"))
+      let gaps = page.coverage.gaps.map {
+        "missing: \($0.from ?? "") to \($0.to ?? "") (\($0.reason)); next: muniment archive verify"
+      }
+      try common.output.value(
+        page, text: (page.messages.map(MessageText.line) + gaps).joined(separator: "\n"))
+      if !page.coverage.complete { throw ExitStatus.doneInPart }
     }
   }
 }
