@@ -22,6 +22,7 @@ package struct Migration: Sendable {
     Migration(17, "create_saved_search", PackageResources._017_create_saved_search_sql),
     Migration(18, "create_membership_version", PackageResources._018_create_membership_version_sql),
     Migration(26, "create_preservation", PackageResources._026_create_preservation_sql),
+    Migration(21, "add_segment_verified", PackageResources._021_add_segment_verified_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

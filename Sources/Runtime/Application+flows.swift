@@ -53,11 +53,11 @@ extension Application {
       known: readerWindows)
   }
 
-  package func archiver(_ tenant: Tenant) -> Archiver {
+  package func archiver(_ tenant: Tenant, pace: Pace = Pace()) -> Archiver {
     var archive = Archiver.Settings(scratch: settings.home + "/scratch", groups: settings.indexGroups)
     archive.segmentBytesTarget = settings.segmentBytes
     return Archiver(
       tenant: tenant, database: database, vault: vault, history: history, audit: audit, settings: archive,
-      now: Self.clock)
+      pace: pace, now: Self.clock)
   }
 }

@@ -51,12 +51,26 @@ package final class Application: Sendable {
       guard stored == groups else {
         throw SettingsError("setting index.groups is \(groups), but this home was made with \(stored)")
       }
+      try await refuseForeignSegments(settings, database)
       return try Application(settings, database, embedded)
     } catch {
       await database.close()
       await embedded?.release()
       throw error
     }
+  }
+
+  /// A directory without an owner becomes this home's when its catalogue knows something of what is there; otherwise
+  /// the objects are another home's, which an archive job would delete as leftovers.
+  private static func refuseForeignSegments(_ settings: Settings, _ database: PostgresPool) async throws {
+    let ids = try settings.objectStore.unclaimed().compactMap(SegmentName.id)
+    guard !ids.isEmpty, try await !database.transaction({ tx in try Archive.knows(anyOf: ids, in: tx) })
+    else {
+      return
+    }
+    throw SettingsError(
+      "the directory of object_store holds \(ids.count) segments that this home does not know; give object_store a "
+        + "directory of its own, or restore the database that belongs to them")
   }
 
   private init(_ settings: Settings, _ database: PostgresPool, _ embedded: EmbeddedPostgres?) throws {

@@ -7,6 +7,7 @@ import Model
 import Postgres
 import Retention
 import SearchIndex
+import Segments
 import Sodium
 import Tiering
 
@@ -22,11 +23,11 @@ package enum Job: String, Sendable, CaseIterable {
   package var purpose: String {
     switch self {
     case .nightly:
-      "archive, retention, compact, key-rotation, checkpoint, set-aside-expiry, index-check and index-compact, one after the other"
+      "archive, retention, compact, verify, key-rotation, checkpoint, set-aside-expiry, index-check and index-compact, one after the other"
     case .archive: "move messages older than archive.older_than into sealed segments"
     case .retention: "delete what policies say is due and no hold keeps"
     case .compact: "rewrite segments without dead lanes and deleted messages"
-    case .verify: "check every segment of the archive"
+    case .verify: "check every segment of the archive; in the nightly job, the part that is due"
     case .keyRotation: "re-wrap the keys of shards with destroyed ones, and erase old key-encryption keys"
     case .checkpoint: "sign the state of the audit log"
     case .setAsideExpiry: "delete input that was set aside and has expired"
@@ -38,7 +39,8 @@ package enum Job: String, Sendable, CaseIterable {
   /// What the nightly job does, in this order: what is archived is also subject to retention, keys that either
   /// destroyed are rotated out, and the checkpoint covers all of it.
   package static let nightlySteps: [Job] = [
-    .archive, .retention, .compact, .keyRotation, .checkpoint, .setAsideExpiry, .indexCheck, .indexCompact,
+    .archive, .retention, .compact, .verify, .keyRotation, .checkpoint, .setAsideExpiry, .indexCheck,
+    .indexCompact,
   ]
 }
 
@@ -89,12 +91,15 @@ extension Application {
   }
 
   /// Carries a begun run out and records what came of it. One runner of a job at a time, on all machines.
-  package func carryOut(_ job: Job, _ run: JobRun, actor: String) async throws -> JobRun {
+  ///
+  /// - Parameter isStep: whether it is part of a night, which does of some work only what is due.
+  package func carryOut(_ job: Job, _ run: JobRun, actor: String, isStep: Bool = false) async throws -> JobRun
+  {
     var outcome = JobOutcome()
     var failure: (any Error)?
     do {
       outcome = try await holding(Self.jobLease + job.rawValue) {
-        try await perform(job, slot: run.slot, actor: actor)
+        try await perform(job, slot: run.slot, actor: actor, isStep: isStep)
       }
     } catch {
       outcome.problem = Self.words(for: error)
@@ -117,6 +122,7 @@ extension Application {
     case let error as PostgresError: error.description
     case let error as LeaseHeld: error.description
     case let error as TieringError: error.description
+    case let error as SegmentStoreError: error.description
     case let error as RetentionError: error.description
     case let error as KeyVaultError: error.description
     case let error as AuditError: error.description
@@ -134,13 +140,19 @@ extension Application {
     return try await carryOut(job, run, actor: actor)
   }
 
-  private func perform(_ job: Job, slot: String, actor: String) async throws -> JobOutcome {
+  private func perform(_ job: Job, slot: String, actor: String, isStep: Bool) async throws -> JobOutcome {
     switch job {
     case .nightly: return try await nightly(slot: slot, actor: actor)
-    case .archive: return try await forEachTenant { try await archive($0) }
+    case .archive:
+      let pace = pace()
+      return try await forEachTenant { try await archive($0, pace) }
     case .retention: return try await forEachTenant { try await retain($0, actor: actor) }
-    case .compact: return try await forEachTenant { try await compact($0) }
-    case .verify: return try await forEachTenant { try await verify($0) }
+    case .compact:
+      let pace = pace()
+      return try await forEachTenant { try await compact($0, pace) }
+    case .verify:
+      let scope = scrub(isStep: isStep)
+      return try await forEachTenant { try await verify($0, scope) }
     case .keyRotation: return try await rotateKeys()
     case .checkpoint: return try await signCheckpoint()
     case .setAsideExpiry: return try await expireSetAside()
@@ -152,10 +164,10 @@ extension Application {
   /// A step that fails does not keep the next ones from running; the night is then a failed one, and names it.
   private func nightly(slot: String, actor: String) async throws -> JobOutcome {
     var total = JobOutcome()
-    for step in Job.nightlySteps {
+    for step in Job.nightlySteps where isOn(step) {
       guard let run = try await begin(step, slot: slot) else { continue }
       do {
-        let finished = try await carryOut(step, run, actor: actor)
+        let finished = try await carryOut(step, run, actor: actor, isStep: true)
         let problem = finished.problem.map { "\(step.rawValue): \($0)" }
         total += JobOutcome(
           due: finished.due, done: finished.done, blocked: finished.blocked, problem: problem)
@@ -174,16 +186,6 @@ extension Application {
     return total
   }
 
-  private func archive(_ tenant: Tenant) async throws -> JobOutcome {
-    let cutoff = Self.clock().adding(seconds: -settings.archiveOlderThanSeconds)
-    return try await holding("archive") {
-      let archiver = archiver(tenant)
-      let plan = try await archiver.plan(before: cutoff)
-      let report = try await archiver.run(plan)
-      return JobOutcome(due: Int64(plan.messages), done: Int64(report.messages))
-    }
-  }
-
   private func retain(_ tenant: Tenant, actor: String) async throws -> JobOutcome {
     let run = try await retention(directory(tenant)).apply(actor: actor)
     // What holds and floors kept of erased people goes as soon as nothing keeps it.
@@ -191,19 +193,6 @@ extension Application {
     return JobOutcome(
       due: Int64(run.due), done: Int64(run.deleted), blocked: Int64(run.held + run.pending),
       problem: run.problem)
-  }
-
-  private func compact(_ tenant: Tenant) async throws -> JobOutcome {
-    let report = try await holding("archive") { try await archiver(tenant).compact(dryRun: false) }
-    return JobOutcome(due: Int64(report.rewritten), done: Int64(report.rewritten))
-  }
-
-  private func verify(_ tenant: Tenant) async throws -> JobOutcome {
-    let found = try await archiver(tenant).verifyAll(deep: false)
-    return JobOutcome(
-      due: Int64(found.segments), done: Int64(found.segments),
-      problem: found.damaged > 0
-        ? "\(found.damaged) segments are damaged; see `muniment archive verify`" : nil)
   }
 
   private func rotateKeys() async throws -> JobOutcome {

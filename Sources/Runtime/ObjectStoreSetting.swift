@@ -15,16 +15,26 @@ package enum ObjectStoreSetting: Sendable {
     package var certificates: String?
   }
 
-  /// - Parameter owner: whose segments these are; see ``S3SegmentStore/Options/owner``.
+  /// - Parameter owner: whose segments these are; ``FileSegmentStore`` and ``S3SegmentStore`` refuse others.
   func open(owner: String, clock: @escaping @Sendable () -> Timestamp) throws -> any SegmentStore {
     switch self {
-    case .directory(let path): return try FileSegmentStore(directory: path)
+    case .directory(let path): return try FileSegmentStore(directory: path, owner: owner)
     case .bucket(let location, let credentials, let bucket):
       var options = S3SegmentStore.Options(owner: owner)
       options.storageClass = bucket.storageClass
       options.lock = bucket.lock
       options.certificates = bucket.certificates
       return S3SegmentStore(location, credentials, options, clock: clock)
+    }
+  }
+}
+
+extension ObjectStoreSetting {
+  /// Objects at a place that no home has claimed yet. A bucket's owner is found when it is first asked.
+  func unclaimed() throws -> [String] {
+    switch self {
+    case .directory(let path): try FileSegmentStore.unclaimed(in: path)
+    case .bucket: []
     }
   }
 }

@@ -23,6 +23,7 @@ extension Application {
     problems += try await indexProblems()
     problems += spaceProblems()
     problems += try await storeProblems()
+    problems += try await scrubProblems()
     problems += await objectStoreProblems()
     return problems
   }
@@ -153,6 +154,21 @@ extension Application {
           nextStep: "muniment job run nightly"))
     }
     return problems
+  }
+
+  /// Days that a scrub may be late before it is a problem.
+  private static let scrubGraceDays: Int64 = 2
+
+  private func scrubProblems() async throws -> [SystemProblem] {
+    guard let days = settings.archiving.scrubDays, let oldest = try await scrubbing().oldest,
+      oldest.adding(seconds: (Int64(days) + Self.scrubGraceDays) * 86_400) < Self.clock()
+    else { return [] }
+    return [
+      SystemProblem(
+        code: "scrub_behind",
+        detail: "a segment of the archive was last checked at \(oldest), longer than \(days) days ago",
+        nextStep: "muniment job run verify")
+    ]
   }
 
   private func storeProblems() async throws -> [SystemProblem] {

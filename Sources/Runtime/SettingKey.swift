@@ -67,6 +67,19 @@ package struct SettingKey: Sendable {
       name: "archive.segment_bytes", environment: nil, fallback: "134217728",
       range: "a number from 1048576 to 1073741824", meaning: "size at which a segment is closed"),
     SettingKey(
+      name: "archive.until", environment: nil, fallback: "off", range: "a time of day in UTC, HH:MM, or off",
+      meaning: "when the archive and compact jobs stop for the day; the next night goes on"),
+    SettingKey(
+      name: "archive.bytes_per_second", environment: nil, fallback: "0",
+      range: "a number from 0 (no limit) to 100000000000",
+      meaning: "how fast the archive and compact jobs write, at most"),
+    SettingKey(
+      name: "archive.scrub_days", environment: nil, fallback: "30", range: "a number from 0 (off) to 3650",
+      meaning: "the nightly verify job checks every segment once within so many days"),
+    SettingKey(
+      name: "archive.compact", environment: nil, fallback: "nightly", range: "nightly or off",
+      meaning: "whether the nightly job compacts the archive"),
+    SettingKey(
       name: "retention.grace", environment: nil, fallback: "24h", range: "a duration such as 24h",
       meaning: "how long a change of policy that deletes more waits before it takes effect"),
     SettingKey(

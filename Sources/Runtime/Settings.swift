@@ -16,6 +16,7 @@ package struct Settings: Sendable {
   package let indexPoll: Duration
   package let archiveOlderThanSeconds: Int64
   package let segmentBytes: Int64
+  package let archiving: ArchivingLimits
   package let retentionGraceSeconds: Int64
   package let backupWindowSeconds: Int64
   package let setAsideSeconds: Int64
@@ -51,6 +52,7 @@ package struct Settings: Sendable {
     indexPoll = .milliseconds(try read.number("index.poll_milliseconds", in: 20...60_000))
     archiveOlderThanSeconds = try read.duration("archive.older_than")
     segmentBytes = try read.number("archive.segment_bytes", in: 1_048_576...1_073_741_824)
+    archiving = try read.archiving()
     retentionGraceSeconds = try read.duration("retention.grace")
     backupWindowSeconds = try read.duration("keys.backup_window")
     setAsideSeconds = try read.duration("set_aside.expiry")

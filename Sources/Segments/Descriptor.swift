@@ -51,7 +51,7 @@ struct Descriptor: ~Copyable {
     }
   }
 
-  private borrowing func write(_ bytes: [UInt8], object: String) throws(SegmentStoreError) {
+  borrowing func write(_ bytes: [UInt8], object: String) throws(SegmentStoreError) {
     var rest = bytes[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { (rest: UnsafeRawBufferPointer) in

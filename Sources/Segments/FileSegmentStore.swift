@@ -9,12 +9,15 @@ import Glibc
 /// ``sweep()`` removes.
 package struct FileSegmentStore: SegmentStore {
   private let directory: String
-  private static let temporarySuffix = ".part"
+  static let temporarySuffix = ".part"
 
-  package init(directory: String) throws {
+  /// - Parameter owner: whose segments these are. The directory belongs to the first who names itself, and refuses
+  ///   everyone else, who would take its objects for leftovers and delete them; `nil`: nobody else comes here.
+  package init(directory: String, owner: String? = nil) throws {
     self.directory = directory
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    if let owner { try Self.claim(directory, owner) }
   }
 
   package func put(_ name: String, from path: String) async throws {
@@ -64,6 +67,20 @@ package struct FileSegmentStore: SegmentStore {
     return try await runBlocking {
       Int64(try Descriptor(path, O_RDONLY, object: name).size(object: name))
     }
+  }
+
+  package func leftovers() async throws -> [SegmentLeftover] {
+    let directory = directory
+    return try await runBlocking {
+      try FileManager.default.contentsOfDirectory(atPath: directory)
+        .filter { $0.hasSuffix(Self.temporarySuffix) }.sorted()
+        .compactMap { try SegmentLeftover(file: directory + "/" + $0) }
+    }
+  }
+
+  package func leftover(_ name: String) async throws -> SegmentLeftover? {
+    let path = try path(name)
+    return try await runBlocking { try SegmentLeftover(file: path) }
   }
 
   package func list() async throws -> [String] {

@@ -11,6 +11,10 @@ package protocol SegmentStore: Sendable {
   func delete(_ name: String) async throws
   /// Removes what interrupted puts left behind; returns how many that were.
   func sweep() async throws -> Int
+  /// What interrupted puts left behind and ``sweep()`` would remove.
+  func leftovers() async throws -> [SegmentLeftover]
+  /// Size and age of an object; `nil` if it is not there.
+  func leftover(_ name: String) async throws -> SegmentLeftover?
   /// What the store can do; asks it the first time.
   func report() async throws -> SegmentStoreReport
 }

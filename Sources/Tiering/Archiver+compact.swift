@@ -11,22 +11,32 @@ extension Archiver {
     package var rewritten = 0
     package var segments = 0
     package var dropped = 0
+    /// Objects that were replaced and are locked; they are deleted once their lock has ended.
+    package var locked = 0
+    /// Whether the time was up before all was looked at.
+    package var isStopped = false
+
+    package init() {}
   }
 
   /// Rewrites the segments of a period when they hold dead lanes or messages that were deleted or expired, or when
   /// there are several of them. The replaced objects go with a later sweep, after their last readers.
+  ///
+  /// A block at a time is in memory, and those of the same conversation whose times overlap with it.
   package func compact(dryRun: Bool) async throws -> Compaction {
-    if !dryRun { try await sweep() }
+    var total = Compaction()
+    if !dryRun { total.locked = try await sweep() }
     let tenant = tenant.id
     let all = try await database.transaction { tx in try Archive.segments(tenant: tenant, in: tx) }
-    var total = Compaction()
     for (period, segments) in Dictionary(grouping: all, by: \.period).sorted(by: { $0.key < $1.key }) {
-      let kept = try await kept(of: segments)
-      guard kept.dropped > 0 || isFragmented(segments) else { continue }
+      total.isStopped = pace.isOver(at: now())
+      if total.isStopped { break }
+      let dropped = try await dropped(of: segments)
+      guard dropped > 0 || isFragmented(segments) else { continue }
       total.rewritten += segments.count
-      total.dropped += kept.dropped
+      total.dropped += dropped
       guard !dryRun else { continue }
-      total.segments += try await rewrite(period, segments, kept.runs)
+      total.segments += try await rewrite(period, segments)
     }
     return total
   }
@@ -35,30 +45,88 @@ extension Archiver {
     segments.count > 1 && segments.reduce(0) { $0 + $1.bytes } <= settings.segmentBytesTarget
   }
 
-  private struct Kept {
-    /// Messages to keep, by conversation in order.
-    var runs: [(conversation: ConversationID, route: RouteKey, messages: [StoredMessage])] = []
+  /// How many messages of segments are not to stay.
+  private func dropped(of segments: [SegmentRow]) async throws -> Int {
     var dropped = 0
-  }
-
-  /// Opens everything and sorts out what is not to stay. Restricted messages stay: a hold needs them.
-  private func kept(of segments: [SegmentRow]) async throws -> Kept {
-    var kept = Kept()
-    var runs: [ConversationID: (route: RouteKey, messages: [StoredMessage])] = [:]
     for segment in segments {
       let blocks = try await database.transaction { tx in try Archive.blocks(segment: segment.id, in: tx) }
-      for block in blocks {
-        let messages = try await history.archive.messages(block)
-        let states = try await database.transaction { tx in try Locators.find(messages.map(\.key), in: tx) }
-        let staying = messages.filter { [.live, .restricted].contains(states[$0.key]?.state) }
-        kept.dropped += Int(block.count) - staying.count
-        runs[block.conversation, default: (block.route, [])].messages += staying
+      for block in blocks { dropped += try await Int(block.count) - staying(block).count }
+    }
+    return dropped
+  }
+
+  /// Opens a block and sorts out what is not to stay. Restricted messages stay: a hold needs them.
+  private func staying(_ block: BlockRow) async throws -> [StoredMessage] {
+    let messages = try await history.archive.messages(block)
+    let states = try await database.transaction { tx in try Locators.find(messages.map(\.key), in: tx) }
+    return messages.filter { [.live, .restricted].contains(states[$0.key]?.state) }
+  }
+
+  private func rewrite(_ period: Period, _ old: [SegmentRow]) async throws -> Int {
+    let sealed = try await resealed(period, old)
+    for segment in sealed { try await verify(segment) }
+    let (audit, tenant, now) = (audit, tenant, now())
+    try await database.transaction { tx in
+      for segment in sealed { try Archive.insert(segment.row, blocks: segment.blocks, in: tx) }
+      for segment in old { try Archive.supersede(segment.id, at: now, in: tx) }
+      _ = try audit.append(
+        [
+          AuditEntry(
+            tenant: tenant.id, actor: "archive", action: "archive.compacted", object: period.description,
+            details: [
+              "from": old.map(\.id).joined(separator: ","), "to": sealed.map(\.row.id).joined(separator: ","),
+            ])
+        ], at: now, in: tx)
+    }
+    return sealed.count
+  }
+
+  /// The staying messages of segments in new ones, conversation by conversation in the order of routes.
+  private func resealed(_ period: Period, _ old: [SegmentRow]) async throws -> [SealedSegment] {
+    var blocks: [BlockRow] = []
+    for segment in old {
+      blocks += try await database.transaction { tx in try Archive.blocks(segment: segment.id, in: tx) }
+    }
+    blocks.sort { ($0.route, $0.conversation, $0.first) < ($1.route, $1.conversation, $1.first) }
+    var sealed: [SealedSegment] = []
+    var open: SegmentDraft?
+    var waiting: [StoredMessage] = []
+    for (index, block) in blocks.enumerated() {
+      waiting += try await staying(block)
+      let next = index + 1 < blocks.count ? blocks[index + 1] : nil
+      let follows = next.map { $0.conversation == block.conversation } ?? false
+      for run in Self.ready(&waiting, before: follows ? next?.first : nil) {
+        if open == nil { open = try await SegmentDraft(self, period) }
+        try await open?.append(run, conversation: block.conversation, route: block.route)
+        if let full = open, full.bytes >= settings.segmentBytesTarget {
+          sealed.append(try await full.finish())
+          open = nil
+        }
       }
     }
-    kept.runs = runs.map { ($0.key, $0.value.route, $0.value.messages) }
-      .sorted { ($0.route, $0.conversation) < ($1.route, $1.conversation) }
-    for index in kept.runs.indices { kept.runs[index].messages = Self.ordered(kept.runs[index].messages) }
-    return kept
+    if let open { sealed.append(try await open.finish()) }
+    return sealed
+  }
+
+  /// Takes the new blocks out of `waiting` that nothing can be added to any more: all of them without `limit`, before
+  /// which a block that is yet to be read has nothing.
+  private static func ready(_ waiting: inout [StoredMessage], before limit: MessagePosition?)
+    -> [[StoredMessage]]
+  {
+    waiting = ordered(waiting)
+    guard let limit else { return blocks(exchange(&waiting, with: [])) }
+    var full = blocks(waiting.filter { $0.position < limit })
+    // The last one may not be full; it waits for more.
+    _ = full.popLast()
+    waiting.removeFirst(full.reduce(0) { $0 + $1.count })
+    return full
+  }
+
+  private static func exchange(_ waiting: inout [StoredMessage], with new: [StoredMessage]) -> [StoredMessage]
+  {
+    let old = waiting
+    waiting = new
+    return old
   }
 
   /// In order, each message once.
@@ -67,60 +135,25 @@ extension Archiver {
     return messages.sorted { $0.position < $1.position }.filter { seen.insert($0.position).inserted }
   }
 
-  private func rewrite(
-    _ period: Period, _ old: [SegmentRow],
-    _ runs: [(conversation: ConversationID, route: RouteKey, messages: [StoredMessage])]
-  ) async throws -> Int {
-    var sealed: [SealedSegment] = []
-    var open: SegmentDraft?
-    for run in runs {
-      for block in Self.blocks(run.messages) {
-        if open == nil { open = try await SegmentDraft(self, period) }
-        try await open?.append(block, conversation: run.conversation, route: run.route)
-        if let full = open, full.bytes >= settings.segmentBytesTarget {
-          sealed.append(try await full.finish())
-          open = nil
-        }
-      }
-    }
-    if let open { sealed.append(try await open.finish()) }
-    for segment in sealed { try await verify(segment) }
-    let (new, audit, tenant, now) = (sealed, audit, tenant, now())
-    try await database.transaction { tx in
-      for segment in new { try Archive.insert(segment.row, blocks: segment.blocks, in: tx) }
-      for segment in old { try Archive.supersede(segment.id, at: now, in: tx) }
-      _ = try audit.append(
-        [
-          AuditEntry(
-            tenant: tenant.id, actor: "archive", action: "archive.compacted", object: period.description,
-            details: [
-              "from": old.map(\.id).joined(separator: ","), "to": new.map(\.row.id).joined(separator: ","),
-            ])
-        ], at: now, in: tx)
-    }
-    return new.count
-  }
-
   /// Brings a segment's readable messages back into the hot tables and retires the segment.
   package func restore(_ id: String) async throws -> Int {
     let segment = try await database.transaction { tx in try Archive.segment(id, in: tx) }
     guard let segment, segment.tenant == tenant.id, segment.supersededAt == nil else {
       throw TieringError(.unknownSegment, "there is no such segment; see `muniment archive list`")
     }
-    let kept = try await kept(of: [segment])
-    let lanes = try await vault.lanes(
-      Set(kept.runs.flatMap { run in run.messages.map { lane($0, segment.period) } }), creating: false)
-    let rows = kept.runs.flatMap { run in
-      run.messages.compactMap { message in
-        lanes[lane(message, segment.period)].map { key in
-          (
-            route: run.route,
-            row: HotMessage(
-              key: message.key, position: message.position, conversation: message.conversation,
-              sender: message.sender,
-              sealed: RowSeal.seal(message.payload, key: message.key, kind: 0, version: 0, lane: key))
-          )
-        }
+    let blocks = try await database.transaction { tx in try Archive.blocks(segment: id, in: tx) }
+    var kept: [(route: RouteKey, message: StoredMessage)] = []
+    for block in blocks { kept += try await staying(block).map { (block.route, $0) } }
+    let lanes = try await vault.lanes(Set(kept.map { lane($0.message, segment.period) }), creating: false)
+    let rows = kept.compactMap { route, message in
+      lanes[lane(message, segment.period)].map { key in
+        (
+          route: route,
+          row: HotMessage(
+            key: message.key, position: message.position, conversation: message.conversation,
+            sender: message.sender,
+            sealed: RowSeal.seal(message.payload, key: message.key, kind: 0, version: 0, lane: key))
+        )
       }
     }
     let (tenant, audit, now) = (tenant.id, audit, now())

@@ -25,7 +25,8 @@ extension Archiver {
   func seal(_ month: Plan.Month, bounds: [Int16: Int64]) async throws -> [SealedSegment] {
     var sealed: [SealedSegment] = []
     var open: SegmentDraft?
-    for place in month.conversations {
+    // A conversation is sealed whole, so that what was sealed can be switched in when the time is up.
+    for place in month.conversations where !pace.isOver(at: now()) {
       let bound = bounds[Int16(place.route.group(of: settings.groups))] ?? 0
       var run = HotRun(place.conversation, place.route, from: month.from, until: month.until)
       while let blocks = try await next(&run) {
@@ -173,9 +174,11 @@ final class SegmentDraft {
     for (lane, key) in try await archiver.vault.lanes(lanes, creating: false) {
       keys.lanes[HeldKeys.Lane(sender: lane.subject, conversation: conversation)] = key.secret
     }
+    let before = bytes
     try write(writer.block(conversation, route: route, block, keys: keys))
     digests.append(Archiver.digest(block))
     messages += Int64(block.count)
+    try await archiver.pace.passed(bytes: bytes - before, messages: block.count)
   }
 
   private func write(_ chunk: [UInt8]) throws {

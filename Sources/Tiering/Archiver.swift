@@ -28,11 +28,12 @@ package struct Archiver: Sendable {
   let history: HistoryReader
   let audit: AuditLog
   let settings: Settings
+  let pace: Pace
   let now: @Sendable () -> Timestamp
 
   package init(
     tenant: Tenant, database: PostgresPool, vault: KeyVault, history: HistoryReader, audit: AuditLog,
-    settings: Settings, now: @escaping @Sendable () -> Timestamp
+    settings: Settings, pace: Pace = Pace(), now: @escaping @Sendable () -> Timestamp
   ) {
     self.tenant = tenant
     self.database = database
@@ -40,6 +41,7 @@ package struct Archiver: Sendable {
     self.history = history
     self.audit = audit
     self.settings = settings
+    self.pace = pace
     self.now = now
   }
 
@@ -51,8 +53,23 @@ package struct Archiver: Sendable {
       package let period: Period
       package let from: Timestamp
       package let until: Timestamp
-      package let conversations: [(conversation: ConversationID, route: RouteKey, count: Int)]
+      package private(set) var conversations: [(conversation: ConversationID, route: RouteKey, count: Int)]
       package var messages: Int { conversations.reduce(0) { $0 + $1.count } }
+
+      init(
+        period: Period, from: Timestamp, until: Timestamp,
+        conversations: [(conversation: ConversationID, route: RouteKey, count: Int)]
+      ) {
+        (self.period, self.from, self.until, self.conversations) = (period, from, until, conversations)
+      }
+
+      /// The conversations that were sealed before the time was up: each whole.
+      func covered(by sealed: [SealedSegment]) -> Month {
+        let ids = Set(sealed.flatMap { $0.blocks.map(\.conversation) })
+        var month = self
+        month.conversations.removeAll { !ids.contains($0.conversation) }
+        return month
+      }
     }
     package var months: [Month] = []
     /// Last feed sequence of each group when the plan was made: rows above are left to the next run.
@@ -64,6 +81,8 @@ package struct Archiver: Sendable {
     package var segments = 0
     package var messages = 0
     package var bytes: Int64 = 0
+    /// Whether the time was up before all was done; the next run goes on from here.
+    package var isStopped = false
     package init() {}
   }
 
@@ -87,28 +106,37 @@ package struct Archiver: Sendable {
   /// Seals what the plan names, month by month: seal → verify by reading back → switch and drop hot in one
   /// transaction. A crash at any step leaves the hot rows, and at most objects nobody refers to, which the next
   /// run sweeps.
-  package func run(_ plan: Plan, progress: @Sendable (Report) -> Void = { _ in }) async throws -> Report {
-    try await sweep()
+  package func run(_ plan: Plan) async throws -> Report {
+    _ = try await sweep()
     var report = Report()
     for month in plan.months {
+      report.isStopped = pace.isOver(at: now())
+      if report.isStopped { break }
       let sealed = try await seal(month, bounds: plan.bounds)
       for segment in sealed { try await verify(segment) }
-      try await switchOver(month, sealed, bounds: plan.bounds)
+      let done = month.covered(by: sealed)
+      try await switchOver(done, sealed, bounds: plan.bounds)
       for segment in sealed {
         report.segments += 1
         report.messages += Int(segment.row.messages)
         report.bytes += segment.row.bytes
       }
-      progress(report)
+      report.isStopped = done.conversations.count < month.conversations.count && pace.isOver(at: now())
+      if report.isStopped { break }
     }
     return report
   }
 
   /// Removes objects that no catalogue row names (left by a crash) and those that compaction replaced.
   /// The caller holds the archive's lease, so nobody is putting new ones meanwhile.
-  package func sweep() async throws {
+  ///
+  /// - Returns: how many objects are to go and are locked; a later sweep takes them.
+  @discardableResult
+  package func sweep() async throws -> Int {
     _ = try await store.sweep()
-    try sweepScratch()
+    for name in try scratchFiles() {
+      try FileManager.default.removeItem(atPath: settings.scratch + "/" + name)
+    }
     let (live, replaced) = try await database.transaction { tx in
       (
         try Archive.segments(tenant: nil, in: tx).map(\.id),
@@ -133,14 +161,7 @@ package struct Archiver: Sendable {
     try await database.transaction { tx in
       for id in gone { try Archive.remove(id, in: tx) }
     }
-  }
-
-  /// Half-written segments of a run that was killed.
-  private func sweepScratch() throws {
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: settings.scratch) else { return }
-    for name in names where name.hasSuffix(SegmentDraft.suffix) {
-      try FileManager.default.removeItem(atPath: settings.scratch + "/" + name)
-    }
+    return locked.count
   }
 
   /// How long a replaced object stays for readers that are still at it.

@@ -19,6 +19,13 @@ struct StatusCommand: AsyncParsableCommand {
       let segments: Int
       let messages: Int64
       let bytes: Int64
+      let scrub: Scrub
+    }
+    /// How much of the archive was checked within `archive.scrub_days`.
+    struct Scrub: Encodable {
+      let segments: Int
+      let bytes: Int64
+      let oldest: String?
     }
     let version: String
     let database: String
@@ -40,7 +47,8 @@ struct StatusCommand: AsyncParsableCommand {
       var lines = [
         "muniment \(version), PostgreSQL \(database), home \(home), \(tenants) tenants",
         "index: \(indexLag.values.reduce(0, +)) feed steps behind",
-        "archive: \(archive.segments) segments, \(archive.messages) messages, \(archive.bytes) bytes",
+        "archive: \(archive.segments) segments, \(archive.messages) messages, \(archive.bytes) bytes; "
+          + "checked lately: \(archive.scrub.segments) segments, \(archive.scrub.bytes) bytes",
         "set aside: \(setAside)",
       ]
       lines += jobs.map { "job \($0.text)" }
@@ -60,6 +68,7 @@ struct StatusCommand: AsyncParsableCommand {
   private func report(_ application: Application) async throws -> Report {
     let lag = try await application.indexer.lag()
     let problems = try await application.problems()
+    let scrub = try await application.scrubbing()
     return try await application.database.transaction { tx in
       let segments = try Archive.segments(tenant: nil, in: tx)
       return Report(
@@ -68,7 +77,9 @@ struct StatusCommand: AsyncParsableCommand {
         indexLag: Dictionary(uniqueKeysWithValues: lag.map { (String($0.key), $0.value) }),
         archive: .init(
           segments: segments.count, messages: segments.reduce(0) { $0 + $1.messages },
-          bytes: segments.reduce(0) { $0 + $1.bytes }),
+          bytes: segments.reduce(0) { $0 + $1.bytes },
+          scrub: .init(
+            segments: scrub.checkedSegments, bytes: scrub.checkedBytes, oldest: scrub.oldest?.rfc3339)),
         setAside: try SetAside.count(tenant: nil, in: tx),
         jobs: try Job.allCases.compactMap { try JobRuns.history(name: $0.rawValue, limit: 1, in: tx).first }
           .map(JobCommand.Row.init), problems: problems)

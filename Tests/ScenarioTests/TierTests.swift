@@ -36,8 +36,14 @@ extension Scenarios {
       #expect(paged.ids == whole.ids)
       #expect(Set(paged.ids).count == paged.ids.count && paged.ids.count >= 4)
 
-      try home.done(["archive", "run", "--older-than", "0d"])
+      let late = try home.done(
+        ["archive", "run", "--older-than", "0d", "--until", "2020-01-01T00:00:00Z"], status: 3)
+      #expect(try late.object["messages"]?.number == 0)
+      try home.done(["archive", "run", "--older-than", "0d", "--rate", "50MB/s"])
       #expect(try home.count("SELECT count(*) FROM message") == 0)
+      #expect(try home.done(["archive", "list", "--orphans"]).lines.isEmpty)
+      let sample = try home.done(["archive", "verify", "--sample", "1%", "--seed", "3"]).object
+      #expect(sample["segments"]?.number == 1)
       let listed = try home.done(["archive", "list"]).lines.reduce(0) { $0 + ($1["messages"]?.number ?? 0) }
       #expect(listed == corpus.lines.count)
 
@@ -53,6 +59,9 @@ extension Scenarios {
       try home.done(["archive", "run", "--older-than", "0d"])
       try home.done(["archive", "compact"])
       #expect(try home.histories(of: corpus, limit: 37) == histories)
+      try home.done(["keys", "rotate", "--root"])
+      #expect(try home.histories(of: corpus, limit: 37) == histories, "under another root key")
+      try home.done(["audit", "verify"])
     }
 
     /// A word whose messages in the small room share times.

@@ -85,4 +85,49 @@ import Testing
     #expect(try await store.list().isEmpty)
     #expect(try await store.sweep() == 0)
   }
+
+  @Test func aDirectoryBelongsToTheFirstThatNamesItself() async throws {
+    let own = try FileSegmentStore(directory: directory, owner: "a1")
+    let name = newName()
+    try await own.put(name, from: scratch.file("object", [1]))
+    for _ in 0..<2 {
+      let error = try #require(throws: SegmentStoreError.self) {
+        try FileSegmentStore(directory: directory, owner: "b2")
+      }
+      #expect(error.code == .refused && error.description.contains("another muniment home"))
+    }
+    let again = try FileSegmentStore(directory: directory, owner: "a1")
+    #expect(try await again.list() == [name])
+    #expect(try await again.sweep() == 0)
+    #expect(try FileSegmentStore.unclaimed(in: directory).isEmpty)
+  }
+
+  @Test func ofManyThatComeAtOnceOneGetsTheDirectory() async throws {
+    let directory = directory
+    let wins = await withTaskGroup(of: Int.self) { group in
+      for number in 0..<8 {
+        group.addTask { (try? FileSegmentStore(directory: directory, owner: "home\(number)")) == nil ? 0 : 1 }
+      }
+      return await group.reduce(0, +)
+    }
+    #expect(wins == 1)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["owner"])
+  }
+
+  @Test func objectsOfADirectoryWithoutAnOwnerAreNamed() async throws {
+    let name = newName()
+    try await store.put(name, from: scratch.file("object", [1]))
+    #expect(try FileSegmentStore.unclaimed(in: directory) == [name])
+    #expect(try FileSegmentStore.unclaimed(in: scratch.path + "/nowhere").isEmpty)
+  }
+
+  @Test func leftoversHaveSizeAndAge() async throws {
+    let name = newName()
+    try await store.put(name, from: scratch.file("object", [1, 2, 3]))
+    try Data([9]).write(to: URL(filePath: directory + "/" + name + ".7.part"))
+    let found = try #require(try await store.leftover(name))
+    #expect(found.bytes == 3 && found.modifiedAt != nil)
+    #expect(try await store.leftovers().map(\.name) == [name + ".7.part"])
+    #expect(try await store.leftover(newName()) == nil)
+  }
 }

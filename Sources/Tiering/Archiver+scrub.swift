@@ -1,0 +1,127 @@
+import Catalog
+package import Model
+import Postgres
+import Segments
+import Sodium
+
+extension Archiver {
+  /// Which segments a verification takes.
+  package enum Scope: Sendable {
+    case all
+    /// A share of them, from 0 to 1, at least one; the same for the same seed.
+    case sample(share: Double, seed: UInt64)
+    /// Tonight's part of a scrub that comes by everything within so many days: those that wait longest, as many as make
+    /// a night, and all that would be late by tomorrow.
+    case due(days: Int)
+  }
+
+  /// What is wrong with a segment, and how much hangs on it.
+  package struct Finding: Sendable, Hashable, CustomStringConvertible {
+    package let segment: String
+    package let block: Int32?
+    package let conversation: ConversationID?
+    /// Messages of the block; 0 for what concerns the object and leaves its blocks readable.
+    package let messages: Int64
+    package let what: String
+
+    package var description: String {
+      "segment \(segment)" + (block.map { ", block \($0)" } ?? "")
+        + (conversation.map { ", conversation \($0.rawValue)" } ?? "")
+        + (messages > 0 ? ", \(messages) messages" : "") + ": " + what
+    }
+  }
+
+  package struct Verification: Sendable {
+    package var segments = 0
+    package var bytes: Int64 = 0
+    package var damaged = 0
+    package var findings: [Finding] = []
+    /// All there are, checked or not.
+    package var segmentsTotal = 0
+    package var bytesTotal: Int64 = 0
+
+    package init() {}
+
+    package static func += (left: inout Verification, right: Verification) {
+      left.segments += right.segments
+      left.bytes += right.bytes
+      left.damaged += right.damaged
+      left.findings += right.findings
+      left.segmentsTotal += right.segmentsTotal
+      left.bytesTotal += right.bytesTotal
+    }
+
+    /// Messages in blocks that are damaged.
+    package var affected: Int64 {
+      Set(
+        findings.filter { $0.block != nil }.map { Place(segment: $0.segment, block: $0.block, $0.messages) }
+      )
+      .reduce(0) { $0 + $1.messages }
+    }
+
+    private struct Place: Hashable {
+      let segment: String
+      let block: Int32?
+      let messages: Int64
+
+      init(segment: String, block: Int32?, _ messages: Int64) {
+        (self.segment, self.block, self.messages) = (segment, block, messages)
+      }
+    }
+  }
+
+  /// Checks segments of the tenant and notes those that are whole. With `deep`, also opens every lane whose key exists
+  /// and compares the messages it holds with the catalogue's counts.
+  package func verify(_ scope: Scope, deep: Bool) async throws -> Verification {
+    let tenant = tenant.id
+    let segments = try await database.transaction { tx in try Archive.segments(tenant: tenant, in: tx) }
+    var verification = Verification()
+    verification.segmentsTotal = segments.count
+    verification.bytesTotal = segments.reduce(0) { $0 + $1.bytes }
+    for segment in try await chosen(scope, of: segments) {
+      let findings = try await findings(segment, deep: deep)
+      verification.segments += 1
+      verification.bytes += segment.bytes
+      verification.findings += findings
+      if findings.isEmpty {
+        let now = now()
+        try await database.transaction { tx in try Archive.verified(segment.id, at: now, in: tx) }
+      } else {
+        verification.damaged += 1
+      }
+    }
+    return verification
+  }
+
+  private func chosen(_ scope: Scope, of segments: [SegmentRow]) async throws -> [SegmentRow] {
+    switch scope {
+    case .all: return segments
+    case .sample(let share, let seed):
+      let ids = Self.sample(segments.map(\.id), share: share, seed: seed)
+      return segments.filter { ids.contains($0.id) }
+    case .due(let days):
+      let tenant = tenant.id
+      let ages = try await database.transaction { tx in try Archive.byAge(tenant: tenant, in: tx) }
+      let ids = Self.due(ages, days: days, at: now())
+      return segments.filter { ids.contains($0.id) }
+    }
+  }
+
+  package static func sample(_ ids: [String], share: Double, seed: UInt64) -> Set<String> {
+    guard !ids.isEmpty else { return [] }
+    let count = min(max(Int((Double(ids.count) * share).rounded(.up)), 1), ids.count)
+    let ranked = ids.map { (rank: BLAKE2b.hash(Array("\(seed)/\($0)".utf8)).hex, id: $0) }
+    return Set(ranked.sorted { $0.rank < $1.rank }.prefix(count).map(\.id))
+  }
+
+  /// - Parameter ages: those that wait longest first.
+  package static func due(_ ages: [(id: String, checkedAt: Timestamp)], days: Int, at now: Timestamp) -> Set<
+    String
+  > {
+    precondition(days > 0)
+    let share = (ages.count + days - 1) / days
+    let limit = now.adding(seconds: -Int64(days - 1) * 86_400)
+    return Set(
+      ages.enumerated().filter { $0.offset < share || $0.element.checkedAt < limit }.map(\.element.id))
+  }
+}

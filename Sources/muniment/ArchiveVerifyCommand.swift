@@ -1,0 +1,95 @@
+import ArgumentParser
+import Catalog
+import Model
+import Runtime
+import Tiering
+
+extension ArchiveCommand {
+  struct Verify: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "verify", abstract: "Check every segment; exit 5 on any damage, naming it.")
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+    @Flag(help: "Also open every lane whose key exists and compare counts with the catalogue.")
+    var deep = false
+    @Option(help: "Check only a share of the segments, such as 5%.")
+    var sample: String?
+    @Option(help: "Chooses which segments are a sample; the same for the same number.")
+    var seed: UInt64?
+
+    private struct Finding: Encodable {
+      let segment: String
+      let block: Int32?
+      let conversation: Int64?
+      let messages: Int64
+      let what: String
+    }
+
+    private struct Report: Encodable {
+      struct Coverage: Encodable {
+        let segments: Int
+        let bytes: Int64
+        let seed: UInt64?
+      }
+      let segments: Int
+      let damaged: Int
+      let findings: [String]
+      let affectedMessages: Int64
+      let details: [Finding]
+      let bytes: Int64
+      /// Of how much that was.
+      let of: Coverage
+
+      enum CodingKeys: String, CodingKey {
+        case segments, damaged, findings, details, bytes, of
+        case affectedMessages = "affected_messages"
+      }
+
+      var text: String {
+        var last =
+          "\(segments) of \(of.segments) segments checked, \(bytes) of \(of.bytes) bytes, \(damaged) damaged"
+        if let seed = of.seed { last += " (sample with --seed \(seed))" }
+        if affectedMessages > 0 { last += "; \(affectedMessages) messages are affected" }
+        return (findings + [last]).joined(separator: "\n")
+      }
+    }
+
+    func validate() throws {
+      _ = try share()
+      if seed != nil, sample == nil { throw ValidationError("--seed goes with --sample") }
+    }
+
+    private func share() throws -> Double? {
+      guard let sample else { return nil }
+      guard sample.hasSuffix("%"), let value = Double(sample.dropLast()), value > 0, value <= 100 else {
+        throw ValidationError("--sample takes a share such as 5% or 0.1%")
+      }
+      return value / 100
+    }
+
+    func run() async throws {
+      let share = try share()
+      let seed = share == nil ? nil : self.seed ?? UInt64.random(in: 0...999_999_999)
+      let scope: Archiver.Scope = share.map { .sample(share: $0, seed: seed ?? 0) } ?? .all
+      let found = try await Application.with(try common.settings()) { application in
+        var total = Archiver.Verification()
+        for tenant in try await application.tenants(tenancy.tenant) {
+          total += try await application.archiver(tenant).verify(scope, deep: deep)
+        }
+        return total
+      }
+      let report = Report(
+        segments: found.segments, damaged: found.damaged, findings: found.findings.map(\.description),
+        affectedMessages: found.affected,
+        details: found.findings.map {
+          Finding(
+            segment: $0.segment, block: $0.block, conversation: $0.conversation?.rawValue,
+            messages: $0.messages,
+            what: $0.what)
+        }, bytes: found.bytes,
+        of: .init(segments: found.segmentsTotal, bytes: found.bytesTotal, seed: seed))
+      try common.output.value(report, text: report.text)
+      if found.damaged > 0 { throw ExitStatus.verificationFailed }
+    }
+  }
+}
