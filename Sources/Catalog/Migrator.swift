@@ -21,8 +21,8 @@ package struct Migration: Sendable {
     Migration(16, "create_subject_token", PackageResources._016_create_subject_token_sql),
     Migration(17, "create_saved_search", PackageResources._017_create_saved_search_sql),
     Migration(18, "create_membership_version", PackageResources._018_create_membership_version_sql),
-    Migration(26, "create_preservation", PackageResources._026_create_preservation_sql),
     Migration(21, "add_segment_verified", PackageResources._021_add_segment_verified_sql),
+    Migration(26, "create_preservation", PackageResources._026_create_preservation_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {
