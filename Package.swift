@@ -147,7 +147,9 @@ let top: [Target] = [
   .executableTarget(
     name: "muniment",
     dependencies: [
-      "Model", "Governance", "Runtime", "Server", "SearchTokens", "Postgres", "Sodium", "Zstd", "Xapian",
+      "Model", "Governance", "Runtime", "Server", "SearchTokens", "SegmentFormat", "Postgres", "Sodium",
+      "Zstd",
+      "Xapian",
       "Blocking", arguments, logging,
     ] + allFlows + allStores,
     swiftSettings: house),

@@ -14,12 +14,18 @@ package struct SegmentRow: Sendable, Hashable {
   package let hash: [UInt8]
   package let sealedAt: Timestamp
   package let supersededAt: Timestamp?
+  /// Of the dictionary its lanes need.
+  package let dictionary: [UInt8]?
+  /// Bytes of each column, in the format's order.
+  package let columns: [Int64]
 
   package init(
     id: String, tenant: TenantID, retentionClass: Int16, period: Period, messages: Int64, bytes: Int64,
     hash: [UInt8],
-    sealedAt: Timestamp, supersededAt: Timestamp? = nil
+    sealedAt: Timestamp, supersededAt: Timestamp? = nil, dictionary: [UInt8]? = nil, columns: [Int64] = []
   ) {
+    self.dictionary = dictionary
+    self.columns = columns
     self.id = id
     self.tenant = tenant
     self.retentionClass = retentionClass
@@ -47,12 +53,15 @@ package struct BlockRow: Sendable, Hashable {
   package let offset: Int64
   package let length: Int32
   package let hash: [UInt8]
+  /// Its segment's.
+  package let dictionary: [UInt8]?
 
   package init(
     segment: String, period: Period, tenant: TenantID, retentionClass: Int16, ordinal: Int32, route: RouteKey,
     conversation: ConversationID, first: MessagePosition, last: MessagePosition, count: Int32, offset: Int64,
-    length: Int32, hash: [UInt8]
+    length: Int32, hash: [UInt8], dictionary: [UInt8]?
   ) {
+    self.dictionary = dictionary
     self.segment = segment
     self.period = period
     self.tenant = tenant
@@ -77,6 +86,8 @@ package enum Archive {
         .text(segment.id), .int8(segment.tenant.rawValue), .int2(segment.retentionClass),
         .int4(segment.period.rawValue), .int8(segment.messages), .int8(segment.bytes), .bytes(segment.hash),
         .timestamp(microseconds: segment.sealedAt.microseconds),
+        segment.dictionary.map { .bytes($0) } ?? .null,
+        .int8Array(segment.columns),
       ])
     try tx.execute(
       insertBlocks,
@@ -176,7 +187,8 @@ package enum Archive {
       retentionClass: Int16(rows.int64(row, 2)), period: Period(rawValue: Int32(rows.int64(row, 3))),
       messages: rows.int64(row, 4), bytes: rows.int64(row, 5), hash: rows.bytes(row, 6),
       sealedAt: Timestamp(microseconds: rows.timestamp(row, 7)),
-      supersededAt: rows.timestampOrNil(row, 8).map { Timestamp(microseconds: $0) })
+      supersededAt: rows.timestampOrNil(row, 8).map { Timestamp(microseconds: $0) },
+      dictionary: rows.bytesOrNil(row, 9), columns: rows.int64Array(row, 10))
   }
 
   private static func block(_ rows: PostgresRows, _ row: Int) -> BlockRow {
@@ -190,12 +202,13 @@ package enum Archive {
       last: MessagePosition(
         createdAt: Timestamp(microseconds: rows.timestamp(row, 9)), sequence: rows.int64(row, 10)),
       count: Int32(rows.int64(row, 11)), offset: rows.int64(row, 12), length: Int32(rows.int64(row, 13)),
-      hash: rows.bytes(row, 14))
+      hash: rows.bytes(row, 14), dictionary: rows.bytesOrNil(row, 15))
   }
 
   private static let insertSegment = """
-    INSERT INTO segment (segment_id, tenant_id, retention_class, period, message_count, byte_count, hash, sealed_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    INSERT INTO segment (segment_id, tenant_id, retention_class, period, message_count, byte_count, hash, sealed_at,
+      dictionary_id, column_bytes)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     """
   private static let insertBlocks = """
     INSERT INTO segment_block (segment_id, route_key, conversation_id, ordinal, first_at, first_sequence, last_at,
@@ -206,12 +219,14 @@ package enum Archive {
       AS u(r, c, o, fa, fs, la, ls, n, off, len, h)
     """
   private static let selectSegments = """
-    SELECT segment_id, tenant_id, retention_class, period, message_count, byte_count, hash, sealed_at, superseded_at
+    SELECT segment_id, tenant_id, retention_class, period, message_count, byte_count, hash, sealed_at, superseded_at,
+      dictionary_id, column_bytes
     FROM segment
     """
   private static let selectBlocks = """
     SELECT b.segment_id, s.period, s.tenant_id, s.retention_class, b.ordinal, b.route_key, b.conversation_id,
-      b.first_at, b.first_sequence, b.last_at, b.last_sequence, b.message_count, b.byte_offset, b.byte_count, b.hash
+      b.first_at, b.first_sequence, b.last_at, b.last_sequence, b.message_count, b.byte_offset, b.byte_count, b.hash,
+      s.dictionary_id
     FROM segment_block b JOIN segment s ON s.segment_id = b.segment_id
     """
 }

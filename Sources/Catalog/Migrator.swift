@@ -21,6 +21,7 @@ package struct Migration: Sendable {
     Migration(16, "create_subject_token", PackageResources._016_create_subject_token_sql),
     Migration(17, "create_saved_search", PackageResources._017_create_saved_search_sql),
     Migration(18, "create_membership_version", PackageResources._018_create_membership_version_sql),
+    Migration(20, "create_dictionaries", PackageResources._020_create_dictionaries_sql),
     Migration(21, "add_segment_verified", PackageResources._021_add_segment_verified_sql),
     Migration(26, "create_preservation", PackageResources._026_create_preservation_sql),
   ]

@@ -1,15 +1,18 @@
 package import Catalog
 package import KeyVault
 package import Model
+package import Postgres
 package import SegmentFormat
 package import Segments
 
 /// Opens blocks of the archive for readers: one ranged read each, decoded with the keys that still exist.
 package struct ArchiveReader: Sendable {
   package let store: any SegmentStore
+  package let dictionaries: DictionaryShelf
   let vault: KeyVault
 
-  package init(store: any SegmentStore, vault: KeyVault) {
+  package init(store: any SegmentStore, vault: KeyVault, database: PostgresPool) {
+    dictionaries = DictionaryShelf(database: database, vault: vault)
     self.store = store
     self.vault = vault
   }
@@ -28,7 +31,8 @@ package struct ArchiveReader: Sendable {
       lastPosition: block.last, count: block.count, offset: block.offset, length: block.length,
       hash: block.hash)
     let identity = try SegmentIdentity(
-      tenant: block.tenant, retentionClass: block.retentionClass, period: block.period, hex: block.segment)
+      tenant: block.tenant, retentionClass: block.retentionClass, period: block.period, hex: block.segment,
+      dictionary: block.dictionary)
     let keys = try await keys(for: entry, identity, bytes)
     return try SegmentReader.decode(entry, bytes, identity: identity, keys: keys)
   }
@@ -43,7 +47,8 @@ package struct ArchiveReader: Sendable {
     let held = try await vault.keys([period, conversation], creating: false)
     var keys = HeldKeys(
       period: held[period], conversations: held[conversation].map { [entry.conversation: $0] } ?? [:],
-      lanes: [:])
+      lanes: [:], hasher: vault.hasher(tenant),
+      dictionary: try await dictionaries.dictionary(identity.dictionary, tenant: tenant))
     let senders = try SegmentReader.senders(of: entry, bytes, identity: identity, keys: keys)
     let lanes = Set(
       senders.map {

@@ -1,6 +1,8 @@
+package import KeyVault
 package import Model
 import SegmentFormat
 package import Sodium
+package import Zstd
 
 /// The keys at hand for a segment; what is missing was destroyed.
 package struct HeldKeys: SegmentKeys {
@@ -18,8 +20,16 @@ package struct HeldKeys: SegmentKeys {
   package var conversations: [ConversationID: SecretBytes]
   package var lanes: [Lane: SecretBytes]
 
-  package init(period: SecretBytes?, conversations: [ConversationID: SecretBytes], lanes: [Lane: SecretBytes])
-  {
+  private let hasher: TenantHasher
+  private let dictionary: ZstdDictionary?
+
+  /// - Parameter dictionary: the one the segment names.
+  package init(
+    period: SecretBytes?, conversations: [ConversationID: SecretBytes], lanes: [Lane: SecretBytes],
+    hasher: TenantHasher, dictionary: ZstdDictionary?
+  ) {
+    self.hasher = hasher
+    self.dictionary = dictionary
     self.period = period
     self.conversations = conversations
     self.lanes = lanes
@@ -30,4 +40,8 @@ package struct HeldKeys: SegmentKeys {
   }
 
   package func conversation(_ conversation: ConversationID) -> SecretBytes? { conversations[conversation] }
+
+  package func messageKey(_ id: String) -> MessageKey? { hasher.messageKey(id) }
+
+  package func dictionary(_ id: [UInt8]) -> ZstdDictionary? { dictionary }
 }

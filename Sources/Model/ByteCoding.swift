@@ -115,6 +115,14 @@ package struct ByteReader: Sendable {
     try raw(try count(limit: remaining))
   }
 
+  /// Up to the next zero byte, which is read too and not returned.
+  package mutating func terminated() throws(MalformedBytes) -> [UInt8] {
+    guard let stop = bytes[offset..<end].firstIndex(of: 0) else { throw MalformedBytes("no zero byte") }
+    let start = offset
+    offset = stop + 1
+    return Array(bytes[start..<stop])
+  }
+
   package mutating func text() throws(MalformedBytes) -> String {
     guard let text = String(validating: try blob(), as: UTF8.self) else {
       throw MalformedBytes("text is not UTF-8")

@@ -59,7 +59,7 @@ extension MessagePayload {
 }
 
 extension SealedBody {
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     var writer = ByteWriter()
     writer.blob(ciphertext)
     writer.byte(keyID == nil ? 0 : 1)
@@ -71,7 +71,7 @@ extension SealedBody {
     return writer.bytes
   }
 
-  init(bytes: [UInt8]) throws(MalformedBytes) {
+  package init(bytes: [UInt8]) throws(MalformedBytes) {
     var reader = ByteReader(bytes)
     self.init(ciphertext: try reader.blob())
     if try reader.byte() == 1 { keyID = try reader.text() }
@@ -80,7 +80,7 @@ extension SealedBody {
 }
 
 extension Attachment {
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     var writer = ByteWriter()
     writer.text(id)
     writer.signed(size ?? -1)
@@ -91,7 +91,7 @@ extension Attachment {
     return writer.bytes
   }
 
-  init(bytes: [UInt8]) throws(MalformedBytes) {
+  package init(bytes: [UInt8]) throws(MalformedBytes) {
     var reader = ByteReader(bytes)
     func optional(_ reader: inout ByteReader) throws(MalformedBytes) -> String? {
       try reader.byte() == 1 ? try reader.text() : nil

@@ -84,7 +84,8 @@ package final class Application: Sendable {
     let store = try settings.objectStore.open(
       owner: SHA256.hash(vault.signingKey("audit").publicKey).hex, clock: Self.clock)
     history = HistoryReader(
-      database: database, vault: vault, archive: ArchiveReader(store: store, vault: vault))
+      database: database, vault: vault, archive: ArchiveReader(store: store, vault: vault, database: database)
+    )
   }
 
   package func close() async {

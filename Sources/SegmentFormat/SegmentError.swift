@@ -6,6 +6,7 @@ package struct SegmentError: Error, Hashable, CustomStringConvertible {
     case truncated
     case damaged
     case keyDestroyed = "key_destroyed"
+    case dictionaryMissing = "dictionary_missing"
     case overLimit = "over_limit"
   }
   package let code: Code
@@ -25,6 +26,7 @@ package struct SegmentError: Error, Hashable, CustomStringConvertible {
     case .truncated: "\(what) is cut short"
     case .damaged: "\(what) is damaged"
     case .keyDestroyed: "the key of \(what) is destroyed"
+    case .dictionaryMissing: "the dictionary of \(what) is not in the catalogue"
     case .overLimit: "\(what) is over the format's limit"
     }
   }

@@ -8,27 +8,37 @@ package struct SegmentIdentity: Hashable, Sendable {
   package let period: Period
   /// 16 random bytes.
   package let id: [UInt8]
+  /// The id of the dictionary that lanes may need, 16 random bytes too.
+  package let dictionary: [UInt8]?
 
   package static let idSize = 16
   package static let headerSize = 64
+  private static let none = [UInt8](repeating: 0, count: idSize)
   static let magic = Array("MNMSEG01".utf8)
   static let version: UInt16 = 1
   /// XChaCha20-Poly1305, zstd inside where it helps.
   static let algorithm: UInt16 = 1
 
-  package init(tenant: TenantID, retentionClass: Int16, period: Period, id: [UInt8]) {
-    precondition(id.count == Self.idSize)
+  package init(
+    tenant: TenantID, retentionClass: Int16, period: Period, id: [UInt8], dictionary: [UInt8]? = nil
+  ) {
+    precondition(id.count == Self.idSize && (dictionary ?? id).count == Self.idSize)
+    precondition(dictionary?.contains { $0 != 0 } != false, "zeros stand for no dictionary")
+    self.dictionary = dictionary
     self.tenant = tenant
     self.retentionClass = retentionClass
     self.period = period
     self.id = id
   }
 
-  package init(tenant: TenantID, retentionClass: Int16, period: Period, hex: String) throws(SegmentError) {
+  package init(
+    tenant: TenantID, retentionClass: Int16, period: Period, hex: String, dictionary: [UInt8]? = nil
+  ) throws(SegmentError) {
     guard let id = [UInt8](hex: hex), id.count == Self.idSize else {
       throw SegmentError(.notASegment, "the name")
     }
-    self.init(tenant: tenant, retentionClass: retentionClass, period: period, id: id)
+    self.init(
+      tenant: tenant, retentionClass: retentionClass, period: period, id: id, dictionary: dictionary)
   }
 
   package var hex: String { id.hex }
@@ -44,6 +54,7 @@ package struct SegmentIdentity: Hashable, Sendable {
     writer.fixed(period.rawValue)
     writer.fixed(tenant.rawValue)
     writer.raw(id)
+    writer.raw(dictionary ?? Self.none)
     writer.raw([UInt8](repeating: 0, count: Self.headerSize - writer.bytes.count))
     return writer.bytes
   }
@@ -61,8 +72,11 @@ package struct SegmentIdentity: Hashable, Sendable {
       _ = try reader.fixed(UInt16.self)
       let period = Period(rawValue: try reader.fixed(Int32.self))
       let tenant = TenantID(rawValue: try reader.fixed(Int64.self))
+      let id = try reader.raw(Self.idSize)
+      let dictionary = try reader.raw(Self.idSize)
       self.init(
-        tenant: tenant, retentionClass: retentionClass, period: period, id: try reader.raw(Self.idSize))
+        tenant: tenant, retentionClass: retentionClass, period: period, id: id,
+        dictionary: dictionary == Self.none ? nil : dictionary)
     } catch let error as SegmentError {
       throw error
     } catch {
@@ -71,33 +85,5 @@ package struct SegmentIdentity: Hashable, Sendable {
     guard self.header == Array(header.prefix(Self.headerSize)) else {
       throw SegmentError(.damaged, "the header")
     }
-  }
-}
-
-/// What a sealed part is bound to besides its segment, so that no part passes for another.
-enum SegmentPlace {
-  case order(ordinal: Int32, conversation: ConversationID)
-  case lane(ordinal: Int32, lane: Int, conversation: ConversationID, sender: SubjectID)
-  case footer(offset: Int64)
-
-  func additional(_ identity: SegmentIdentity) -> [UInt8] {
-    var writer = ByteWriter(reservingCapacity: 128)
-    writer.raw(identity.header)
-    switch self {
-    case .order(let ordinal, let conversation):
-      writer.raw("order".utf8)
-      writer.fixed(ordinal)
-      writer.fixed(conversation.rawValue)
-    case .lane(let ordinal, let lane, let conversation, let sender):
-      writer.raw("lane".utf8)
-      writer.fixed(ordinal)
-      writer.fixed(Int32(lane))
-      writer.fixed(conversation.rawValue)
-      writer.fixed(sender.rawValue)
-    case .footer(let offset):
-      writer.raw("footer".utf8)
-      writer.fixed(offset)
-    }
-    return writer.bytes
   }
 }

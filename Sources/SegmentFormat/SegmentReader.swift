@@ -18,18 +18,7 @@ package enum SegmentReader {
     let plain = try opened(
       footer, key: keys.footer(identity), place: .footer(offset: offset), identity, "the footer")
     do {
-      var reader = ByteReader(plain)
-      let count = try reader.count(limit: min(SegmentWriter.blocksMax, plain.count / BlockEntry.size))
-      var entries: [BlockEntry] = []
-      var end = Int64(SegmentIdentity.headerSize)
-      for ordinal in 0..<count {
-        let entry = try BlockEntry(ordinal: Int32(ordinal), from: &reader)
-        guard entry.offset == end else { throw MalformedBytes("block offset") }
-        end += Int64(entry.length)
-        entries.append(entry)
-      }
-      guard reader.atEnd, end == offset else { throw MalformedBytes("footer") }
-      return entries
+      return try Directory.entries(plain, period: identity.period, end: offset)
     } catch {
       throw SegmentError(.damaged, "the footer")
     }
@@ -50,66 +39,69 @@ package enum SegmentReader {
   package static func decode(
     _ entry: BlockEntry, _ bytes: [UInt8], identity: SegmentIdentity, keys: some SegmentKeys
   ) throws(SegmentError) -> DecodedBlock {
-    let found: (table: OrderTable, start: Int)
+    let found: (table: LaneTable, start: Int)
     do {
       found = try table(entry, bytes, identity, keys)
     } catch  where error.code == .keyDestroyed {
       return DecodedBlock(messages: [], unreadable: Int(entry.count))
     }
-    var lanes: [[StoredMessage]?] = []
+    var messages: [StoredMessage] = []
+    var unreadable = 0
     var offset = found.start
     var budget = BlockEntry.plainBytesMax
     for (number, lane) in found.table.lanes.enumerated() {
       guard offset + lane.length <= bytes.count else { throw damaged(entry) }
       let sealed = Array(bytes[offset..<offset + lane.length])
       offset += lane.length
-      lanes.append(try messages(sealed, number, lane.sender, entry, identity, keys, &budget))
+      if let read = try self.messages(sealed, number, lane, entry, identity, keys, &budget) {
+        messages += read
+      } else {
+        unreadable += lane.count
+      }
     }
     guard offset == bytes.count else { throw damaged(entry) }
-    return try interleaved(found.table, lanes, entry)
+    messages.sort { $0.position < $1.position }
+    try check(messages, whole: unreadable == 0, against: entry)
+    return DecodedBlock(messages: messages, unreadable: unreadable)
   }
 
+  /// `nil` without the lane's key.
   private static func messages(
-    _ sealed: [UInt8], _ number: Int, _ sender: SubjectID, _ entry: BlockEntry, _ identity: SegmentIdentity,
+    _ sealed: [UInt8], _ number: Int, _ lane: LaneTable.Lane, _ entry: BlockEntry,
+    _ identity: SegmentIdentity,
     _ keys: some SegmentKeys, _ budget: inout Int
   ) throws(SegmentError) -> [StoredMessage]? {
-    guard let key = keys.lane(sender, entry.conversation) else { return nil }
+    guard let key = keys.lane(lane.sender, entry.conversation) else { return nil }
     let place = SegmentPlace.lane(
-      ordinal: entry.ordinal, lane: number, conversation: entry.conversation, sender: sender)
+      ordinal: entry.ordinal, lane: number, conversation: entry.conversation, sender: lane.sender)
     let plain = try opened(
       sealed, key: key, place: place, identity, "lane \(number) of block \(entry.ordinal)")
     do {
-      let columns = try LaneColumns.unpacked(plain, limit: budget)
-      budget -= columns.count
-      return try LaneColumns.decode(columns, conversation: entry.conversation, sender: sender)
+      var columns = try LaneColumnsReader(plain, count: lane.count)
+      let dictionary = columns.needsDictionary ? try dictionary(of: identity, keys) : nil
+      let messages = try columns.messages(
+        of: entry.conversation, by: lane.sender, period: identity.period, limit: budget,
+        dictionary: dictionary, key: keys.messageKey)
+      budget -= columns.bytesRead
+      return messages
     } catch let error as ZstdError where error.code == .tooLarge {
       throw SegmentError(.overLimit, "block \(entry.ordinal)")
+    } catch let error as SegmentError {
+      throw error
     } catch {
       throw damaged(entry)
     }
   }
 
-  private static func interleaved(_ table: OrderTable, _ lanes: [[StoredMessage]?], _ entry: BlockEntry)
-    throws(SegmentError) -> DecodedBlock
+  /// A lane that needs one in a segment that names none is damaged.
+  private static func dictionary(of identity: SegmentIdentity, _ keys: some SegmentKeys) throws
+    -> ZstdDictionary
   {
-    guard table.order.count == Int(entry.count) else { throw damaged(entry) }
-    var next = [Int](repeating: 0, count: lanes.count)
-    var messages: [StoredMessage] = []
-    var unreadable = 0
-    for number in table.order {
-      if let lane = lanes[number] {
-        guard next[number] < lane.count else { throw damaged(entry) }
-        messages.append(lane[next[number]])
-      } else {
-        unreadable += 1
-      }
-      next[number] += 1
+    guard let id = identity.dictionary else { throw MalformedBytes("dictionary") }
+    guard let dictionary = keys.dictionary(id) else {
+      throw SegmentError(.dictionaryMissing, "segment \(identity.hex)")
     }
-    for (number, lane) in lanes.enumerated() where lane != nil && lane?.count != next[number] {
-      throw damaged(entry)
-    }
-    try check(messages, whole: unreadable == 0, against: entry)
-    return DecodedBlock(messages: messages, unreadable: unreadable)
+    return dictionary
   }
 
   /// The entry may come from a catalogue, which nothing seals: a wrong one is found here.
@@ -125,15 +117,18 @@ package enum SegmentReader {
 
   private static func table(
     _ entry: BlockEntry, _ bytes: [UInt8], _ identity: SegmentIdentity, _ keys: some SegmentKeys
-  ) throws(SegmentError) -> (table: OrderTable, start: Int) {
-    guard bytes.count == Int(entry.length), BLAKE2b.hash(bytes) == entry.hash else { throw damaged(entry) }
-    let key = try keys.order(entry.conversation)
+  ) throws(SegmentError) -> (table: LaneTable, start: Int) {
+    guard bytes.count == Int(entry.length), BlockEntry.hash(of: bytes) == entry.hash else {
+      throw damaged(entry)
+    }
+    let key = try keys.table(entry.conversation)
     do {
       var reader = ByteReader(bytes)
-      let sealed = try reader.raw(Int(try reader.fixed(UInt32.self)))
-      let place = SegmentPlace.order(ordinal: entry.ordinal, conversation: entry.conversation)
-      let plain = try AEAD.open(sealed, key: key, additional: place.additional(identity))
-      return (try OrderTable(bytes: plain), reader.offset)
+      let sealed = try reader.blob()
+      let place = SegmentPlace.table(ordinal: entry.ordinal, conversation: entry.conversation)
+      let table = try LaneTable(bytes: place.open(sealed, key: key, identity))
+      guard table.count == Int(entry.count) else { throw MalformedBytes("lane table") }
+      return (table, reader.offset)
     } catch {
       throw damaged(entry)
     }
@@ -143,7 +138,7 @@ package enum SegmentReader {
     _ sealed: [UInt8], key: SecretBytes, place: SegmentPlace, _ identity: SegmentIdentity, _ what: String
   ) throws(SegmentError) -> [UInt8] {
     do {
-      return try AEAD.open(sealed, key: key, additional: place.additional(identity))
+      return try place.open(sealed, key: key, identity)
     } catch {
       throw SegmentError(.damaged, what)
     }

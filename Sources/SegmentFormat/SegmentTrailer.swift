@@ -33,7 +33,7 @@ package struct SegmentTrailer: Hashable, Sendable {
     guard footerOffset >= Int64(SegmentIdentity.headerSize), footerOffset <= objectSize,
       objectSize - footerOffset == Int64(footerLength) + Int64(Self.size)
     else { throw SegmentError(.damaged, "the trailer") }
-    guard footerLength <= Self.footerBytesMax + AEAD.overhead else {
+    guard footerLength <= Self.footerBytesMax + SegmentPlace.overhead else {
       throw SegmentError(.overLimit, "the footer")
     }
   }

@@ -54,7 +54,7 @@ package struct SegmentVerifier: Sendable {
     }
     for block in expected.blocks {
       do {
-        if BLAKE2b.hash(try await bytes(of: block, expected)) != block.hash {
+        if BlockEntry.hash(of: try await bytes(of: block, expected)) != block.hash {
           findings.append(finding(expected, "damaged", block))
         }
       } catch {

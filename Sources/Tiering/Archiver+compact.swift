@@ -88,6 +88,7 @@ extension Archiver {
       blocks += try await database.transaction { tx in try Archive.blocks(segment: segment.id, in: tx) }
     }
     blocks.sort { ($0.route, $0.conversation, $0.first) < ($1.route, $1.conversation, $1.first) }
+    let dictionary = try await history.archive.dictionaries.newest(tenant: tenant.id)
     var sealed: [SealedSegment] = []
     var open: SegmentDraft?
     var waiting: [StoredMessage] = []
@@ -96,7 +97,7 @@ extension Archiver {
       let next = index + 1 < blocks.count ? blocks[index + 1] : nil
       let follows = next.map { $0.conversation == block.conversation } ?? false
       for run in Self.ready(&waiting, before: follows ? next?.first : nil) {
-        if open == nil { open = try await SegmentDraft(self, period) }
+        if open == nil { open = try await SegmentDraft(self, period, dictionary) }
         try await open?.append(run, conversation: block.conversation, route: block.route)
         if let full = open, full.bytes >= settings.segmentBytesTarget {
           sealed.append(try await full.finish())

@@ -18,11 +18,13 @@ struct SealedSegment: Sendable {
 
 extension Archiver {
   /// A block ends at this many messages or bytes of payload, whichever comes first.
-  private static let blockMessagesMax = 1_024
-  private static let blockBytesTarget = 256 << 10
+  private static let blockMessagesMax = 2_048
+  private static let blockBytesTarget = 512 << 10
 
   /// Writes the month's messages into one or more segments and hands these to the store.
-  func seal(_ month: Plan.Month, bounds: [Int16: Int64]) async throws -> [SealedSegment] {
+  func seal(_ month: Plan.Month, bounds: [Int16: Int64], dictionary: [UInt8]?) async throws
+    -> [SealedSegment]
+  {
     var sealed: [SealedSegment] = []
     var open: SegmentDraft?
     // A conversation is sealed whole, so that what was sealed can be switched in when the time is up.
@@ -33,7 +35,7 @@ extension Archiver {
         for block in blocks {
           let messages = block.filter { $0.position.sequence <= bound }
           guard !messages.isEmpty else { continue }
-          if open == nil { open = try await SegmentDraft(self, month.period) }
+          if open == nil { open = try await SegmentDraft(self, month.period, dictionary) }
           try await open?.append(messages, conversation: place.conversation, route: place.route)
           if let full = open, full.bytes >= settings.segmentBytesTarget {
             sealed.append(try await full.finish())
@@ -143,14 +145,18 @@ final class SegmentDraft {
   private var hash = BLAKE2b()
   private(set) var bytes: Int64 = 0
 
-  init(_ archiver: Archiver, _ period: Period) async throws {
+  init(_ archiver: Archiver, _ period: Period, _ dictionary: [UInt8]?) async throws {
     self.archiver = archiver
     self.period = period
     identity = SegmentIdentity(
-      tenant: archiver.tenant.id, retentionClass: 0, period: period, id: Randomness.bytes(16))
+      tenant: archiver.tenant.id, retentionClass: 0, period: period, id: Randomness.bytes(16),
+      dictionary: dictionary)
     let owner = KeyOwner.period(archiver.tenant.id, 0, period)
     let held = try await archiver.vault.keys([owner], creating: true)
-    keys = HeldKeys(period: held[owner], conversations: [:], lanes: [:])
+    keys = HeldKeys(
+      period: held[owner], conversations: [:], lanes: [:], hasher: archiver.vault.hasher(archiver.tenant.id),
+      dictionary: try await archiver.history.archive.dictionaries.dictionary(
+        dictionary, tenant: archiver.tenant.id))
     writer = try SegmentWriter(identity: identity, keys: keys)
     try FileManager.default.createDirectory(
       atPath: archiver.settings.scratch, withIntermediateDirectories: true)
@@ -198,13 +204,14 @@ final class SegmentDraft {
     return SealedSegment(
       row: SegmentRow(
         id: identity.hex, tenant: tenant, retentionClass: 0, period: period, messages: messages, bytes: bytes,
-        hash: full, sealedAt: archiver.now()),
+        hash: full, sealedAt: archiver.now(), dictionary: identity.dictionary, columns: writer.costs.row),
       blocks: writer.directory.map {
         BlockRow(
           segment: identity.hex, period: period, tenant: tenant, retentionClass: 0, ordinal: $0.ordinal,
           route: $0.route,
           conversation: $0.conversation, first: $0.firstPosition, last: $0.lastPosition, count: $0.count,
-          offset: $0.offset, length: $0.length, hash: $0.hash)
+          offset: $0.offset, length: $0.length, hash: $0.hash,
+          dictionary: identity.dictionary)
       }, digests: digests)
   }
 }

@@ -11,10 +11,12 @@ extension Archiver {
   func findings(_ segment: SegmentRow, deep: Bool) async throws -> [Finding] {
     let blocks = try await database.transaction { tx in try Archive.blocks(segment: segment.id, in: tx) }
     let identity = try SegmentIdentity(
-      tenant: segment.tenant, retentionClass: segment.retentionClass, period: segment.period, hex: segment.id)
+      tenant: segment.tenant, retentionClass: segment.retentionClass, period: segment.period, hex: segment.id,
+      dictionary: segment.dictionary)
     let owner = KeyOwner.period(segment.tenant, segment.retentionClass, segment.period)
     let keys = HeldKeys(
-      period: try await vault.keys([owner], creating: false)[owner], conversations: [:], lanes: [:])
+      period: try await vault.keys([owner], creating: false)[owner], conversations: [:], lanes: [:],
+      hasher: vault.hasher(segment.tenant), dictionary: nil)
     let expected = SegmentVerifier.Expected(
       identity: identity, bytes: segment.bytes, hash: segment.hash, blocks: blocks.map(\.entry))
     let counts = Dictionary(uniqueKeysWithValues: blocks.map { ($0.ordinal, Int64($0.count)) })

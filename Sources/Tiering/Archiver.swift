@@ -15,6 +15,8 @@ package struct Archiver: Sendable {
     /// Where segments are written before they go to the store.
     package var scratch: String
     package var groups: Int
+    /// Fewer messages do not pay for a dictionary of their tenant's.
+    package var dictionaryMessagesMin = 5_000
 
     package init(scratch: String, groups: Int) {
       self.scratch = scratch
@@ -109,10 +111,11 @@ package struct Archiver: Sendable {
   package func run(_ plan: Plan) async throws -> Report {
     _ = try await sweep()
     var report = Report()
+    let dictionary = plan.months.isEmpty ? nil : try await dictionary(for: plan)
     for month in plan.months {
       report.isStopped = pace.isOver(at: now())
       if report.isStopped { break }
-      let sealed = try await seal(month, bounds: plan.bounds)
+      let sealed = try await seal(month, bounds: plan.bounds, dictionary: dictionary)
       for segment in sealed { try await verify(segment) }
       let done = month.covered(by: sealed)
       try await switchOver(done, sealed, bounds: plan.bounds)

@@ -7,6 +7,7 @@ import History
 import JobQueue
 import Model
 import Runtime
+import SegmentFormat
 import Segments
 import Tiering
 
@@ -96,6 +97,15 @@ struct ArchiveCommand: AsyncParsableCommand {
       let blocks: Int
       let conversations: Int
       let hash: String
+      let dictionary: String?
+      /// Bytes of each column of the format; together the whole object.
+      let columns: [String: Int64]
+      let textBytes: Int64
+
+      enum CodingKeys: String, CodingKey {
+        case segment, blocks, conversations, hash, dictionary, columns
+        case textBytes = "text_bytes"
+      }
     }
 
     func run() async throws {
@@ -107,13 +117,17 @@ struct ArchiveCommand: AsyncParsableCommand {
         guard let row else {
           throw TieringError(.unknownSegment, "there is no such segment; see `muniment archive list`")
         }
+        let costs = ColumnCosts(row: row.columns) ?? ColumnCosts()
+        let columns = ColumnCosts.Column.allCases.map { ($0.rawValue, costs.bytes[$0] ?? 0) }
         let detail = Detail(
           segment: Row(row), blocks: blocks.count, conversations: Set(blocks.map(\.conversation)).count,
-          hash: row.hash.hex)
+          hash: row.hash.hex, dictionary: row.dictionary?.hex,
+          columns: Dictionary(uniqueKeysWithValues: columns), textBytes: costs.textBytes)
+        let lines = columns.map { "\n\($0.0) \($0.1) bytes" }.joined()
         try common.output.value(
           detail,
           text:
-            "\(detail.segment.text)\n\(detail.blocks) blocks of \(detail.conversations) conversations\nblake2b \(detail.hash)"
+            "\(detail.segment.text)\n\(detail.blocks) blocks of \(detail.conversations) conversations\nblake2b \(detail.hash)\(lines)"
         )
       }
     }

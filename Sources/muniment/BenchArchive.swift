@@ -4,6 +4,7 @@ import History
 import Model
 import Postgres
 import Runtime
+import SegmentFormat
 import Sodium
 import Tiering
 import Zstd
@@ -13,9 +14,15 @@ struct ArchiveBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "archive", abstract: "Archive, beside zstd and XChaCha20-Poly1305 over the same payloads.")
   @OptionGroup var options: BenchOptions
+  @Flag(help: "Store messages without search tokens.")
+  var noTokens = false
+  @Option(help: "Pages of 50 messages to read, each of a random place.")
+  var pages = 500
 
   func run() async throws {
     try await options.run { home in
+      var home = home
+      home.hasTokens = !noTokens
       try await home.ingest()
       let archiver = home.application.archiver(home.tenant)
       ResidentMemory.resetPeak()
@@ -31,6 +38,9 @@ struct ArchiveBench: AsyncParsableCommand {
       guard unsealed.messages == sealed.messages else {
         throw BenchError("\(unsealed.messages) of \(sealed.messages) archived messages were read back")
       }
+      let pages = try await pageTimes(home)
+      let columns = try await columns(home)
+      let whole = try WholeFile.all(home.corpus.path)
       let count = Double(sealed.messages)
       let megabytes = Double(peer.payloadBytes) / 1e6
       return BenchReport(
@@ -48,8 +58,56 @@ struct ArchiveBench: AsyncParsableCommand {
           BenchMeasure("bytes_per_message", Double(sealed.bytes) / count),
           BenchMeasure("peer_bytes_per_message", Double(peer.sealedBytes) / count),
           BenchMeasure("payload_bytes_per_message", Double(peer.payloadBytes) / count),
-        ])
+          BenchMeasure("dictionary_bytes_per_message", Double(columns.dictionaryBytes) / count),
+          BenchMeasure("page_median_ms", pages.median * 1_000),
+          BenchMeasure("page_p95_ms", pages.p95 * 1_000),
+        ] + columns.costs.map { BenchMeasure("\($0)_bytes_per_message", Double($1) / count) }
+          + whole.flatMap {
+            [
+              BenchMeasure("\($0.name)_bytes_per_message", Double($0.bytes) / count),
+              BenchMeasure("\($0.name)_messages_per_second", count / $0.seconds),
+            ]
+          })
     }
+  }
+
+  /// How long pages of archived history take that begin anywhere; nothing of a page is kept for the next.
+  private func pageTimes(_ home: BenchHome) async throws -> LatencySample {
+    let (database, tenant) = (home.application.database, home.tenant.id)
+    let blocks = try await database.transaction { tx in
+      try Archive.segments(tenant: tenant, in: tx).flatMap { try Archive.blocks(segment: $0.id, in: tx) }
+    }
+    var random = SplitMix64(seed: options.seed)
+    var times: [Double] = []
+    for _ in 0..<pages {
+      guard let block = blocks.randomElement(using: &random) else { break }
+      let (first, last) = (block.first.createdAt.microseconds, block.last.createdAt.microseconds)
+      let before = Timestamp(microseconds: Int64.random(in: first...last, using: &random))
+      let span = HistoryReader.Span(
+        conversation: block.conversation, route: block.route, tenant: tenant,
+        before: MessagePosition(createdAt: before, sequence: .max))
+      let watch = Stopwatch()
+      _ = try await home.application.history.page(span, limit: 50)
+      times.append(watch.seconds)
+    }
+    guard !times.isEmpty else { throw BenchError("--pages takes 1 or more") }
+    return LatencySample(times)
+  }
+
+  /// What the columns of all segments take, and the dictionaries they need.
+  private func columns(_ home: BenchHome) async throws -> (
+    costs: [(String, Int64)], dictionaryBytes: Int
+  ) {
+    let (database, tenant) = (home.application.database, home.tenant.id)
+    let segments = try await database.transaction { tx in try Archive.segments(tenant: tenant, in: tx) }
+    var sums = [Int64](repeating: 0, count: ColumnCosts.Column.allCases.count)
+    for segment in segments { for index in sums.indices { sums[index] += segment.columns[index] } }
+    var bytes = 0
+    for id in Set(segments.compactMap(\.dictionary)) {
+      let shelf = home.application.history.archive.dictionaries
+      bytes += try await shelf.dictionary(id, tenant: tenant)?.bytes.count ?? 0
+    }
+    return (Array(zip(ColumnCosts.Column.allCases.map(\.rawValue), sums)), bytes)
   }
 
   /// Opens every block; only that counts, while the peer is handed what was read.

@@ -13,6 +13,8 @@ struct BenchHome: Sendable {
   let corpus: BenchCorpus
   /// The home's directory.
   let path: String
+  /// Whether messages come with the tokens they are searched by.
+  var hasTokens = true
 
   /// Makes the home, writes the corpus into it, runs the body, stops the database and removes everything.
   static func with<R>(
@@ -62,7 +64,7 @@ struct BenchHome: Sendable {
 
   var decoder: BatchDecoder {
     BatchDecoder(
-      format: .corpus, client: CorpusClient(tokens: .plain, tenant: tenant.name),
+      format: .corpus, client: CorpusClient(tokens: hasTokens ? .plain : .none, tenant: tenant.name),
       tenant: .init(name: tenant.name, revealsOrder: tenant.revealsOrder))
   }
 

@@ -29,7 +29,8 @@ struct ExportHouse {
     database = try await TestDatabase.make(migrationsFrom: TestDatabase.schema).pool
     try KeyVault.create(directory: home + "/keys")
     vault = try KeyVault(directory: home + "/keys", database: database)
-    let archive = ArchiveReader(store: try FileSegmentStore(directory: home + "/segments"), vault: vault)
+    let archive = ArchiveReader(
+      store: try FileSegmentStore(directory: home + "/segments"), vault: vault, database: database)
     history = HistoryReader(database: database, vault: vault, archive: archive)
     audit = AuditLog(
       origin: "example.org/log", signer: vault.signingKey("audit"), sealing: vault.derivedKey("audit"))

@@ -38,7 +38,8 @@ final class RetentionHouse: Sendable {
       origin: "muniment.example/test", signer: vault.signingKey("audit"), sealing: vault.derivedKey("audit"))
     history = HistoryReader(
       database: database, vault: vault,
-      archive: ArchiveReader(store: try FileSegmentStore(directory: "\(home)/segments"), vault: vault))
+      archive: ArchiveReader(
+        store: try FileSegmentStore(directory: "\(home)/segments"), vault: vault, database: database))
   }
 
   static func with(_ body: (RetentionHouse) async throws -> Void) async throws {

@@ -64,6 +64,40 @@ extension Scenarios {
       try home.done(["audit", "verify"])
     }
 
+    @Test("what many write lies in a dictionary, and a segment tells what each column takes")
+    func dictionary() throws {
+      let (home, corpus) = (try Home(), Corpus(messages: 5_100))
+      let source = try corpus.write()
+      defer { try? FileManager.default.removeItem(atPath: source) }
+      try home.done(["ingest", source])
+      let room = corpus.conversations[4]
+      let page = ["history", room, "--as", corpus.prolific, "--limit", "50"]
+      let before = try home.done(page).lines
+      try home.done(["archive", "run", "--older-than", "0d"])
+      #expect(try home.done(page).lines == before)
+      let segments = try home.done(["archive", "list"]).lines.compactMap { $0["id"]?.text }
+      var dictionaries: Set<String> = []
+      for segment in segments {
+        let shown = try #require(try home.done(["archive", "show", segment]).lines.first)
+        dictionaries.insert(try #require(shown["dictionary"]?.text))
+        let columns = [
+          "header", "tables", "times", "sequences", "keys", "ids", "ciphertext", "text", "tags", "footer",
+        ]
+        let bytes = columns.compactMap { shown["columns"]?[$0]?.number }
+        #expect(bytes.reduce(0, +) == shown["segment"]?["bytes"]?.number)
+        #expect(try #require(shown["columns"]?["text"]?.number) < #require(shown["text_bytes"]?.number))
+      }
+      #expect(dictionaries.count == 1, "made once")
+      #expect(try home.count("SELECT count(*) FROM archive_dictionary") == 1)
+      try home.done(["archive", "verify", "--deep"])
+
+      try home.done(["archive", "restore", segments[0]])
+      try home.done(["archive", "run", "--older-than", "0d"])
+      try home.done(["archive", "compact"])
+      #expect(try home.done(page).lines == before)
+      #expect(try home.count("SELECT count(*) FROM archive_dictionary") == 1)
+    }
+
     /// A word whose messages in the small room share times.
     private static func tied(_ corpus: Corpus) throws -> String {
       let lines = corpus.of(corpus.conversations[3])

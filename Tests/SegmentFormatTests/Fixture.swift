@@ -1,8 +1,9 @@
 import Foundation
 import Model
+import SegmentFormat
 import Sodium
-import Synchronization
 import Testing
+import Zstd
 
 /// The frozen examples of `Schemas/formats`, and what they hold.
 enum Fixture {
@@ -28,6 +29,11 @@ enum Fixture {
   static let bob = SubjectID(rawValue: 0x0B)
   static let room = ConversationID(rawValue: 0xC0)
   static let id = (0..<16).map { UInt8($0) }
+  static let dictionaryID = (16..<32).map { UInt8($0) }
+  /// Not trained, so that it is short: any text can be a dictionary.
+  static let dictionary = try? ZstdDictionary(
+    Array("Shall we meet for lunch tomorrow? See you there, and thanks for the notes of today.".utf8),
+    level: SegmentWriter.compressionLevel)
 
   /// Each key is one byte, 32 times.
   static var keys: TestKeyring {
@@ -35,47 +41,47 @@ enum Fixture {
     keys.subjects = [ann: key(0xA1), bob: key(0xB1)]
     keys.conversations = [room: key(0xC1)]
     keys.period = key(0xD1)
+    keys.hash = key(0xE1)
+    keys.dictionary = dictionary
     return keys
   }
 
   private static func key(_ byte: UInt8) -> SecretBytes { SecretBytes([UInt8](repeating: byte, count: 32)) }
 
-  /// 24 bytes of 1, then of 2, and so on.
-  static func countingNonces() -> @Sendable () -> [UInt8] {
-    let count = Counter()
-    return { [UInt8](repeating: count.next(), count: AEAD.nonceSize) }
+  private static func message(
+    _ number: Int64, _ sender: SubjectID, _ text: String, id: String? = nil, replyTo: String? = nil
+  ) -> StoredMessage {
+    let payload = MessagePayload(messageID: id ?? "m\(number)", body: .plain(text), replyTo: replyTo)
+    return message(number, sender, payload)
   }
 
-  private final class Counter: Sendable {
-    private let value = Mutex<UInt8>(0)
-    func next() -> UInt8 {
-      value.withLock { value in
-        value += 1
-        return value
-      }
-    }
-  }
-
-  private static func message(_ number: Int64, _ sender: SubjectID, _ text: String) -> StoredMessage {
+  private static func message(_ number: Int64, _ sender: SubjectID, _ payload: MessagePayload)
+    -> StoredMessage
+  {
     StoredMessage(
-      key: MessageKey(high: 0x10 + number, low: 0x20 + number),
+      key: keys.messageKey(payload.messageID) ?? MessageKey(high: 0, low: 0),
       position: MessagePosition(
-        createdAt: Timestamp(microseconds: Timestamp(civil: 2015, 8, 1).microseconds + number),
+        createdAt: Timestamp(microseconds: Timestamp(civil: 2015, 8, 1).microseconds + number * 1_000),
         sequence: 100 + number),
-      conversation: room, sender: sender,
-      payload: MessagePayload(messageID: "m\(number)", body: .plain(text)).bytes)
+      conversation: room, sender: sender, payload: payload.bytes)
   }
 
-  /// The first block's lanes are too small for zstd; the second has one that is not.
+  /// The first block's lanes are too small for zstd. The second has one that is not, one that needs the dictionary, and
+  /// a key that is not its id's hash; the third a sealed body.
   static let blocks: [SegmentBytes.Block] = [
-    (room, [message(1, ann, "Hello"), message(2, bob, "Hi")]),
+    (room, [message(1, ann, "Hello"), message(2, bob, "Hi"), message(3, ann, "Tea?")]),
     (
       room,
       [
-        message(3, bob, String(repeating: "yes ", count: 64)), message(4, ann, "Lunch?"),
-        message(5, bob, "Soon"),
+        message(4, bob, String(repeating: "yes ", count: 64), id: "1610725b-e0ff-5604-8387-90548972b4b4"),
+        message(5, ann, "Shall we meet for lunch?", replyTo: "1610725b-e0ff-5604-8387-90548972b4b4"),
+        StoredMessage(
+          key: MessageKey(high: 0x16, low: 0x26), position: message(6, bob, "").position, conversation: room,
+          sender: bob,
+          payload: message(6, bob, "See you there", id: "0fd389e6-aca3-5ee1-8f0d-d3a68f80208a").payload),
       ]
     ),
+    (room, [message(7, ann, sealedPayload)]),
   ]
 
   static let payload = MessagePayload(

@@ -49,7 +49,16 @@ extension SeededGenerator {
     case 0: []
     case 1: bytes(Int.random(in: 1...3_000, using: &self))
     case 2: [UInt8](repeating: 0x61, count: Int.random(in: 1...20_000, using: &self))
+    case 3...6: realPayload().bytes
     default: Array("a message like any other, number \(next() % 1_000)".utf8)
     }
+  }
+
+  private mutating func realPayload() -> MessagePayload {
+    var payload = MessagePayload(messageID: "m\(next() % 1_000)", body: .plain("number \(next() % 1_000)"))
+    if next() % 3 == 0 { payload.body = .sealed(SealedBody(ciphertext: bytes(200), keyID: "k1")) }
+    if next() % 3 == 0 { payload.replyTo = "m\(next() % 1_000)" }
+    if next() % 5 == 0 { payload.mentions = ["U\(next() % 9)"] }
+    return payload
   }
 }

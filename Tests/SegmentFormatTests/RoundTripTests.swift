@@ -27,7 +27,7 @@ import Testing
       #expect(Int(entry.count) == block.messages.count)
       #expect(entry.firstPosition == block.messages.first?.position)
       #expect(entry.lastPosition == block.messages.last?.position)
-      #expect(entry.hash == BLAKE2b.hash(segment.block(entry)))
+      #expect(entry.hash == BlockEntry.hash(of: segment.block(entry)))
     }
   }
 

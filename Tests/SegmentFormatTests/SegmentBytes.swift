@@ -7,16 +7,17 @@ struct SegmentBytes {
   let identity: SegmentIdentity
   var bytes: [UInt8]
   let directory: [BlockEntry]
+  let costs: ColumnCosts
 
   typealias Block = (conversation: ConversationID, messages: [StoredMessage])
 
   init(
-    _ blocks: [Block], keys: TestKeyring, id: [UInt8] = Randomness.bytes(16),
-    nonce: @escaping @Sendable () -> [UInt8] = { Randomness.bytes(AEAD.nonceSize) }
+    _ blocks: [Block], keys: TestKeyring, id: [UInt8] = Randomness.bytes(16), dictionary: [UInt8]? = nil
   ) throws {
     identity = SegmentIdentity(
-      tenant: TenantID(rawValue: 7), retentionClass: 0, period: Period(rawValue: 2015 * 12 + 7), id: id)
-    var writer = try SegmentWriter(identity: identity, keys: keys, nonce: nonce)
+      tenant: TenantID(rawValue: 7), retentionClass: 0, period: Period(rawValue: 2015 * 12 + 7), id: id,
+      dictionary: dictionary)
+    var writer = try SegmentWriter(identity: identity, keys: keys)
     bytes = []
     for block in blocks {
       bytes += try writer.block(
@@ -25,6 +26,7 @@ struct SegmentBytes {
     }
     bytes += try writer.finish(keys: keys)
     directory = writer.directory
+    costs = writer.costs
   }
 
   func block(_ entry: BlockEntry) -> [UInt8] {

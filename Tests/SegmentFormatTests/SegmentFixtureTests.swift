@@ -17,7 +17,7 @@ import Testing
   @Test func theWriterMakesTheFrozenBytes() throws {
     let frozen = try Fixture.bytes("segment-v1.hex")
     let segment = try SegmentBytes(
-      Fixture.blocks, keys: Fixture.keys, id: Fixture.id, nonce: Fixture.countingNonces())
+      Fixture.blocks, keys: Fixture.keys, id: Fixture.id, dictionary: Fixture.dictionaryID)
     if ProcessInfo.processInfo.environment["MUNIMENT_SHOW_FIXTURES"] == "1" {
       print("segment-v1", segment.bytes.hex)
     }

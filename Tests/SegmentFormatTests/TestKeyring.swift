@@ -1,12 +1,16 @@
 import Model
 import SegmentFormat
 import Sodium
+import Zstd
 
 /// Keys of subjects, conversations and one period, from which lanes are derived as the key vault does it.
 struct TestKeyring: SegmentKeys {
   var subjects: [SubjectID: SecretBytes] = [:]
   var conversations: [ConversationID: SecretBytes] = [:]
   var period: SecretBytes?
+  /// Of the tenant's hash; lanes keep message keys without it.
+  var hash: SecretBytes?
+  var dictionary: ZstdDictionary?
 
   init(subjects: [SubjectID], conversations: [ConversationID]) {
     for subject in subjects { self.subjects[subject] = SecretBytes(random: 32) }
@@ -22,4 +26,16 @@ struct TestKeyring: SegmentKeys {
   }
 
   func conversation(_ conversation: ConversationID) -> SecretBytes? { conversations[conversation] }
+
+  func dictionary(_ id: [UInt8]) -> ZstdDictionary? { dictionary }
+
+  /// As the key vault does it.
+  func messageKey(_ id: String) -> MessageKey? {
+    guard let hash else { return nil }
+    let bytes = BLAKE2b.hash(Array("message\0\(id)".utf8), key: hash, size: 16)
+    func number(_ bytes: ArraySlice<UInt8>) -> Int64 {
+      Int64(bitPattern: bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    }
+    return MessageKey(high: number(bytes[..<8]), low: number(bytes[8...]))
+  }
 }

@@ -97,7 +97,7 @@ struct MissingHistoryTests {
     let store = CountedStore(application.history.archive.store, isDown: true)
     let history = HistoryReader(
       database: application.database, vault: application.vault,
-      archive: ArchiveReader(store: store, vault: application.vault))
+      archive: ArchiveReader(store: store, vault: application.vault, database: application.database))
     let read = try await page(limit: 50, history)
     #expect(read.messages.map(\.messageID) == (1...5).map { "m4-\($0)" })
     #expect(read.coverage.gaps.map(\.reason) == [String](repeating: "archive_unavailable", count: 3))
@@ -138,7 +138,7 @@ struct MissingHistoryTests {
     let store = CountedStore(application.history.archive.store, isDown: false)
     let history = HistoryReader(
       database: application.database, vault: application.vault,
-      archive: ArchiveReader(store: store, vault: application.vault))
+      archive: ArchiveReader(store: store, vault: application.vault, database: application.database))
     let read = try await page(.before("m3-1"), limit: 4, history)
     #expect(read.messages.map(\.messageID) == (2...5).map { "m2-\($0)" })
     #expect(store.reads == 1)
