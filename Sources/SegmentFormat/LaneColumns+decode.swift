@@ -63,7 +63,7 @@ struct LaneColumnsReader {
     var table: [PayloadShape] = []
     for _ in 0..<(try columns.count(limit: count)) {
       let bits = try columns.byte()
-      let type = bits & Shape.contentType == 0 ? PayloadParts.text : try columns.blob()
+      let type = bits & Shape.contentType == 0 ? PayloadParts.text : try Shape.type(stored: columns.blob())
       table.append(try PayloadShape(bits: bits, contentType: type))
     }
     var shapes: [PayloadShape] = []

@@ -68,7 +68,7 @@ struct LaneColumns {
       if number == numbers.count {
         numbers[shape] = number
         table.byte(shape.bits)
-        if shape.has(PayloadShape.contentType) { table.blob(shape.contentType) }
+        if shape.has(PayloadShape.contentType) { table.blob(shape.storedType) }
       }
       order.append(number)
     }

@@ -49,6 +49,8 @@ struct PayloadParts {
     }
     guard try reader.byte() == 4 else { throw MalformedBytes("payload") }
     contentType = try reader.blob()
+    // One byte stands for a frequent type where types are stored.
+    guard contentType.count != 1 else { throw MalformedBytes("payload") }
     func optional(_ tag: UInt8) throws(MalformedBytes) -> [UInt8]? {
       guard !reader.atEnd, payload[reader.offset] == tag else { return nil }
       _ = try reader.byte()
@@ -114,6 +116,20 @@ struct PayloadShape: Hashable {
   let contentType: [UInt8]
 
   func has(_ bit: UInt8) -> Bool { bits & bit != 0 }
+
+  /// Stored as one byte, their place from 1; frozen with the format, so none is ever added.
+  private static let frequentTypes = ["text/markdown", "text/html", "application/json"].map { Array($0.utf8) }
+
+  /// The content type as the table of shapes has it.
+  var storedType: [UInt8] {
+    Self.frequentTypes.firstIndex(of: contentType).map { [UInt8($0 + 1)] } ?? contentType
+  }
+
+  static func type(stored: [UInt8]) throws(MalformedBytes) -> [UInt8] {
+    guard stored.count == 1 else { return stored }
+    guard (1...frequentTypes.count).contains(Int(stored[0])) else { throw MalformedBytes("content type") }
+    return frequentTypes[Int(stored[0]) - 1]
+  }
 
   var isText: Bool { bits & (Self.sealed | Self.encoded | Self.whole) == 0 }
 

@@ -160,7 +160,13 @@ def uuids_of_version(count, columns):
 
 
 SEALED, ENCODED, REPLY, THREAD, CLIENT, REST, TYPE, WHOLE = (1 << bit for bit in range(8))
+TYPES = (b"", b"text/markdown", b"text/html", b"application/json")
 UNITS = (1, 1_000, 1_000_000, 60_000_000)
+
+
+def content_type(stored):
+    need(len(stored) != 1 or stored[0] in (1, 2, 3), "content type")
+    return TYPES[stored[0]] if len(stored) == 1 else stored
 
 
 class Lane:
@@ -214,7 +220,7 @@ class Lane:
         for _ in range(number):
             bits = self.columns.byte()
             need((not bits & WHOLE or bits == WHOLE) and bits & 3 != 3, "shape")
-            table.append((bits, self.columns.blob() if bits & TYPE else b"text/plain"))
+            table.append((bits, content_type(self.columns.blob()) if bits & TYPE else b"text/plain"))
         numbers = [self.columns.varint() if number > 1 else 0 for _ in range(self.count)]
         need(all(number < len(table) for number in numbers), "shape")
         return [table[number] for number in numbers]

@@ -59,6 +59,8 @@ import Zstd
     MessagePayload(messageID: "7", body: .plain(encoded), threadID: uuid, clientMessageID: uuid),
     MessagePayload(messageID: "8", body: .plain(String(encoded.dropLast()) + "=")),
     MessagePayload(messageID: "9", body: .plain("a\0b")),
+    MessagePayload(messageID: "11", body: .plain("x"), contentType: "\u{1}"),
+    MessagePayload(messageID: "12", body: .plain("x"), contentType: ""),
     MessagePayload(messageID: "10", body: .sealed(SealedBody(ciphertext: []))),
   ]
 
