@@ -8,7 +8,11 @@ package struct ErasureRow: Sendable {
     /// Done and certified, but for what holds and locked floors keep.
     case restricted
     case completed
+    /// Ended without an erasure.
+    case withdrawn, refused
 
+    /// Whether somebody has to go on with it.
+    package var isOpen: Bool { !isSettled && self != .withdrawn && self != .refused }
     /// Whether nothing more is owed to the person for now.
     package var isSettled: Bool { self == .completed || self == .restricted }
   }

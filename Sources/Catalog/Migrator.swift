@@ -24,6 +24,7 @@ package struct Migration: Sendable {
     Migration(20, "create_dictionaries", PackageResources._020_create_dictionaries_sql),
     Migration(21, "add_segment_verified", PackageResources._021_add_segment_verified_sql),
     Migration(26, "create_preservation", PackageResources._026_create_preservation_sql),
+    Migration(27, "extend_erasure", PackageResources._027_extend_erasure_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

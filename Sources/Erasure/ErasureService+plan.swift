@@ -6,7 +6,9 @@ extension ErasureService {
   /// Looks in every store and says what would go, and what would stay for now on what ground.
   package func plan(_ id: Int64) async throws -> ErasurePlan {
     let row = try await find(id)
-    guard !row.state.isSettled else { throw ErasureError(.wrongState, "this erasure is done") }
+    guard row.state.isOpen else {
+      throw ErasureError(.wrongState, "this erasure is \(row.state.rawValue)")
+    }
     let subject = try await currentSubject(row)
     let now = now()
     return try await database.transaction { tx in

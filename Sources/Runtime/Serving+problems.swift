@@ -171,16 +171,24 @@ extension Application {
     ]
   }
 
+  /// How long before it is due an erasure is spoken of.
+  private static let reminderSeconds: Int64 = 7 * 86_400
+
   private func storeProblems() async throws -> [SystemProblem] {
     let now = Self.clock()
     let erasures = try await database.read { tx in try Erasures.list(tenant: nil, in: tx) }
     var problems: [SystemProblem] = []
-    for row in erasures where !row.state.isSettled {
+    for row in erasures where row.state.isOpen {
       let id = Handle.text("erasure", row.id)
       if row.dueAt < now {
         problems.append(
           SystemProblem(
             code: "erasure_overdue", detail: "\(id) was due at \(row.dueAt)",
+            nextStep: "muniment erase show \(id)"))
+      } else if row.dueAt < now.adding(seconds: Self.reminderSeconds) {
+        problems.append(
+          SystemProblem(
+            code: "erasure_due_soon", detail: "\(id) is due at \(row.dueAt) and not done",
             nextStep: "muniment erase show \(id)"))
       } else if row.state == .partial {
         problems.append(

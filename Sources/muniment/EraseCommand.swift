@@ -11,7 +11,8 @@ struct EraseCommand: AsyncParsableCommand {
     commandName: "erase",
     abstract: "Erase a person (GDPR Art. 17): request, plan, approve, run, certificate.",
     subcommands: [
-      Request.self, Plan.self, Approve.self, Run.self, Show.self, List.self, CertificateOf.self, Verify.self,
+      Request.self, Plan.self, Approve.self, Withdraw.self, Refuse.self, Extend.self, Run.self, Show.self,
+      List.self, CertificateOf.self, Verify.self,
       Replay.self,
     ])
 

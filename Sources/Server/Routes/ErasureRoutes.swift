@@ -14,6 +14,9 @@ enum ErasureRoutes {
     },
     Route.post("/v1/erasures/:id/approve", [.approver], approve),
     Route.post("/v1/erasures/:id/run", [.dpo], run),
+    Route.post("/v1/erasures/:id/withdraw", [.dpo]) { try await end($0, as: .withdrawn) },
+    Route.post("/v1/erasures/:id/refuse", [.dpo]) { try await end($0, as: .refused) },
+    Route.post("/v1/erasures/:id/extend", [.dpo], extend),
     Route.get("/v1/erasures/:id/certificate", readers, certificate),
   ]
 
@@ -96,6 +99,30 @@ enum ErasureRoutes {
     let service = try await service(call)
     _ = try await service.run(id, actor: call.principal.subject)
     return Reply.json(try reply(try await service.find(id), to: call.principal))
+  }
+
+  private struct Reasoning: Decodable {
+    let reason: String
+  }
+
+  private static func reason(_ call: Call) async throws -> String {
+    let reason = try call.decoded(Reasoning.self, from: try await call.body()).reason
+    guard (1...4_096).contains(reason.utf8.count) else {
+      throw Problem.badRequest("reason has 1 to 4096 bytes")
+    }
+    return reason
+  }
+
+  private static func end(_ call: Call, as ending: ErasureService.Ending) async throws -> Response {
+    let (id, reason) = (try call.handle("erasure"), try await reason(call))
+    let row = try await service(call).end(id, as: ending, reason: reason, actor: call.principal.subject)
+    return Reply.json(try reply(row, to: call.principal))
+  }
+
+  @Sendable private static func extend(_ call: Call) async throws -> Response {
+    let (id, reason) = (try call.handle("erasure"), try await reason(call))
+    let row = try await service(call).extend(id, reason: reason, actor: call.principal.subject)
+    return Reply.json(try reply(row, to: call.principal))
   }
 
   @Sendable private static func certificate(_ call: Call) async throws -> Response {
