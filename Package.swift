@@ -206,7 +206,8 @@ let testTargets: [Target] = [
     "Server",
     [
       "Server", "Runtime", "Model", "Catalog", "AuditLog", "KeyVault", "Sodium", "Search", "SearchIndex",
-      "SearchTokens", "History", "Ingestion", "Erasure", "JobQueue", "Tiering", "Postgres", "TestSupport",
+      "SearchTokens", "History", "Ingestion", "Erasure", "Exporting", "JobQueue", "Tiering", "Postgres",
+      "TestSupport",
       logging,
       lifecycle,
     ]),

@@ -104,6 +104,18 @@ extension Exports {
       })
   }
 
+  /// How many located messages of the filter each sender wrote, in these states.
+  package static func senders(
+    _ filter: ExportFilter, states: Set<Locator.State>, in tx: borrowing Transaction
+  ) throws -> [SubjectID: Int] {
+    let rows = try tx.execute(
+      senders, filter.values + filter.bounds + [.int8Array(states.map { Int64($0.rawValue) })])
+    return Dictionary(
+      uniqueKeysWithValues: (0..<rows.count).map {
+        (SubjectID(rawValue: rows.int64($0, 0)), Int(rows.int64($0, 1)))
+      })
+  }
+
   /// Which of the messages the hold covers, active or released.
   package static func covered(by hold: Int64, _ keys: [MessageKey], in tx: borrowing Transaction) throws
     -> Set<MessageKey>
@@ -161,6 +173,10 @@ extension Exports {
     """
   private static let totals =
     "SELECT l.state, count(*) FROM message_locator l WHERE \(selected) GROUP BY l.state"
+  private static let senders = """
+    SELECT l.sender_id, count(*) FROM message_locator l WHERE \(selected) AND l.state = ANY($7)
+    GROUP BY l.sender_id
+    """
   private static let covered = """
     SELECT l.route_key, l.message_low FROM message_locator l JOIN hold h ON \(Holds.covers)
     WHERE h.hold_id = $1

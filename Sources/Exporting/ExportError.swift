@@ -8,6 +8,10 @@ package struct ExportError: Error, CustomStringConvertible {
     case unknownSubject = "unknown_subject"
     case unknownConversation = "unknown_conversation"
     case unknownHold = "unknown_hold"
+    /// Formats and selection do not go together.
+    case badSelection = "bad_selection"
+    /// More messages than a selection by query may gather.
+    case tooMany = "too_many"
     case unknownExport = "unknown_export"
     /// Somebody inside is being erased; make the export again.
     case withdrawn

@@ -10,6 +10,10 @@ package struct ExportSelection: Sendable, Hashable {
   package var hold: Int64?
   /// Only these, such as the results of a query.
   package var messages: [Locator]?
+  /// Of ``messages``: those that only surround a hit, and need not satisfy the other conditions.
+  package var context: Set<MessageKey> = []
+  /// What found ``messages``, as the package states it.
+  package var query: ExportQuery?
   package var from: Timestamp?
   /// Exclusive.
   package var to: Timestamp?
@@ -72,4 +76,6 @@ package enum ExportFormat: String, Sendable, Hashable, CaseIterable {
   case actiance
   /// Mails for Global Relay's archive.
   case globalrelay
+  /// What is held on one person, for that person; others stand in it under numbers.
+  case dsar
 }

@@ -26,6 +26,8 @@ final class ExportWriting {
   var nameless = 0
   private var noted: Set<SubjectID> = []
 
+  private let isForPerson: Bool
+
   init(
     selection: ExportSelection, export: Int64, draft: PackageDraft, formats: [any PackageFormat],
     progress: ExportProgress
@@ -34,8 +36,12 @@ final class ExportWriting {
     self.export = export
     self.draft = draft
     self.formats = formats
+    isForPerson = formats.contains { $0 is DSARFormat }
     self.progress = progress
   }
+
+  /// Whose package this is, if it goes to them: then nobody else is in it but by number.
+  var person: SubjectID? { isForPerson ? selection.subject : nil }
 
   func count(_ message: HistoricMessage) {
     counts.messages += 1

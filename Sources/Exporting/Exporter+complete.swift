@@ -80,6 +80,7 @@ extension Exporter {
     }
     named.hold = selection.hold.map { ExportID.named("hold", $0) }
     named.messages = selection.messages?.count
+    named.query = selection.query
     named.from = selection.from?.rfc3339
     named.to = selection.to?.rfc3339
     return named

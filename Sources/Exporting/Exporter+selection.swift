@@ -79,7 +79,13 @@ extension Exporter {
       let admitted = fresh.values.filter {
         $0.tenant == tenant && rest.admits($0) && (conversations?.contains($0.conversation) ?? true)
       }
-      chosen += try await held(admitted, by: rest.hold) { $0.key }
+      let held = try await held(admitted, by: rest.hold) { $0.key }
+      let taken = Set(held.map(\.key))
+      chosen += held
+      chosen += fresh.values.filter {
+        selection.context.contains($0.key) && !taken.contains($0.key) && $0.state == .live
+          && $0.tenant == tenant
+      }
     }
     return chosen
   }

@@ -45,10 +45,16 @@ extension Exporter {
     return try await finish(writing, states: states)
   }
 
-  private func context(_ selection: ExportSelection, _ job: Job, _ draft: PackageDraft) -> FormatContext {
-    FormatContext(
+  private func context(_ selection: ExportSelection, _ job: Job, _ draft: PackageDraft)
+    async throws -> FormatContext
+  {
+    var context = FormatContext(
       draft: draft, tenant: tenant.name, exportID: ExportID.text(job.row.id), from: selection.from,
       to: selection.to, madeAt: job.row.createdAt)
+    if let subject = selection.subject, let profile = try await directory.profiles([subject])[subject] {
+      context.person = (subject, profile)
+    }
+    return context
   }
 
   private func nextConversations(_ selection: ExportSelection, after cursor: ConversationID?) async throws
@@ -66,14 +72,14 @@ extension Exporter {
   private func write(_ card: ConversationCard, picked: [Locator]?, _ writing: ExportWriting) async throws {
     var source = MessageSource(card: card, picked: picked)
     var begun = false
-    if writing.selection.takesWholeConversations {
+    if writing.selection.takesWholeConversations || writing.person != nil {
       try await begin(card, writing)
       begun = true
     }
     do {
       while let page = try await next(&source, writing.selection) {
         try Task.checkCancellation()
-        let messages = try await held(page, by: writing.selection.hold) { $0.locator.key }
+        let messages = try await kept(page, writing.selection)
         guard !messages.isEmpty else { continue }
         if !begun { try await begin(card, writing) }
         begun = true
@@ -85,6 +91,7 @@ extension Exporter {
       writing.draft.warnings.add(
         .gap(conversation: card.profile.id, after: source.after.createdAt.rfc3339, reason: "\(error)"))
     }
+    if begun { try await receipts(of: card, writing) }
     if begun { for format in writing.formats { try await format.end() } }
   }
 
@@ -111,6 +118,14 @@ extension Exporter {
     return page.filter { selection.admits($0.locator) }
   }
 
+  private func kept(_ page: [HistoricMessage], _ selection: ExportSelection) async throws -> [HistoricMessage]
+  {
+    let held = try await held(page, by: selection.hold) { $0.locator.key }
+    guard held.count < page.count, !selection.context.isEmpty else { return held }
+    let keys = Set(held.map(\.locator.key))
+    return page.filter { keys.contains($0.locator.key) || selection.context.contains($0.locator.key) }
+  }
+
   private func begin(_ card: ConversationCard, _ writing: ExportWriting) async throws {
     writing.counts.conversations += 1
     for format in writing.formats { try await format.begin(card) }
@@ -124,12 +139,13 @@ extension Exporter {
       }
       guard let last = rows.last else { break }
       cursor = last
-      let profiles = try await profiles(Set(rows.map(\.subject)), writing)
+      let shown = writing.person.map { person in rows.filter { $0.subject == person } } ?? rows
+      let profiles = try await profiles(Set(shown.map(\.subject)), writing)
       try await note(Set(profiles.keys), writing)
-      let members = rows.compactMap { row in
+      let members = shown.compactMap { row in
         profiles[row.subject].map { ExportedMember(row: row, profile: $0) }
       }
-      nameless += rows.count - members.count
+      nameless += shown.count - members.count
       for format in writing.formats { try await format.add(members) }
     }
     if nameless > 0 {
@@ -151,7 +167,7 @@ extension Exporter {
   }
 
   /// Evidence names people that were erased meanwhile, as long as a hold keeps what they wrote.
-  private func profiles(_ people: Set<SubjectID>, _ writing: ExportWriting) async throws
+  func profiles(_ people: Set<SubjectID>, _ writing: ExportWriting) async throws
     -> [SubjectID: SubjectProfile]
   {
     guard writing.selection.hold != nil else { return try await directory.profiles(people) }
@@ -159,8 +175,8 @@ extension Exporter {
   }
 
   /// Written down before the people's data is, so that an erasure meanwhile finds this export.
-  private func note(_ people: Set<SubjectID>, _ writing: ExportWriting) async throws {
-    let new = writing.newPeople(people)
+  func note(_ people: Set<SubjectID>, _ writing: ExportWriting) async throws {
+    let new = writing.newPeople(writing.person.map { people.intersection([$0]) } ?? people)
     guard !new.isEmpty else { return }
     let export = writing.export
     try await database.transaction { tx in try Exports.add(new, to: export, in: tx) }
@@ -174,9 +190,14 @@ extension Exporter {
       writing.counts.unreadable = max(0, writing.progress.expected - writing.counts.messages)
     }
     if writing.counts.unreadable > 0 { warnings.add(.unreadable(messages: writing.counts.unreadable)) }
+    if writing.selection.query?.complete == false {
+      writing.counts.gaps += 1
+      warnings.add(.queryIncomplete)
+    }
     if writing.nameless > 0 { warnings.add(.namelessConversations(writing.nameless)) }
     for (state, count) in states.sorted(by: { $0.key.rawValue < $1.key.rawValue })
-    where !writing.selection.states.contains(state) {
+    where !writing.selection.states.contains(state) && writing.person == nil {
+      // What is kept from a person for a case is not told to that person.
       warnings.add(.leftOut(state: state.name, messages: count))
     }
     try await writing.draft.write(Array(warnings.text.utf8), to: "warnings.txt", listed: true)

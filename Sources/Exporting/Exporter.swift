@@ -48,6 +48,7 @@ package struct Exporter: Sendable {
   ) async throws -> ExportRecord {
     try await sweep()
     try await check(selection)
+    try DSARFormat.check(formats, selection)
     let states = try await totals(selection)
     let job = try await begin(selection, formats, output: Paths.absolute(path), packaging, actor: actor)
     let draft: PackageDraft

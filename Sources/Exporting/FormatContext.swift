@@ -1,3 +1,4 @@
+import History
 import Model
 
 /// What a format may know of the export it writes for.
@@ -9,6 +10,8 @@ struct FormatContext {
   /// Exclusive.
   let to: Timestamp?
   let madeAt: Timestamp
+  /// Whose messages are selected, if they are one person's.
+  var person: (subject: SubjectID, profile: SubjectProfile)?
 
   /// The writers of the formats asked for, in one order, so that a package of the same messages has the same bytes.
   func writers(_ formats: Set<ExportFormat>) async throws -> [any PackageFormat] {
@@ -30,6 +33,7 @@ struct FormatContext {
     case .rsmf: RSMFFormat(self)
     case .slack: try await SlackFormat(self)
     case .actiance: try await ActianceFormat(self)
+    case .dsar: try await DSARFormat(self)
     case .globalrelay: GlobalRelayFormat(self)
     }
   }

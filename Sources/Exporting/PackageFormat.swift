@@ -28,6 +28,14 @@ protocol PackageFormat: AnyObject {
   func begin(_ card: ConversationCard) async throws
   func add(_ members: [ExportedMember]) async throws
   func add(_ message: ExportedMessage) async throws
+  /// After the messages; only of those who take them.
+  func add(_ receipts: [ExportedReceipt]) async throws
+  var takesReceipts: Bool { get }
   func end() async throws
   func finish() async throws
+}
+
+extension PackageFormat {
+  var takesReceipts: Bool { false }
+  func add(_ receipts: [ExportedReceipt]) async throws {}
 }

@@ -88,7 +88,7 @@ package struct MessageSearch: Sendable {
     }
   }
 
-  private func scope(_ request: SearchRequest, reader: Reader) async throws -> Scope {
+  func scope(_ request: SearchRequest, reader: Reader) async throws -> Scope {
     var names = Set(request.conversationIDs ?? [])
     if case .blinded(let sets) = request.query { names.formUnion(sets.map(\.conversationID)) }
     let named = try await directory.conversations(names)

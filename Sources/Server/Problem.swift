@@ -128,6 +128,7 @@ package struct Problem: Error, Sendable {
     case .unknownSubject, .unknownConversation, .unknownHold, .unknownExport:
       return Problem(404, error.code.rawValue, error.description)
     case .withdrawn: return Problem(409, error.code.rawValue, error.description)
+    case .badSelection, .tooMany: return Problem(422, error.code.rawValue, error.description)
     case .pathExists, .destination, .notAPackage:
       return Problem(500, error.code.rawValue, "the package could not be written or read on the server")
     }

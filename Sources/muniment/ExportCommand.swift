@@ -68,6 +68,7 @@ struct ExportCommand: AsyncParsableCommand {
     var from: String?
     @Option(help: "Before this time.")
     var to: String?
+    @OptionGroup var finding: ExportQueryOptions
     @Flag(help: "Estimate and stop.")
     var dryRun = false
 
@@ -75,13 +76,6 @@ struct ExportCommand: AsyncParsableCommand {
       packaging.recipients.isEmpty
         ? "muniment export verify \(path)"
         : "hand it over; who has a key runs: age -d -i KEY -o X.zip \(path), then muniment export verify X.zip"
-    }
-
-    private struct Estimate: Encodable {
-      let conversations: Int
-      let messages: Int
-      let sealed: Int
-      let restricted: Int
     }
 
     private func formats() throws -> Set<ExportFormat> {
@@ -112,19 +106,16 @@ struct ExportCommand: AsyncParsableCommand {
       let (start, end) = (try HoldCommand.time(from, "--from"), try HoldCommand.time(to, "--to"))
       let holdNumber = try hold.map(HoldCommand.number)
       let partial = try await Application.with(try common.settings()) { application in
-        let exporter = application.exporter(
-          application.directory(try await application.tenant(tenancy.tenant)))
-        let selection = try await exporter.selection(
+        let directory = application.directory(try await application.tenant(tenancy.tenant))
+        let exporter = application.exporter(directory)
+        var selection = try await exporter.selection(
           subject: subject, conversations: conversation, hold: holdNumber, from: start, to: end)
+        selection = try await finding.narrow(
+          selection, subject: subject, conversations: conversation, application, directory)
         if dryRun {
-          let estimate = try await exporter.estimate(selection)
-          try common.output.value(
-            Estimate(
-              conversations: estimate.conversations.count, messages: estimate.messages,
-              sealed: estimate.sealed,
-              restricted: estimate.restricted),
-            text:
-              "would export \(estimate.messages) messages of \(estimate.conversations.count) conversations")
+          let report = ExportEstimateReport(
+            try await exporter.estimate(selection), try await exporter.custodians(selection), selection.query)
+          try common.output.value(report, text: report.text)
           return false
         }
         let meter = common.meter

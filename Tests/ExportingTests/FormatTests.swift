@@ -1,3 +1,4 @@
+import Catalog
 import Foundation
 import History
 import Model
@@ -16,9 +17,10 @@ import Testing
     async throws -> String
   {
     let draft = try PackageDraft(destination: directory + "/" + folder, export: 42)
-    let context = FormatContext(
+    var context = FormatContext(
       draft: draft, tenant: "Example Ltd", exportID: ExportID.text(42), from: nil, to: nil,
       madeAt: Sample.start.adding(seconds: 86_400))
+    context.person = (Sample.member.row.subject, Sample.member.profile)
     for writer in try await context.writers([format]) {
       try await writer.begin(Sample.card)
       try await writer.add([Sample.member])

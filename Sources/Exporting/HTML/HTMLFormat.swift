@@ -4,8 +4,7 @@ import Model
 
 /// `html/`: an index, a page per conversation that lists members and months, and a page per month.
 final class HTMLFormat: PackageFormat {
-  private static let folder = "html"
-
+  private let folder: String
   private let draft: PackageDraft
   private let index: PackageFile
   private var html = HTMLText()
@@ -22,9 +21,10 @@ final class HTMLFormat: PackageFormat {
     var months: [(period: Period, messages: Int)] = []
   }
 
-  init(_ draft: PackageDraft) async throws {
+  init(_ draft: PackageDraft, folder: String = "html") async throws {
+    self.folder = folder
     self.draft = draft
-    index = try draft.file(Self.folder + "/index.html")
+    index = try draft.file(folder + "/index.html")
     html.pageStart("Conversations", up: nil)
     html.raw("<table><tr><th>conversation</th><th>kind</th><th>messages</th></tr>\n")
     try await write(to: index)
@@ -35,7 +35,7 @@ final class HTMLFormat: PackageFormat {
     let title = card.profile.name ?? card.profile.id
     let digits = String(ordinal)
     let folder = SafeName.make("c" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits, title)
-    let page = try draft.file(Self.folder + "/" + folder + "/index.html")
+    let page = try draft.file(self.folder + "/" + folder + "/index.html")
     conversation = Conversation(card: card, title: title, folder: folder, page: page)
     html.pageStart(title, up: ("../index.html", "all conversations"))
     html.raw("<p class=\"soft\">\(card.kind.rawValue), \(card.isPublic ? "public" : "private"), id ")
@@ -111,7 +111,7 @@ final class HTMLFormat: PackageFormat {
       try await month.file.close()
     }
     guard let period else { return }
-    let file = try draft.file(Self.folder + "/" + open.folder + "/\(period).html")
+    let file = try draft.file(folder + "/" + open.folder + "/\(period).html")
     html.pageStart("\(open.title), \(period)", up: ("index.html", open.title))
     try await write(to: file)
     conversation?.month = (period, file)

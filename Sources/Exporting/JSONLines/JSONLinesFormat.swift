@@ -16,8 +16,8 @@ final class JSONLinesFormat: PackageFormat {
   private var announced: Set<String> = []
   private var card: ConversationCard?
 
-  init(_ draft: PackageDraft) throws {
-    file = try draft.file(Self.fileName)
+  init(_ draft: PackageDraft, path: String = fileName) throws {
+    file = try draft.file(path)
     warnings = draft.warnings
   }
 
@@ -48,6 +48,17 @@ final class JSONLinesFormat: PackageFormat {
       try await announce(author)
       json.change(change, by: author.id, message: id, conversation: card.profile.id)
       try await write(lines: json.bytes.isEmpty ? 0 : 1)
+    }
+  }
+
+  var takesReceipts: Bool { true }
+
+  func add(_ receipts: [ExportedReceipt]) async throws {
+    guard let card else { return }
+    for receipt in receipts {
+      try await announce(receipt.profile)
+      json.receipt(receipt, conversation: card.profile.id)
+      try await write(lines: 1)
     }
   }
 

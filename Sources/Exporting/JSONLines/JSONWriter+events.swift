@@ -106,6 +106,16 @@ extension JSONWriter {
     }
   }
 
+  mutating func receipt(_ receipt: ExportedReceipt, conversation: String) {
+    event("receipt") { json in
+      json.member("conversation_id", conversation)
+      json.member("subject_id", receipt.profile.id)
+      json.member("state", receipt.row.state == .read ? "read" : "delivered")
+      json.member("up_to", receipt.upTo)
+      json.member("at", receipt.row.at.rfc3339)
+    }
+  }
+
   // MARK: Parts
 
   private mutating func body(_ body: MessageBody) {

@@ -110,6 +110,9 @@ struct PackageVerifier {
     found.auditIndex = custody.events.last?.auditIndex
   }
 
+  /// Files whose lines and messages are counted.
+  private static let linesFiles: Set = [JSONLinesFormat.fileName, DSARFormat.dataName]
+
   private mutating func checkFiles(_ manifest: Manifest) throws {
     var expected = Dictionary(manifest.files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
     if expected.count != manifest.files.count { found.report(.malformed, Manifest.fileName) }
@@ -121,13 +124,13 @@ struct PackageVerifier {
       if isPlain { try check(file, next) } else { found.report(.changed, path) }
     }
     for path in expected.keys.sorted() { found.report(.missing, path) }
-    let format = manifest.files.first { $0.path == JSONLinesFormat.fileName }
+    let format = manifest.files.first { Self.linesFiles.contains($0.path) }
     found.messages = format?.messages ?? manifest.files.reduce(0) { $0 + $1.messages }
     if found.messages != manifest.counts.messages { found.report(.miscounted, Manifest.fileName) }
   }
 
   private mutating func check(_ file: Manifest.File, _ next: () throws -> [UInt8]) throws {
-    let isLines = file.path == JSONLinesFormat.fileName
+    let isLines = Self.linesFiles.contains(file.path)
     var hash = SHA256Stream()
     var counter = LineCounter(prefix: Self.created)
     var bytes = 0

@@ -27,6 +27,7 @@ struct Manifest: Codable, Hashable {
     var hold: String?
     /// How many messages were picked one by one.
     var messages: Int?
+    var query: ExportQuery?
     var from: String?
     var to: String?
   }

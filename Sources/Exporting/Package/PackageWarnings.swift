@@ -12,6 +12,8 @@ final class PackageWarnings {
     /// Messages the selection names, in a state that is not taken in.
     case leftOut(state: String, messages: Int)
     case longLine(message: String)
+    /// The index could not answer for everything the query asked about.
+    case queryIncomplete
 
     var text: String {
       switch self {
@@ -25,6 +27,9 @@ final class PackageWarnings {
       case .namelessConversations(let count):
         "unnamed: \(count) conversations are missing: their keys are destroyed"
       case .leftOut(let state, let messages): "left out: \(messages) messages are \(state)"
+      case .queryIncomplete:
+        "query: messages may be missing that the index does not know yet or cannot know, such as sealed ones without "
+          + "tokens; `search` with the same query names them under coverage"
       case .longLine(let message):
         "long: the line of message \(message) is over \(JSONLinesFormat.lineBytesMax) bytes, more than `ingest` takes"
       }

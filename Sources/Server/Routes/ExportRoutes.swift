@@ -66,6 +66,10 @@ enum ExportRoutes {
     let from: String?
     let to: String?
     let recipients: [String]?
+    let query: String?
+    /// A number of messages to each side of a hit, or `day`.
+    let context: String?
+    let threads: Bool?
   }
 
   @Sendable private static func create(_ call: Call, _ body: [UInt8]) async throws -> String {
@@ -122,7 +126,26 @@ enum ExportRoutes {
       }
       selection.hold = number
     }
-    return selection
+    return try await narrowed(selection, creating, call, directory)
+  }
+
+  private static func narrowed(
+    _ selection: ExportSelection, _ creating: Creating, _ call: Call, _ directory: Directory
+  ) async throws -> ExportSelection {
+    guard let context = ExportQuery.Context(creating.context ?? "0") else {
+      throw Problem.badRequest("context takes 0 to \(ExportQuery.Context.messagesMax), or day")
+    }
+    guard let query = creating.query else {
+      guard context == .none, creating.threads != true else {
+        throw Problem.badRequest("context and threads go with query")
+      }
+      return selection
+    }
+    let flows = call.services.flows
+    return try await QuerySelection(search: flows.search(directory), exporter: flows.exporter(directory))
+      .narrow(
+        selection, subject: creating.subject, conversations: creating.conversations ?? [], query: query,
+        context: context, threads: creating.threads ?? false)
   }
 
   @Sendable private static func show(_ call: Call, _ id: String) async throws -> ExportReply {
