@@ -58,6 +58,15 @@ import Testing
     }
   }
 
+  @Test func severalFormatsWithoutLinesAreCountedOnce() async throws {
+    try await house { house, exporter in
+      let path = house.root + "/package"
+      _ = try await export(exporter, to: path, [.html, .csv, .mbox])
+      let found = try Exporter.verify(path: path)
+      #expect(found.isValid && found.messages == 7, "\(found.problems)")
+    }
+  }
+
   @Test func whatIsReadInAgainGivesTheSameLines() async throws {
     try await house { house, exporter in
       _ = try await export(exporter, to: house.root + "/first")
