@@ -47,6 +47,44 @@ extension Archive {
       [.text(id), .timestamp(microseconds: now.microseconds)])
   }
 
+  /// Notes that messages of these periods were deleted: their segments hold what is to be dropped.
+  package static func noteDeaths(
+    in periods: Set<Period>, tenant: TenantID, at now: Timestamp, in tx: borrowing Transaction
+  ) throws {
+    guard !periods.isEmpty else { return }
+    try tx.execute(
+      noteDeaths,
+      [
+        .int8(tenant.rawValue), .int8Array(periods.map { Int64($0.rawValue) }.sorted()),
+        .timestamp(microseconds: now.microseconds),
+      ])
+  }
+
+  /// Segments of a tenant that compaction has to look through: new ones, and those of whose periods something was
+  /// deleted since it last did.
+  package static func mayHoldDead(tenant: TenantID, in tx: borrowing Transaction) throws -> Set<String> {
+    let rows = try tx.execute(mayHoldDead, [.int8(tenant.rawValue)])
+    return Set((0..<rows.count).map { rows.text($0, 0) })
+  }
+
+  /// Notes that a look through the segments which began at `start` found nothing to drop.
+  package static func lookedThrough(_ ids: [String], at start: Timestamp, in tx: borrowing Transaction) throws
+  {
+    try tx.execute(
+      "UPDATE segment SET looked_through_at = $2 WHERE segment_id = ANY($1)",
+      [.textArray(ids), .timestamp(microseconds: start.microseconds)])
+  }
+
+  // Once an hour: so many deletions would wait for each other on these rows otherwise.
+  private static let noteDeaths = """
+    UPDATE segment SET dead_at = $3 WHERE tenant_id = $1 AND period = ANY($2::bigint[]) AND superseded_at IS NULL
+      AND (dead_at IS NULL OR dead_at < $3 - interval '1 hour')
+    """
+  // A day is more than that hour, and than any deletion takes to be committed.
+  private static let mayHoldDead = """
+    SELECT segment_id FROM segment WHERE tenant_id = $1 AND superseded_at IS NULL
+      AND (looked_through_at IS NULL OR dead_at > looked_through_at - interval '1 day')
+    """
   private static let countChecked = """
     SELECT count(*), coalesce(sum(byte_count), 0)::bigint,
       count(*) FILTER (WHERE coalesce(verified_at, sealed_at) >= $1),

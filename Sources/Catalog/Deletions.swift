@@ -57,15 +57,27 @@ package enum Deletions {
     try setState(reason.state, outcome.deleted.map(\.key), in: tx)
     try removeHot(outcome.deleted, in: tx)
     if reason == .deletedByMember { try setState(.restricted, outcome.kept, in: tx) }
+    try noteDeaths(outcome.deleted, at: now, in: tx)
     return outcome
   }
 
   /// Hides messages of a person who is being erased that have to be kept, and takes their hot rows away: the caller
   /// has stored copies of them in the same transaction. What others did to the messages stays with them.
-  package static func restrict(_ locators: [Locator], in tx: borrowing Transaction) throws {
+  package static func restrict(_ locators: [Locator], at now: Timestamp, in tx: borrowing Transaction) throws
+  {
     guard !locators.isEmpty else { return }
     try setState(.restricted, locators.map(\.key), in: tx)
     _ = try Messages.removeHot(locators.map { ($0.route, $0.conversation, $0.position) }, in: tx)
+    try noteDeaths(locators, at: now, in: tx)
+  }
+
+  private static func noteDeaths(_ locators: [Locator], at now: Timestamp, in tx: borrowing Transaction)
+    throws
+  {
+    for (tenant, gone) in Dictionary(grouping: locators, by: \.tenant) {
+      try Archive.noteDeaths(
+        in: Set(gone.map { Period(containing: $0.position.createdAt) }), tenant: tenant, at: now, in: tx)
+    }
   }
 
   /// Which of the messages are under which active holds.

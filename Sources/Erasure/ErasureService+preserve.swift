@@ -46,7 +46,7 @@ extension ErasureService {
           try keeper.store(copies, at: now, in: tx)
         else { return nil }
         let outcome = try Deletions.delete(keys, for: .erasure, tenant: tenant, at: now, in: tx)
-        try Deletions.restrict(kept, in: tx)
+        try Deletions.restrict(kept, at: now, in: tx)
         let hidden = kept.filter { $0.state == .live }
         for (group, gone) in Dictionary(
           grouping: outcome.deleted + hidden, by: { $0.route.group(of: groups) }

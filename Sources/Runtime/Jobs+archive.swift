@@ -33,9 +33,12 @@ extension Application {
     }
   }
 
+  /// A month that is archived day by day is written anew four times that way, not thirty.
+  private static let nightlyMergeWidth = 8
+
   func compact(_ tenant: Tenant, _ pace: Pace) async throws -> JobOutcome {
     let report = try await holding("archive") {
-      try await archiver(tenant, pace: pace).compact(dryRun: false)
+      try await archiver(tenant, pace: pace).compact(dryRun: false, width: Self.nightlyMergeWidth)
     }
     return JobOutcome(
       due: Int64(report.rewritten + report.locked), done: Int64(report.rewritten),

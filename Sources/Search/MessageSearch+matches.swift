@@ -15,7 +15,7 @@ package struct SearchMatches: Sendable {
 }
 
 extension MessageSearch {
-  /// Matches that are gathered at most; they are in memory at once.
+  /// Matches that are gathered at most; where they are, and what thread they are of, is in memory at once.
   package static let gatheredMax = 500_000
   private static let gatheredPerPage = 500
   private static let threadsMax = 10_000
@@ -34,18 +34,17 @@ extension MessageSearch {
     return matches
   }
 
-  private func all(_ request: SearchRequest, _ matches: inout SearchMatches) async throws -> [HistoricMessage]
-  {
+  private func all(_ request: SearchRequest, _ matches: inout SearchMatches) async throws -> [Match] {
     let scope = try await scope(request, reader: .compliance)
     let coverage = try await coverage(request, scope)
     if !coverage.complete { matches.isComplete = false }
     guard let query = try await compile(request, scope) else { return [] }
-    var found: [HistoricMessage] = []
+    var found: [Match] = []
     var (cursor, damaged): (Cursor?, [IndexHit]) = (nil, [])
     while true {
       try Task.checkCancellation()
       let page = try await hits(query, before: cursor, limit: Self.gatheredPerPage, countMax: 0).hits
-      found += try await read(page, scope, &damaged).map(\.message)
+      found += try await read(page, scope, &damaged).map { Match($0.message) }
       guard found.count <= Self.gatheredMax else {
         throw SearchError(
           .unsupported, "the query finds more than \(Self.gatheredMax) messages; narrow it by time")
@@ -62,12 +61,20 @@ extension MessageSearch {
     let id: String
   }
 
-  /// A message that names no thread may be the root of one.
-  private func mates(of found: [HistoricMessage], _ matches: inout SearchMatches) async throws -> [Locator] {
-    let threads = Set(
-      found.map {
-        ThreadName(conversation: $0.conversation, id: $0.original.threadID ?? $0.original.messageID)
-      })
+  private struct Match {
+    let locator: Locator
+    /// A message that names no thread may be the root of one.
+    let thread: ThreadName
+
+    init(_ message: HistoricMessage) {
+      locator = message.locator
+      thread = ThreadName(
+        conversation: message.conversation, id: message.original.threadID ?? message.original.messageID)
+    }
+  }
+
+  private func mates(of found: [Match], _ matches: inout SearchMatches) async throws -> [Locator] {
+    let threads = Set(found.map(\.thread))
     guard threads.count <= Self.threadsMax else {
       throw SearchError(
         .unsupported, "the query finds more than \(Self.threadsMax) threads; narrow it, or leave threads out")

@@ -22,17 +22,29 @@ extension Archiver {
   /// Rewrites the segments of a period when they hold dead lanes or messages that were deleted or expired, or when
   /// there are several of them. The replaced objects go with a later sweep, after their last readers.
   ///
-  /// A block at a time is in memory, and those of the same conversation whose times overlap with it.
-  package func compact(dryRun: Bool) async throws -> Compaction {
+  /// Opens only segments of whose periods something was deleted since they were last looked through, and new ones. A
+  /// block at a time is in memory, and those of the same conversation whose times overlap with it.
+  ///
+  /// - Parameter width: as many segments a period must have before they are merged while more are still coming; a
+  ///   period that grows a little every night would be written anew every night otherwise.
+  package func compact(dryRun: Bool, width: Int = 2) async throws -> Compaction {
     var total = Compaction()
     if !dryRun { total.locked = try await sweep() }
-    let tenant = tenant.id
-    let all = try await database.transaction { tx in try Archive.segments(tenant: tenant, in: tx) }
+    let (tenant, start) = (tenant.id, now())
+    let (all, suspects) = try await database.read { tx in
+      (try Archive.segments(tenant: tenant, in: tx), try Archive.mayHoldDead(tenant: tenant, in: tx))
+    }
     for (period, segments) in Dictionary(grouping: all, by: \.period).sorted(by: { $0.key < $1.key }) {
       total.isStopped = pace.isOver(at: now())
       if total.isStopped { break }
-      let dropped = try await dropped(of: segments)
-      guard dropped > 0 || isFragmented(segments) else { continue }
+      let suspected = segments.map(\.id).filter(suspects.contains)
+      let dropped = suspected.isEmpty ? 0 : try await dropped(of: segments)
+      guard dropped > 0 || isFragmented(segments, width, at: start) else {
+        if !dryRun, !suspected.isEmpty {
+          try await database.transaction { tx in try Archive.lookedThrough(suspected, at: start, in: tx) }
+        }
+        continue
+      }
       total.rewritten += segments.count
       total.dropped += dropped
       guard !dryRun else { continue }
@@ -41,8 +53,15 @@ extension Archiver {
     return total
   }
 
-  private func isFragmented(_ segments: [SegmentRow]) -> Bool {
-    segments.count > 1 && segments.reduce(0) { $0 + $1.bytes } <= settings.segmentBytesTarget
+  /// A period without a new segment for so long gets no more of them by and by, in seconds.
+  private static let quietSeconds: Int64 = 3 * 86_400
+
+  private func isFragmented(_ segments: [SegmentRow], _ width: Int, at now: Timestamp) -> Bool {
+    guard segments.count > 1, segments.reduce(0, { $0 + $1.bytes }) <= settings.segmentBytesTarget else {
+      return false
+    }
+    return segments.count >= width
+      || segments.allSatisfy { $0.sealedAt < now.adding(seconds: -Self.quietSeconds) }
   }
 
   /// How many messages of segments are not to stay.

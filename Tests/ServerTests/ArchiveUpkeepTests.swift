@@ -170,6 +170,41 @@ struct ArchiveUpkeepTests {
     await application.close()
   }
 
+  @Test("Compaction opens again only what something died in, and nightly merges wait for company")
+  func upkeep() async throws {
+    #expect(try await archive().messages == 12)
+    let archiver = application.archiver(tenant)
+    func suspects() async throws -> Int {
+      let tenant = tenant.id
+      return try await application.database.read { tx in try Archive.mayHoldDead(tenant: tenant, in: tx) }
+        .count
+    }
+    #expect(try await suspects() == 1)
+    #expect(try await archiver.compact(dryRun: true).rewritten == 0)
+    #expect(try await suspects() == 1, "a look that changes nothing notes nothing")
+    #expect(try await archiver.compact(dryRun: false).rewritten == 0)
+    #expect(try await suspects() == 0)
+    let (owner, now) = (tenant.id, Application.clock())
+    let gone = try await application.database.transaction { tx in
+      let first = try Locators.scan(tenant: owner, states: [.live], after: nil, limit: 1, in: tx)
+      return try Deletions.delete(first.map(\.key), for: .retention, tenant: owner, at: now, in: tx).deleted
+    }
+    #expect(gone.count == 1)
+    #expect(try await suspects() == 1)
+    let done = try await archiver.compact(dryRun: false)
+    #expect(done.rewritten == 1 && done.dropped == 1)
+    #expect(try await archiver.compact(dryRun: false).rewritten == 0)
+    #expect(try await suspects() == 0)
+    try await write("late", days: [1, 5])
+    #expect(try await archive().segments == 1)
+    #expect(try await archiver.compact(dryRun: false, width: 8).rewritten == 0)
+    try await application.database.transaction { tx in
+      try tx.execute("UPDATE segment SET sealed_at = sealed_at - interval '4 days'")
+    }
+    #expect(try await archiver.compact(dryRun: false, width: 8).rewritten == 2)
+    await application.close()
+  }
+
   @Test("Damage is named with segment, block, conversation and how many messages it holds")
   func damage() async throws {
     #expect(try await archive().messages == 12)

@@ -45,7 +45,11 @@ struct GuardTests {
       ("DELETE FROM segment_block", "superseded by another that holds what is kept"),
       ("UPDATE segment", "superseding; bytes stay until the segment is swept"),
     ],
-    "Sources/Catalog/Archive+upkeep.swift": [("UPDATE segment", "when it was last verified")],
+    "Sources/Catalog/Archive+upkeep.swift": [
+      ("UPDATE segment", "when it was last verified"),
+      ("UPDATE segment", "that something of its period died"),
+      ("UPDATE segment", "when compaction looked it through"),
+    ],
     "Sources/Catalog/Holds.swift": [("UPDATE hold", "release")],
     "Sources/Catalog/Conversations.swift": [("UPDATE conversation", "closing and describing")],
     "Sources/Catalog/Tenants.swift": [("UPDATE tenant", "settings")],

@@ -172,13 +172,14 @@ enum ExportRoutes {
       throw Problem(409, "not_a_file", "the package is a directory on the server, not a file")
     }
     let manifest = record.manifestHash?.hex ?? ""
+    let isEncrypted = path.hasSuffix(".age")
+    let download = try FileDownload(
+      path: path, name: record.id + (isEncrypted ? ".zip.age" : ".zip"),
+      type: isEncrypted ? "application/octet-stream" : "application/zip", tag: "\(record.id)-\(manifest)")
+    let part = download.part(of: call.request)
     try await call.look(
       directory, "export.downloaded", object: record.id,
-      details: ["manifest_sha256": manifest, "range": call.request.headers[.range] ?? "whole"])
-    let isEncrypted = path.hasSuffix(".age")
-    return try FileDownload(
-      path: path, name: record.id + (isEncrypted ? ".zip.age" : ".zip"),
-      type: isEncrypted ? "application/octet-stream" : "application/zip", tag: "\(record.id)-\(manifest)"
-    ).response(to: call.request)
+      details: ["manifest_sha256": manifest, "bytes": download.words(for: part)])
+    return download.response(part)
   }
 }

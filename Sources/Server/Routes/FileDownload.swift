@@ -41,6 +41,19 @@ struct FileDownload: Sendable {
     }
   }
 
+  func part(of request: Request) -> Part {
+    part(range: request.headers[.range], condition: request.headers[.ifRange])
+  }
+
+  /// What of the file is given out, for the record: in our words, not the request's.
+  func words(for part: Part) -> String {
+    switch part {
+    case .whole: "all \(size)"
+    case .bytes(let range): "\(range.lowerBound)-\(range.upperBound - 1) of \(size)"
+    case .none: "none of \(size)"
+    }
+  }
+
   /// `nil` if one of them is neither empty nor a number.
   private static func numbers(_ first: Substring, _ last: Substring) -> (Int?, Int?)? {
     func isNumber(_ text: Substring) -> Bool {
@@ -50,12 +63,12 @@ struct FileDownload: Sendable {
     return (Int(first), Int(last))
   }
 
-  func response(to request: Request) -> Response {
+  func response(_ part: Part) -> Response {
     var headers: HTTPFields = [
       .contentType: type, .cacheControl: "no-store", .acceptRanges: "bytes", .eTag: tag,
       .contentDisposition: "attachment; filename=\"\(name)\"",
     ]
-    switch part(range: request.headers[.range], condition: request.headers[.ifRange]) {
+    switch part {
     case .none:
       headers[.contentRange] = "bytes */\(size)"
       return Response(status: .rangeNotSatisfiable, headers: headers)
