@@ -1,3 +1,4 @@
+import Archive
 package import AuditLog
 import Catalog
 package import History
@@ -63,11 +64,24 @@ package struct Exporter: Sendable {
       let counts = try await write(selection, job, into: draft, states: states, progress)
       let sealed = try await seal(selection, job, draft, counts)
       try await complete(job, sealed)
-      try await deliver(sealed)
+      try await handOver(sealed)
       return try await show(ExportID.text(job.row.id))
     } catch {
       try? await giveUp(job, draft)
       throw error
+    }
+  }
+
+  /// What is stated in the audit log is not made again for a full disk or a name that was taken meanwhile.
+  private func handOver(_ package: SealedPackage) async throws {
+    do {
+      try await deliver(package)
+    } catch let error where error is ExportError || error is ArchiveError {
+      guard (error as? ExportError)?.code != .withdrawn else { throw error }
+      throw ExportError(
+        .destination,
+        "\(error); the package is made and in the audit log: once that is mended, the next `export create` of "
+          + "whatever puts it at \(package.account.path) first")
     }
   }
 

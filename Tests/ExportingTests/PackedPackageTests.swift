@@ -205,6 +205,29 @@ struct PackedPackageTests {
     }
   }
 
+  @Test("A package that cannot be put in its place is kept, the error says so, and the next export puts it there")
+  func late() async throws {
+    try await Self.withHouse { house, exporter in
+      let folder = house.root + "/out"
+      let path = folder + "/a.zip"
+      let refusal = await #expect(throws: ExportError.self) {
+        try await exporter.create(
+          ExportSelection(), formats: [.jsonl], output: path, as: .zip, actor: "Grace"
+        ) { _ in try? Data("another's".utf8).write(to: URL(fileURLWithPath: path)) }
+      }
+      #expect(refusal?.description.contains("in the audit log") == true)
+      #expect(try String(contentsOfFile: path, encoding: .utf8) == "another's")
+      try FileManager.default.removeItem(atPath: path)
+      _ = try await exporter.create(
+        ExportSelection(), formats: [.jsonl], output: folder + "/b.zip", as: .zip, actor: "Grace")
+      for name in ["a.zip", "b.zip"] {
+        #expect(try Exporter.verify(path: folder + "/" + name, trusted: exporter.verifierKey).isValid)
+      }
+      #expect(try Self.files(folder) == ["a.zip", "b.zip"])
+      #expect(try Self.files(house.root + "/home/exports") == [])
+    }
+  }
+
   @Test("Names and recipients have to agree")
   func names() throws {
     let recipient = try AgeRecipient("age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg")

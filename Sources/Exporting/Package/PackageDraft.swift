@@ -26,7 +26,7 @@ final class PackageDraft {
     guard !Paths.exists(destination) else {
       throw ExportError(.pathExists, "\(destination) exists already; choose a path where nothing is")
     }
-    try Paths.makeDirectory(Paths.parent(of: self.temporary))
+    for path in [destination, self.temporary] { try Paths.makeDirectory(Paths.parent(of: path)) }
     guard mkdir(self.temporary, 0o700) == 0 else { throw ExportError.system("create", self.temporary) }
     lock = try DirectoryLock(self.temporary)
   }
