@@ -31,7 +31,7 @@ package final class KeyVault: Sendable {
 
   let keystore: Keystore
   let database: PostgresPool
-  let trust: Duration
+  package let trust: Duration
   let cache: Mutex<Cache>
   /// What is derived for good comes from here; see ``Keystore/baseName``.
   private let base: SecretBytes
@@ -67,6 +67,9 @@ package final class KeyVault: Sendable {
     self.trust = trust
     cache = Mutex(Cache(owners: BoundedCache(limit: ownersMax), lanes: BoundedCache(limit: lanesMax)))
   }
+
+  /// How often keys were forgotten: what was learnt with keys before is to be forgotten with them.
+  package var forgets: UInt64 { cache.withLock { $0.forgets } }
 
   package func hasher(_ tenant: TenantID) -> TenantHasher {
     if let known = cache.withLock({ $0.hashers[tenant] }) { return known }

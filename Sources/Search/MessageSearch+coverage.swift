@@ -20,8 +20,11 @@ extension MessageSearch {
 
   /// What this search cannot see, and why: by conversation, span of days and reason, and only as far as the reader's
   /// own windows and the times asked for reach.
-  func coverage(_ request: SearchRequest, _ scope: Scope) async throws -> SearchReply.Coverage {
-    let positions = try await indexer.positions()
+  ///
+  /// - Parameter positions: where the index stood before it was searched, by group.
+  func coverage(_ request: SearchRequest, _ scope: Scope, _ positions: [Int16: Int64]) async throws
+    -> SearchReply.Coverage
+  {
     let query = coverageQuery(request, scope)
     let reach = reach(scope, query)
     let (lag, rows, waiting) = try await history.database.read { tx in

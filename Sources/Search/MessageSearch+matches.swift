@@ -36,7 +36,7 @@ extension MessageSearch {
 
   private func all(_ request: SearchRequest, _ matches: inout SearchMatches) async throws -> [Match] {
     let scope = try await scope(request, reader: .compliance)
-    let coverage = try await coverage(request, scope)
+    let coverage = try await coverage(request, scope, indexer.positions())
     if !coverage.complete { matches.isComplete = false }
     guard let query = try await compile(request, scope) else { return [] }
     var found: [Match] = []

@@ -32,17 +32,18 @@ package struct MessageSearch: Sendable {
 
   package func search(_ request: SearchRequest, reader: Reader) async throws -> SearchReply {
     let scope = try await scope(request, reader: reader)
-    var coverage = try await coverage(request, scope)
+    // Before the search: what the index takes in meanwhile is told as missing, never the other way round.
+    let positions = try await indexer.positions()
+    async let known = coverage(request, scope, positions)
     guard let query = try await compile(request, scope) else {
-      return SearchReply(
-        hits: [], nextCursor: nil, matches: .none, coverage: coverage)
+      return SearchReply(hits: [], nextCursor: nil, matches: .none, coverage: try await known)
     }
     let page =
       switch request.sort {
       case .newest: try await matching(query, request, scope)
       case .relevance: try await ranked(query, request, scope)
       }
-    coverage = try await self.coverage(coverage, without: page.damaged, request, scope)
+    let coverage = try await self.coverage(known, without: page.damaged, request, scope)
     var reply = SearchReply(
       hits: try await views(page, request), nextCursor: page.next?.text, matches: page.matches,
       coverage: coverage)

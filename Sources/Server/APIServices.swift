@@ -82,6 +82,7 @@ package struct APIServices: Sendable {
 
   let database: PostgresPool
   let vault: KeyVault
+  let shelf: DirectoryShelf
   let audit: AuditLog
   let index: SearchIndex
   let groups: Int
@@ -101,6 +102,7 @@ package struct APIServices: Sendable {
   ) {
     self.database = database
     self.vault = vault
+    self.shelf = DirectoryShelf(database: database, vault: vault)
     self.audit = audit
     self.index = index
     self.groups = groups

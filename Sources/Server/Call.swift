@@ -22,12 +22,25 @@ struct Call: Sendable {
 
   /// The tenant of the token, read anew each time: what another process changed or erased is not served from memory.
   func directory() async throws -> Directory {
-    guard let name = principal.tenant else {
-      throw Problem(403, "no_tenant", "this needs an access token that names a tenant")
-    }
+    let name = try tenantName()
     let found = try await services.database.read { tx in try Tenants.find(name, in: tx) }
     guard let found else { throw CatalogError(.unknownTenant, "") }
     return Directory(tenant: found, database: services.database, vault: services.vault)
+  }
+
+  /// As ``directory()``, for those who only read messages: names may be as old as the vault takes keys for alive.
+  func readersDirectory() async throws -> Directory {
+    guard let found = try await services.shelf.directory(ofTenant: tenantName()) else {
+      throw CatalogError(.unknownTenant, "")
+    }
+    return found
+  }
+
+  private func tenantName() throws -> String {
+    guard let name = principal.tenant else {
+      throw Problem(403, "no_tenant", "this needs an access token that names a tenant")
+    }
+    return name
   }
 
   /// On whose behalf messages are read. Somebody unknown reads as a member of nothing.

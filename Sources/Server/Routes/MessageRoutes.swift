@@ -57,7 +57,7 @@ enum MessageRoutes {
   }
 
   @Sendable private static func conversations(_ call: Call) async throws -> Response {
-    let directory = try await call.directory()
+    let directory = try await call.readersDirectory()
     let limit = try call.number("limit", in: 1...pageMax, default: 100)
     let cursor = try call.value("cursor").map(place)
     let ids: [ConversationID]
@@ -99,7 +99,7 @@ enum MessageRoutes {
     let conversation = try call.parameter("id")
     let limit = try call.number("limit", in: 1...ConversationHistory.limitMax, default: 50)
     let anchor = try anchor(call)
-    let directory = try await call.directory()
+    let directory = try await call.readersDirectory()
     let reader = try await call.reader(directory)
     let page = try await call.services.flows.conversations(directory)
       .page(conversation, reader: reader, anchor: anchor, limit: limit)
@@ -125,7 +125,7 @@ enum MessageRoutes {
 
   @Sendable private static func message(_ call: Call) async throws -> Response {
     let id = try call.parameter("id")
-    let directory = try await call.directory()
+    let directory = try await call.readersDirectory()
     let reader = try await call.reader(directory)
     let message = try await call.services.flows.conversations(directory)
       .message(id, reader: reader)

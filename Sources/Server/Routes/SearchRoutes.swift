@@ -156,7 +156,7 @@ enum SearchRoutes {
       throw Problem(
         400, "bad_query", "limit takes 1 to \(SearchRequest.limitMax), and a filter at most \(idsMax) ids")
     }
-    let directory = try await call.directory()
+    let directory = try await call.readersDirectory()
     let reader = try await call.reader(directory)
     let reply = try await call.services.flows.search(directory).search(request, reader: reader)
     if reader == .compliance {

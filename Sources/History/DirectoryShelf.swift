@@ -1,0 +1,44 @@
+import Catalog
+package import KeyVault
+package import Postgres
+import Synchronization
+
+/// Tenants' directories for those who read, with the names they know: kept for as long as the vault takes a key for
+/// alive without asking, and no longer than until this process forgets one, so that a name outlives its erasure by no
+/// more than its key does. A tenant's settings are read anew every time: they say who may see what.
+package final class DirectoryShelf: Sendable {
+  private let database: PostgresPool
+  private let vault: KeyVault
+  private let kept = Mutex<[String: Kept]>([:])
+
+  /// Directories kept at a time.
+  private static let keptMax = 1_000
+
+  private struct Kept {
+    let directory: Directory
+    let madeAt: ContinuousClock.Instant
+    let forgets: UInt64
+  }
+
+  package init(database: PostgresPool, vault: KeyVault) {
+    self.database = database
+    self.vault = vault
+  }
+
+  /// - Returns: `nil` if there is no tenant of that name.
+  package func directory(ofTenant name: String) async throws -> Directory? {
+    let (now, forgets) = (ContinuousClock.now, vault.forgets)
+    guard let tenant = try await database.read({ tx in try Tenants.find(name, in: tx) }) else { return nil }
+    if let known = kept.withLock({ $0[name] }), known.forgets == forgets, known.directory.tenant == tenant,
+      known.madeAt.duration(to: now) < vault.trust
+    {
+      return known.directory
+    }
+    let directory = Directory(tenant: tenant, database: database, vault: vault)
+    kept.withLock {
+      if $0.count >= Self.keptMax { $0 = [:] }
+      $0[name] = Kept(directory: directory, madeAt: now, forgets: forgets)
+    }
+    return directory
+  }
+}
