@@ -5,24 +5,6 @@ import TestSupport
 
 @Suite("Repeated transactions")
 struct RetryTests {
-  /// How often a body ran.
-  private final class Counter: Sendable {
-    private let value = Mutex(0)
-    func next() -> Int {
-      value.withLock {
-        $0 += 1; return $0
-      }
-    }
-    var count: Int { value.withLock { $0 } }
-  }
-
-  /// Other connections than the one under test, used from inside a body by a task that it waits for.
-  private final class Signal: Sendable {
-    private let isSet = Atomic(false)
-    func set() { isSet.store(true, ordering: .releasing) }
-    var value: Bool { isSet.load(ordering: .acquiring) }
-  }
-
   private func counters(_ names: String...) async throws -> TestDatabase {
     let database = try await TestDatabase.make(poolSize: 4)
     try await database.pool.transaction { tx in
