@@ -101,28 +101,50 @@ extension ConsolePage {
       if (!around) reading.scrollIntoView();
     };
 
+    const quoted = id => /[\s()"]/.test(id) ? '"' + id + '"' : id;
+    const monthAfter = month => new Date(Date.UTC(+month.slice(0, 4), +month.slice(5), 1)).toISOString().slice(0, 10);
+    const narrowed = { conversation: it => 'in:' + quoted(it.value), sender: it => 'from:' + quoted(it.value),
+      month: it => 'after:' + it.value + '-01 before:' + monthAfter(it.value), attachment: it => 'has:' + it.value };
+    const faceted = (facets, narrow) => {
+      const box = make('details');
+      box.append(make('summary', 'Narrow down'));
+      for (const [part, words] of Object.entries(narrowed)) {
+        const buckets = (facets[part]?.buckets || []).filter(it => it.count);
+        if (!buckets.length) continue;
+        const row = make('p', null, 'row'), about = facets[part].exact ? '' : 'at least ';
+        row.append(make('span', part, 'soft'), ...buckets.slice(0, 12).map(it =>
+          button((it.name || it.value) + ' · ' + about + it.count, () => narrow(words(it)))));
+        box.append(row);
+      }
+      return box.children.length > 1 ? box : '';
+    };
     const readerPanels = async () => {
-      const search = panel('Search'), form = make('form', null, 'row'), query = make('input'), where = make('select');
+      const search = panel('Search'), form = make('form', null, 'row'), query = make('input'), where = make('select'), sort = make('select');
       query.type = 'search';
       query.placeholder = 'words "a phrase" -without word* from: before:2024-01-31 has:link';
       query.setAttribute('aria-label', 'Query');
       where.setAttribute('aria-label', 'Conversation');
       where.append(new Option('all conversations', ''));
+      sort.setAttribute('aria-label', 'Order');
+      sort.append(new Option('newest first', 'newest'), new Option('by relevance', 'relevance'));
       const found = make('div');
-      form.append(query, where, make('button', 'Search'));
+      form.append(query, where, sort, make('button', 'Search'));
       search.append(form, found);
       const list = panel('Conversations');
       reading = panel('Messages');
       reading.append(make('p', 'Choose a conversation or a hit.', 'soft'));
       const run = async (cursor, into) => {
-        const body = { query: query.value, limit: 20 };
+        const body = { query: query.value, limit: 20, sort: sort.value };
+        if (!cursor) body.facets = Object.keys(narrowed);
         if (where.value) body.conversation_ids = [where.value];
         if (cursor) body.cursor = cursor;
         const reply = await ask('/v1/search', body);
         if (!into) {
           into = make('ol');
           const { lower, upper } = reply.matches;
-          found.replaceChildren(make('p', lower === upper ? lower + ' found' : 'at least ' + lower + ' found'), covered(reply.coverage), into);
+          const narrow = words => { query.value = (query.value + ' ' + words).trim(); return run() };
+          found.replaceChildren(make('p', lower === upper ? lower + ' found' : 'at least ' + lower + ' found'), covered(reply.coverage),
+            faceted(reply.facets || {}, narrow), into);
         }
         into.append(...reply.hits.map(hit => entry(hit)));
         if (reply.next_cursor) {
