@@ -73,10 +73,17 @@ package enum Conversations {
         .bytesArray(new.map(\.hash)), .int2Array(new.map(\.kind)), .boolArray(new.map(\.isPublic)),
         .bytesArray(new.map(\.sealed)), .timestamp(microseconds: now.microseconds),
       ])
+    if new.contains(where: \.isPublic) { try noteChannels(of: tenant, in: tx) }
   }
 
-  /// Returns whether anything changed.
-  package static func update(_ row: ConversationRow, at now: Timestamp, in tx: borrowing Transaction) throws {
+  package static func update(
+    _ row: ConversationRow, tenant: TenantID, at now: Timestamp, in tx: borrowing Transaction
+  ) throws {
+    // Locked, so that of two changes side by side the later one sees what the earlier one made of it.
+    let known = try tx.execute(lockRow, [.int8(row.route.rawValue), .int8(row.id.rawValue)])
+    if known.count > 0, known.bool(0, 0) != row.isPublic || known.int64(0, 1) != Int64(row.kind) {
+      try noteChannels(of: tenant, in: tx)
+    }
     try tx.execute(
       updateRow,
       [
@@ -84,6 +91,18 @@ package enum Conversations {
         .bool(row.clientSealed), row.retentionDays.map { .int4($0) } ?? .null, .bytes(row.sealed),
         .timestamp(microseconds: now.microseconds),
       ])
+  }
+
+  /// Another number after every change of which of the tenant's channels are public; 0: there never was one. Channels
+  /// that are listed after it are no older.
+  package static func channelsVersion(of tenant: TenantID, in tx: borrowing Transaction) throws -> Int64 {
+    let rows = try tx.execute(
+      "SELECT version FROM channel_version WHERE tenant_id = $1", [.int8(tenant.rawValue)])
+    return rows.count == 0 ? 0 : rows.int64(0, 0)
+  }
+
+  private static func noteChannels(of tenant: TenantID, in tx: borrowing Transaction) throws {
+    try tx.execute(noteChannels, [.int8(tenant.rawValue), .int8(.random(in: .min ... .max))])
   }
 
   /// Returns whether it was open.
@@ -118,6 +137,12 @@ package enum Conversations {
       AS n(route, id, hash, kind, public, sealed)
     ON CONFLICT DO NOTHING
     """
+  private static let noteChannels = """
+    INSERT INTO channel_version (tenant_id, version) VALUES ($1, $2)
+    ON CONFLICT (tenant_id) DO UPDATE SET version = EXCLUDED.version
+    """
+  private static let lockRow =
+    "SELECT is_public, kind FROM conversation WHERE route_key = $1 AND conversation_id = $2 FOR UPDATE"
   private static let updateRow = """
     UPDATE conversation SET kind = $3, is_public = $4, client_sealed = $5, retention_days = $6, sealed = $7,
       updated_at = $8

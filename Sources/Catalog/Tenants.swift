@@ -15,10 +15,13 @@ package struct Tenant: Sendable, Hashable {
   package var openDirectory: Bool
   /// Whether the server makes tokens of names that came without any.
   package var tokenizesNames: Bool
+  /// Another number after every change of which channels are public.
+  package var channelsVersion: Int64
 
   package init(
     id: TenantID, name: String, secondPerson: Bool = true, publicChannels: Bool = false,
-    revealsOrder: Bool = false, openDirectory: Bool = false, tokenizesNames: Bool = false
+    revealsOrder: Bool = false, openDirectory: Bool = false, tokenizesNames: Bool = false,
+    channelsVersion: Int64 = 0
   ) {
     self.id = id
     self.name = name
@@ -27,6 +30,7 @@ package struct Tenant: Sendable, Hashable {
     self.revealsOrder = revealsOrder
     self.openDirectory = openDirectory
     self.tokenizesNames = tokenizesNames
+    self.channelsVersion = channelsVersion
   }
 }
 
@@ -69,7 +73,7 @@ package enum Tenants {
     Tenant(
       id: TenantID(rawValue: rows.int64(row, 0)), name: rows.text(row, 1), secondPerson: rows.bool(row, 2),
       publicChannels: rows.bool(row, 3), revealsOrder: rows.bool(row, 4), openDirectory: rows.bool(row, 5),
-      tokenizesNames: rows.bool(row, 6))
+      tokenizesNames: rows.bool(row, 6), channelsVersion: rows.int64(row, 7))
   }
 
   private static let select = """
@@ -77,7 +81,8 @@ package enum Tenants {
       coalesce((settings->>'search.public_channels')::boolean, false),
       coalesce((settings->>'tokens.reveal_order')::boolean, false),
       coalesce((settings->>'directory.open')::boolean, false),
-      coalesce((settings->>'directory.server_tokens')::boolean, false)
+      coalesce((settings->>'directory.server_tokens')::boolean, false),
+      coalesce((SELECT version FROM channel_version v WHERE v.tenant_id = tenant.tenant_id), 0)
     FROM tenant
     """
   private static let insert = """

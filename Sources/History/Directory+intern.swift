@@ -150,7 +150,9 @@ extension Directory {
         row = draft.merged(
           row, sealed: ProfileSeal.seal(profile.bytes, owner: row.id.rawValue, key: key))
         let updated = row
-        try await database.transaction { tx in try Conversations.update(updated, at: now, in: tx) }
+        try await database.transaction { tx in
+          try Conversations.update(updated, tenant: tenant, at: now, in: tx)
+        }
         forget(conversation: row.id)
         remember(conversation: draft.profile.id, row, profile)
       } else {

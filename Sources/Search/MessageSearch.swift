@@ -102,10 +102,6 @@ package struct MessageSearch: Sendable {
 
   private func find(_ member: SubjectID, _ scope: inout Scope) async throws {
     let authorization = Authorization(database: history.database, tenant: directory.tenant)
-    guard authorization.areWindowsMemberships else {
-      scope.windows = try await authorization.windows(of: member)
-      return
-    }
     let kept = try await known.windows(of: member, by: authorization)
     (scope.windows, scope.prepared) = (kept.byConversation, kept.scope)
   }

@@ -15,9 +15,6 @@ package struct Authorization: Sendable {
   let database: PostgresPool
   let tenant: Tenant
 
-  /// Public channels come and go without a change of anybody's membership.
-  var areWindowsMemberships: Bool { !tenant.publicChannels }
-
   package init(database: PostgresPool, tenant: Tenant) {
     self.database = database
     self.tenant = tenant
@@ -53,6 +50,17 @@ package struct Authorization: Sendable {
       byConversation[row.id] = [everything(row.id, row.route)]
     }
     return byConversation
+  }
+
+  /// What is another after every change of the member's windows; `nil`: nobody can tell.
+  func version(of member: SubjectID) async throws -> ReaderWindows.Version? {
+    let tenant = tenant
+    return try await database.read { tx in
+      guard let memberships = try Memberships.version(of: member, in: tx) else { return nil }
+      return ReaderWindows.Version(
+        memberships: memberships,
+        channels: tenant.publicChannels ? try Conversations.channelsVersion(of: tenant.id, in: tx) : nil)
+    }
   }
 
   /// Public channels a tenant may have for its members to search without joining.

@@ -10,16 +10,22 @@ package final class ReaderWindows: Sendable {
   /// Of one member, in both of the shapes that a search needs.
   struct Kept: Sendable {
     /// `nil`: nobody can tell when they change.
-    let version: Int64?
+    let version: Version?
     let byConversation: [ConversationID: [MembershipWindow]]
     let scope: ReadWindows
 
-    init(version: Int64?, _ byConversation: [ConversationID: [MembershipWindow]]) {
+    init(version: Version?, _ byConversation: [ConversationID: [MembershipWindow]]) {
       self.version = version
       self.byConversation = byConversation
       scope = ReadWindows(
         byConversation.mapValues { $0.map { ReadWindow(from: $0.from, until: $0.until) } })
     }
+  }
+
+  struct Version: Sendable, Hashable {
+    let memberships: Int64
+    /// Of the tenant's public channels, where they are open to everybody.
+    let channels: Int64?
   }
 
   private struct Shelf: Sendable {
@@ -35,8 +41,8 @@ package final class ReaderWindows: Sendable {
 
   /// As they are in the catalogue now.
   func windows(of member: SubjectID, by authorization: Authorization) async throws -> Kept {
-    // The number first: what is read after it is no older than it says.
-    let version = try await authorization.database.read { tx in try Memberships.version(of: member, in: tx) }
+    // The numbers first: what is read after them is no older than they say.
+    let version = try await authorization.version(of: member)
     if let kept = shelf.withLock({ $0.members[member] }), kept.version == version { return kept }
     let fresh = Kept(version: version, try await authorization.windows(of: member))
     shelf.withLock { shelf in

@@ -37,6 +37,32 @@ struct ReaderWindowsTests {
     }
   }
 
+  @Test("hold until a channel opens or closes, where public ones are open to all")
+  func channels() async throws {
+    try await SearchHouse.with { house in
+      let other = try await Self.other(house)
+      let shown = ["open", "shut"].map {
+        Events.conversation($0, kind: "channel", visibility: $0 == "open" ? "public" : "private")
+      }
+      try await house.deliver(
+        shown + ["open", "shut"].map { Events.message("\($0)1", $0, "bo", 10, "red") }
+          + [Events.conversation("own"), Events.join("ann", "own", 5)])
+      #expect(try await house.find("red", as: "ann") == ["open1"])
+      #expect(try await house.find("red", as: "ann") == ["open1"])
+      try await other.store([Events.conversation("shut", kind: "channel", visibility: "public")])
+      #expect(try await Set(house.find("red", as: "ann")) == ["open1", "shut1"])
+      try await other.store([Events.conversation("open", kind: "channel", visibility: "private")])
+      #expect(try await house.find("red", as: "ann") == ["shut1"])
+      try await other.store([
+        Events.conversation("new", kind: "channel", visibility: "public"),
+        Events.message("new1", "new", "bo", 20, "red"),
+      ])
+      try await house.application.indexer.catchUp()
+      #expect(try await Set(house.find("red", as: "ann")) == ["new1", "shut1"])
+      await other.application.close()
+    }
+  }
+
   @Test("are gone with an erased member, and do not come back with another one")
   func erased() async throws {
     try await SearchHouse.with(publicChannels: false) { house in
