@@ -104,7 +104,7 @@ let flows: [Target] = [
     "Tiering",
     [
       "Model", "Catalog", "KeyVault", "Segments", "SegmentFormat", "History", "Postgres", "AuditLog",
-      "Sodium",
+      "Sodium", "Blocking",
     ]),
   room(
     "Retention",

@@ -41,7 +41,7 @@ package struct HeldKeys: SegmentKeys {
 
   package func conversation(_ conversation: ConversationID) -> SecretBytes? { conversations[conversation] }
 
-  package func messageKey(_ id: String) -> MessageKey? { hasher.messageKey(id) }
+  package func messageKey(_ id: ArraySlice<UInt8>) -> MessageKey? { hasher.messageKey(id) }
 
   package func dictionary(_ id: [UInt8]) -> ZstdDictionary? { dictionary }
 }

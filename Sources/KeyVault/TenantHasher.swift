@@ -11,18 +11,24 @@ package struct TenantHasher: Sendable {
   }
 
   /// 16 bytes. `domain` is a word that keeps equal texts of different meaning apart.
-  package func hash(_ domain: String, _ text: String) -> [UInt8] {
+  package func hash(_ domain: String, _ text: String) -> [UInt8] { hash(domain, utf8: text.utf8) }
+
+  private func hash(_ domain: String, utf8: some Collection<UInt8>) -> [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(domain.utf8.count + 1 + text.utf8.count)
+    bytes.reserveCapacity(domain.utf8.count + 1 + utf8.count)
     bytes += domain.utf8
     bytes.append(0)
-    bytes += text.utf8
+    bytes += utf8
     return BLAKE2b.hash(bytes, key: key, size: 16)
   }
 
-  package func messageKey(_ id: String) -> MessageKey {
-    let hash = hash("message", id)
-    return MessageKey(high: Self.number(hash[..<8]), low: Self.number(hash[8...]))
+  package func messageKey(_ id: String) -> MessageKey { messageKey(hash("message", id)) }
+
+  /// Of an id's UTF-8.
+  package func messageKey(_ id: ArraySlice<UInt8>) -> MessageKey { messageKey(hash("message", utf8: id)) }
+
+  private func messageKey(_ hash: [UInt8]) -> MessageKey {
+    MessageKey(high: Self.number(hash[..<8]), low: Self.number(hash[8...]))
   }
 
   package func route(_ conversation: String) -> RouteKey { RouteKey(rawValue: number("route", conversation)) }

@@ -46,7 +46,10 @@ extension MessagePayload {
       case .plainBody: (body, hasBody) = (.plain(try reader.text()), true)
       case .sealedBody: (body, hasBody) = (.sealed(try SealedBody(bytes: reader.blob())), true)
       case .contentType: contentType = try reader.text()
-      case .replyTo: replyTo = try reader.text()
+      // Empty where the message replied to is erased: a reply to nothing anybody could find.
+      case .replyTo:
+        let id = try reader.text()
+        replyTo = id.isEmpty ? nil : id
       case .threadID: threadID = try reader.text()
       case .clientMessageID: clientMessageID = try reader.text()
       case .mention: mentions.append(try reader.text())

@@ -3,6 +3,8 @@ import Model
 /// The payloads of a lane while it is read: first what lies in its columns, then what lies in its text.
 struct LanePayloads {
   private let shapes: [PayloadShape]
+  /// What messages reply to, where that is told by a number.
+  private let replies: [Int?]
   private var parts: [PayloadParts]
   /// Columns of ids that turned out to be text, to be read there.
   private var inText: [Column] = []
@@ -13,10 +15,10 @@ struct LanePayloads {
   private enum Column: CaseIterable {
     case id, reply, thread, client
 
-    func isIn(_ shape: PayloadShape) -> Bool {
+    func isIn(_ shape: PayloadShape, _ replied: Int?) -> Bool {
       switch self {
       case .id: !shape.has(PayloadShape.whole)
-      case .reply: shape.has(PayloadShape.reply)
+      case .reply: shape.has(PayloadShape.reply) && replied == nil
       case .thread: shape.has(PayloadShape.thread)
       case .client: shape.has(PayloadShape.client)
       }
@@ -31,16 +33,18 @@ struct LanePayloads {
     let wrappedKeys: [[UInt8]]
   }
 
-  init(_ shapes: [PayloadShape], _ columns: inout ByteReader) throws(MalformedBytes) {
+  init(_ shapes: [PayloadShape], _ replies: [Int?], _ columns: inout ByteReader) throws(MalformedBytes) {
     self.shapes = shapes
-    parts = shapes.map { shape in
+    self.replies = replies
+    parts = zip(shapes, replies).map { shape, replied in
       var parts = PayloadParts()
+      parts.replied = replied
       parts.contentType = shape.contentType
       parts.isWhole = shape.has(Shape.whole)
       return parts
     }
     for column in Column.allCases {
-      let count = shapes.count(where: column.isIn)
+      let count = zip(shapes, replies).count(where: column.isIn)
       if let ids = try IDColumn.read(count, from: &columns) {
         fill(column, ids)
       } else {
@@ -62,9 +66,9 @@ struct LanePayloads {
     return Envelope(message: message, ciphertext: ciphertext, hasKeyID: number % 2 == 1, wrappedKeys: keys)
   }
 
-  private mutating func fill(_ column: Column, _ ids: [[UInt8]]) {
+  private mutating func fill(_ column: Column, _ ids: [PayloadParts.Bytes]) {
     var next = ids.makeIterator()
-    for (index, shape) in shapes.enumerated() where column.isIn(shape) {
+    for (index, shape) in shapes.enumerated() where column.isIn(shape, replies[index]) {
       let id = next.next()
       switch column {
       case .id: parts[index].id = id ?? []
@@ -79,7 +83,7 @@ struct LanePayloads {
   mutating func parts(_ lines: ByteReader) throws(MalformedBytes) -> [PayloadParts] {
     var text = lines
     for column in inText {
-      fill(column, try IDColumn.readText(shapes.count(where: column.isIn), from: &text))
+      fill(column, try IDColumn.readText(zip(shapes, replies).count(where: column.isIn), from: &text))
     }
     for envelope in envelopes {
       var sealed = SealedBody(ciphertext: envelope.ciphertext)
@@ -88,10 +92,10 @@ struct LanePayloads {
       parts[envelope.message].body = .sealed(sealed)
     }
     for (index, shape) in shapes.enumerated() where shape.has(Shape.rest | Shape.whole) {
-      parts[index].rest = try text.blob()
+      parts[index].rest = try text.blob()[...]
     }
     for (index, shape) in shapes.enumerated() where shape.isText {
-      parts[index].body = .plain(try text.terminated())
+      parts[index].body = .plain(try text.terminated()[...])
     }
     guard text.atEnd else { throw MalformedBytes("lane has bytes left over") }
     return parts

@@ -2,23 +2,28 @@ import Model
 import Sodium
 
 /// A payload taken apart, so that what is alike in many messages lies together and what does not compress lies apart.
+/// The parts are slices of it: nothing is copied.
 struct PayloadParts {
-  enum Body: Equatable {
-    case plain([UInt8])
+  typealias Bytes = ArraySlice<UInt8>
+
+  enum Body {
+    case plain(Bytes)
     /// Text that is base64, as the bytes it stands for.
     case encoded([UInt8])
     case sealed(SealedBody)
   }
 
-  var id: [UInt8] = []
+  var id: Bytes = []
   var body: Body = .plain([])
-  var contentType: [UInt8] = Self.text
-  var reply: [UInt8]?
-  var thread: [UInt8]?
-  var client: [UInt8]?
+  var contentType: Bytes = Self.text[...]
+  var reply: Bytes?
+  var thread: Bytes?
+  var client: Bytes?
   /// The fields after these, as the payload has them; of a payload that stays whole, the payload.
-  var rest: [UInt8] = []
+  var rest: Bytes = []
   var isWhole = false
+  /// While a block is read: the number of the message it replies to, from 1; 0 for one that is gone.
+  var replied: Int?
 
   static let text = Array("text/plain".utf8)
   /// Shorter words may well be base64 by chance.
@@ -30,39 +35,38 @@ struct PayloadParts {
   init(payload: [UInt8]) {
     do throws(MalformedBytes) {
       try self.init(fieldsOf: payload)
-      if self.payload == payload { return }
-    } catch {}
-    self.init()
-    (rest, isWhole) = (payload, true)
+    } catch {
+      self.init()
+      (rest, isWhole) = (payload[...], true)
+    }
   }
 
+  /// Fields in this order, each length as short as it can be: only that comes back as it was.
   private init(fieldsOf payload: [UInt8]) throws(MalformedBytes) {
-    var reader = ByteReader(payload)
-    guard try reader.byte() == 1, try reader.byte() == 1 else { throw MalformedBytes("payload") }
-    id = try reader.blob()
-    let tag = try reader.byte()
-    let value = try reader.blob()
-    switch tag {
-    case 2: body = try Self.body(value)
-    case 3: body = .sealed(try SealedBody(bytes: value))
-    default: throw MalformedBytes("payload")
+    var fields = PayloadFields(payload)
+    guard fields.take(1), fields.take(1) else { throw MalformedBytes("payload") }
+    id = try fields.blob()
+    if fields.take(2) {
+      body = try Self.body(try fields.blob())
+    } else if fields.take(3) {
+      let value = Array(try fields.blob())
+      let sealed = try SealedBody(bytes: value)
+      guard sealed.bytes == value else { throw MalformedBytes("payload") }
+      body = .sealed(sealed)
+    } else {
+      throw MalformedBytes("payload")
     }
-    guard try reader.byte() == 4 else { throw MalformedBytes("payload") }
-    contentType = try reader.blob()
+    guard fields.take(4) else { throw MalformedBytes("payload") }
+    contentType = try fields.blob()
     // One byte stands for a frequent type where types are stored.
     guard contentType.count != 1 else { throw MalformedBytes("payload") }
-    func optional(_ tag: UInt8) throws(MalformedBytes) -> [UInt8]? {
-      guard !reader.atEnd, payload[reader.offset] == tag else { return nil }
-      _ = try reader.byte()
-      return try reader.blob()
-    }
-    reply = try optional(5)
-    thread = try optional(6)
-    client = try optional(7)
-    rest = try reader.raw(reader.remaining)
+    reply = fields.take(5) ? try fields.blob() : nil
+    thread = fields.take(6) ? try fields.blob() : nil
+    client = fields.take(7) ? try fields.blob() : nil
+    rest = fields.rest
   }
 
-  private static func body(_ text: [UInt8]) throws(MalformedBytes) -> Body {
+  private static func body(_ text: Bytes) throws(MalformedBytes) -> Body {
     if text.count >= encodedBytesMin, text.count.isMultiple(of: 4), !text.contains(0x20) {
       let string = String(decoding: text, as: UTF8.self)
       if let bytes = [UInt8](base64: string), bytes.base64() == string { return .encoded(bytes) }
@@ -73,88 +77,75 @@ struct PayloadParts {
   }
 
   var payload: [UInt8] {
-    guard !isWhole else { return rest }
-    var writer = ByteWriter(reservingCapacity: rest.count + 256)
-    writer.raw([1, 1])
-    writer.blob(id)
+    guard !isWhole else { return Array(rest) }
+    var writer = ByteWriter(reservingCapacity: capacity)
+    writer.byte(1)
+    writer.field(1, id)
     switch body {
-    case .plain(let text):
-      writer.byte(2)
-      writer.blob(text)
-    case .encoded(let bytes):
-      writer.byte(2)
-      writer.blob(Array(bytes.base64().utf8))
-    case .sealed(let sealed):
-      writer.byte(3)
-      writer.blob(sealed.bytes)
+    case .plain(let text): writer.field(2, text)
+    case .encoded(let bytes): writer.field(2, Array(bytes.base64().utf8)[...])
+    case .sealed(let sealed): writer.field(3, sealed.bytes[...])
     }
-    for (tag, value) in [(4, contentType), (5, reply), (6, thread), (7, client)] as [(UInt8, [UInt8]?)] {
-      guard let value else { continue }
-      writer.byte(tag)
-      writer.blob(value)
-    }
+    writer.field(4, contentType)
+    if let reply { writer.field(5, reply) }
+    if let thread { writer.field(6, thread) }
+    if let client { writer.field(7, client) }
     writer.raw(rest)
     return writer.bytes
   }
+
+  /// Room for the payload, a little more than it takes.
+  private var capacity: Int {
+    let size: Int
+    switch body {
+    case .plain(let text): size = text.count
+    case .encoded(let bytes): size = bytes.count * 4 / 3
+    case .sealed(let sealed): size = sealed.ciphertext.count
+    }
+    let ids = id.count + (reply?.count ?? 0) + (thread?.count ?? 0) + (client?.count ?? 0)
+    return size + ids + contentType.count + rest.count + 32
+  }
 }
 
-/// Which columns a message has something in; messages of a lane mostly share one or two.
-struct PayloadShape: Hashable {
-  static let sealed: UInt8 = 1
-  static let encoded: UInt8 = 2
-  static let reply: UInt8 = 4
-  static let thread: UInt8 = 8
-  static let client: UInt8 = 16
-  static let rest: UInt8 = 32
-  static let contentType: UInt8 = 64
-  static let whole: UInt8 = 128
+extension ByteWriter {
+  fileprivate mutating func field(_ tag: UInt8, _ value: PayloadParts.Bytes) {
+    byte(tag)
+    varint(value.count)
+    raw(value)
+  }
+}
 
-  /// Plain text and nothing else.
-  static let plain = PayloadShape(PayloadParts())
+/// Reads the fields of a payload without copying them.
+private struct PayloadFields {
+  private let bytes: [UInt8]
+  private var offset = 0
 
-  let bits: UInt8
-  let contentType: [UInt8]
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  func has(_ bit: UInt8) -> Bool { bits & bit != 0 }
+  var rest: PayloadParts.Bytes { bytes[offset...] }
 
-  /// Stored as one byte, their place from 1; frozen with the format, so none is ever added.
-  private static let frequentTypes = ["text/markdown", "text/html", "application/json"].map { Array($0.utf8) }
-
-  /// The content type as the table of shapes has it.
-  var storedType: [UInt8] {
-    Self.frequentTypes.firstIndex(of: contentType).map { [UInt8($0 + 1)] } ?? contentType
+  mutating func take(_ tag: UInt8) -> Bool {
+    guard offset < bytes.count, bytes[offset] == tag else { return false }
+    offset += 1
+    return true
   }
 
-  static func type(stored: [UInt8]) throws(MalformedBytes) -> [UInt8] {
-    guard stored.count == 1 else { return stored }
-    guard (1...frequentTypes.count).contains(Int(stored[0])) else { throw MalformedBytes("content type") }
-    return frequentTypes[Int(stored[0]) - 1]
-  }
-
-  var isText: Bool { bits & (Self.sealed | Self.encoded | Self.whole) == 0 }
-
-  init(bits: UInt8, contentType: [UInt8]) throws(MalformedBytes) {
-    guard bits & Self.whole == 0 || bits == Self.whole, bits & 3 != 3 else { throw MalformedBytes("shape") }
-    (self.bits, self.contentType) = (bits, contentType)
-  }
-
-  init(_ parts: PayloadParts) {
-    contentType = parts.contentType
-    guard !parts.isWhole else {
-      bits = Self.whole
-      return
+  mutating func blob() throws(MalformedBytes) -> PayloadParts.Bytes {
+    var count = 0
+    var shift = 0
+    while true {
+      guard offset < bytes.count, shift < 35 else { throw MalformedBytes("payload") }
+      let byte = bytes[offset]
+      offset += 1
+      count |= Int(byte & 0x7F) << shift
+      if byte & 0x80 == 0 {
+        guard byte != 0 || shift == 0 else { throw MalformedBytes("payload") }
+        break
+      }
+      shift += 7
     }
-    var bits: UInt8 = 0
-    switch parts.body {
-    case .plain: break
-    case .encoded: bits |= Self.encoded
-    case .sealed: bits |= Self.sealed
-    }
-    if parts.reply != nil { bits |= Self.reply }
-    if parts.thread != nil { bits |= Self.thread }
-    if parts.client != nil { bits |= Self.client }
-    if !parts.rest.isEmpty { bits |= Self.rest }
-    if contentType != PayloadParts.text { bits |= Self.contentType }
-    self.bits = bits
+    guard count <= bytes.count - offset else { throw MalformedBytes("payload") }
+    offset += count
+    return bytes[offset - count..<offset]
   }
 }

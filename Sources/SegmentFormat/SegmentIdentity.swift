@@ -10,6 +10,8 @@ package struct SegmentIdentity: Hashable, Sendable {
   package let id: [UInt8]
   /// The id of the dictionary that lanes may need, 16 random bytes too.
   package let dictionary: [UInt8]?
+  /// The 64 header bytes.
+  package let header: [UInt8]
 
   package static let idSize = 16
   package static let headerSize = 64
@@ -29,6 +31,7 @@ package struct SegmentIdentity: Hashable, Sendable {
     self.retentionClass = retentionClass
     self.period = period
     self.id = id
+    header = Self.header(tenant, retentionClass, period, id, dictionary)
   }
 
   package init(
@@ -43,19 +46,20 @@ package struct SegmentIdentity: Hashable, Sendable {
 
   package var hex: String { id.hex }
 
-  /// The 64 header bytes.
-  package var header: [UInt8] {
-    var writer = ByteWriter(reservingCapacity: Self.headerSize)
-    writer.raw(Self.magic)
-    writer.fixed(Self.version)
-    writer.fixed(Self.algorithm)
+  private static func header(
+    _ tenant: TenantID, _ retentionClass: Int16, _ period: Period, _ id: [UInt8], _ dictionary: [UInt8]?
+  ) -> [UInt8] {
+    var writer = ByteWriter(reservingCapacity: headerSize)
+    writer.raw(magic)
+    writer.fixed(version)
+    writer.fixed(algorithm)
     writer.fixed(retentionClass)
     writer.fixed(UInt16(0))
     writer.fixed(period.rawValue)
     writer.fixed(tenant.rawValue)
     writer.raw(id)
-    writer.raw(dictionary ?? Self.none)
-    writer.raw([UInt8](repeating: 0, count: Self.headerSize - writer.bytes.count))
+    writer.raw(dictionary ?? none)
+    writer.raw([UInt8](repeating: 0, count: headerSize - writer.bytes.count))
     return writer.bytes
   }
 

@@ -7,15 +7,15 @@ package protocol SegmentKeys {
   func lane(_ sender: SubjectID, _ conversation: ConversationID) -> SecretBytes?
   func conversation(_ conversation: ConversationID) -> SecretBytes?
   var period: SecretBytes? { get }
-  /// What the tenant's hash makes of a message id; `nil` without the hash.
-  func messageKey(_ id: String) -> MessageKey?
+  /// What the tenant's hash makes of a message id, in UTF-8; `nil` without the hash.
+  func messageKey(_ id: ArraySlice<UInt8>) -> MessageKey?
   /// The tenant's dictionary of that id, if it is at hand.
   func dictionary(_ id: [UInt8]) -> ZstdDictionary?
 }
 
 extension SegmentKeys {
   /// Without the tenant's hash a writer keeps every message's key.
-  package func messageKey(_ id: String) -> MessageKey? { nil }
+  package func messageKey(_ id: ArraySlice<UInt8>) -> MessageKey? { nil }
 
   package func dictionary(_ id: [UInt8]) -> ZstdDictionary? { nil }
 

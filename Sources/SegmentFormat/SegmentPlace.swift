@@ -6,7 +6,8 @@ import Sodium
 /// A part's nonce is a hash of its place, and not stored: a place is sealed once in a segment, and a segment's id,
 /// which is in every place, is random and used once.
 enum SegmentPlace {
-  case table(ordinal: Int32, conversation: ConversationID)
+  /// With the block's first position, which lanes are told from and which may come from a catalogue.
+  case table(ordinal: Int32, conversation: ConversationID, first: MessagePosition)
   case lane(ordinal: Int32, lane: Int, conversation: ConversationID, sender: SubjectID)
   case footer(offset: Int64)
 
@@ -15,30 +16,32 @@ enum SegmentPlace {
 
   func seal(_ plain: [UInt8], key: SecretBytes, _ identity: SegmentIdentity) -> [UInt8] {
     let additional = additional(identity)
-    return Array(
-      AEAD.seal(plain, key: key, nonce: Self.nonce(additional), additional: additional)
-        .dropFirst(AEAD.nonceSize))
+    return AEAD.sealAlone(plain, key: key, nonce: Self.nonce(additional), additional: additional)
   }
 
   func open(_ sealed: [UInt8], key: SecretBytes, _ identity: SegmentIdentity) throws(CryptographyError)
     -> [UInt8]
   {
     let additional = additional(identity)
-    return try AEAD.open(Self.nonce(additional) + sealed, key: key, additional: additional)
+    return try AEAD.openAlone(sealed, key: key, nonce: Self.nonce(additional), additional: additional)
   }
 
+  private static let nonceContext = Array("muniment/segment/nonce/v1".utf8)
+
   private static func nonce(_ additional: [UInt8]) -> [UInt8] {
-    BLAKE2b.hash(Array("muniment/segment/nonce/v1".utf8) + additional, size: AEAD.nonceSize)
+    BLAKE2b.hash(nonceContext + additional, size: AEAD.nonceSize)
   }
 
   private func additional(_ identity: SegmentIdentity) -> [UInt8] {
     var writer = ByteWriter(reservingCapacity: 128)
     writer.raw(identity.header)
     switch self {
-    case .table(let ordinal, let conversation):
+    case .table(let ordinal, let conversation, let first):
       writer.raw("table".utf8)
       writer.fixed(ordinal)
       writer.fixed(conversation.rawValue)
+      writer.fixed(first.createdAt.microseconds)
+      writer.fixed(first.sequence)
     case .lane(let ordinal, let lane, let conversation, let sender):
       writer.raw("lane".utf8)
       writer.fixed(ordinal)

@@ -45,32 +45,34 @@ package enum SegmentReader {
     } catch  where error.code == .keyDestroyed {
       return DecodedBlock(messages: [], unreadable: Int(entry.count))
     }
-    var messages: [StoredMessage] = []
-    var unreadable = 0
+    let origin = BlockOrigin(
+      period: identity.period, first: entry.firstPosition, pace: found.table.pace, count: Int(entry.count))
+    var block = OpenedBlock(count: Int(entry.count))
     var offset = found.start
-    var budget = BlockEntry.plainBytesMax
     for (number, lane) in found.table.lanes.enumerated() {
       guard offset + lane.length <= bytes.count else { throw damaged(entry) }
       let sealed = Array(bytes[offset..<offset + lane.length])
       offset += lane.length
-      if let read = try self.messages(sealed, number, lane, entry, identity, keys, &budget) {
-        messages += read
-      } else {
-        unreadable += lane.count
-      }
+      block.add(try contents(sealed, number, lane, entry, origin, identity, keys, &block.budget), of: lane)
     }
     guard offset == bytes.count else { throw damaged(entry) }
-    messages.sort { $0.position < $1.position }
-    try check(messages, whole: unreadable == 0, against: entry)
-    return DecodedBlock(messages: messages, unreadable: unreadable)
+    let messages: [StoredMessage]
+    do {
+      messages = try block.messages(of: entry.conversation, key: keys.messageKey)
+    } catch let error as SegmentError {
+      throw error
+    } catch {
+      throw damaged(entry)
+    }
+    try check(messages, whole: block.unreadable == 0, against: entry)
+    return DecodedBlock(messages: messages, unreadable: block.unreadable)
   }
 
   /// `nil` without the lane's key.
-  private static func messages(
-    _ sealed: [UInt8], _ number: Int, _ lane: LaneTable.Lane, _ entry: BlockEntry,
-    _ identity: SegmentIdentity,
-    _ keys: some SegmentKeys, _ budget: inout Int
-  ) throws(SegmentError) -> [StoredMessage]? {
+  private static func contents(
+    _ sealed: [UInt8], _ number: Int, _ lane: LaneTable.Lane, _ entry: BlockEntry, _ origin: BlockOrigin,
+    _ identity: SegmentIdentity, _ keys: some SegmentKeys, _ budget: inout Int
+  ) throws(SegmentError) -> LaneContents? {
     guard let key = keys.lane(lane.sender, entry.conversation) else { return nil }
     let place = SegmentPlace.lane(
       ordinal: entry.ordinal, lane: number, conversation: entry.conversation, sender: lane.sender)
@@ -79,11 +81,9 @@ package enum SegmentReader {
     do {
       var columns = try LaneColumnsReader(plain, count: lane.count)
       let dictionary = columns.needsDictionary ? try dictionary(of: identity, keys) : nil
-      let messages = try columns.messages(
-        of: entry.conversation, by: lane.sender, period: identity.period, limit: budget,
-        dictionary: dictionary, key: keys.messageKey)
+      let contents = try columns.contents(in: origin, limit: budget, dictionary: dictionary)
       budget -= columns.bytesRead
-      return messages
+      return contents
     } catch let error as ZstdError where error.code == .tooLarge {
       throw SegmentError(.overLimit, "block \(entry.ordinal)")
     } catch let error as SegmentError {
@@ -125,7 +125,8 @@ package enum SegmentReader {
     do {
       var reader = ByteReader(bytes)
       let sealed = try reader.blob()
-      let place = SegmentPlace.table(ordinal: entry.ordinal, conversation: entry.conversation)
+      let place = SegmentPlace.table(
+        ordinal: entry.ordinal, conversation: entry.conversation, first: entry.firstPosition)
       let table = try LaneTable(bytes: place.open(sealed, key: key, identity))
       guard table.count == Int(entry.count) else { throw MalformedBytes("lane table") }
       return (table, reader.offset)

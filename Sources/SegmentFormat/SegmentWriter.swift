@@ -35,60 +35,31 @@ package struct SegmentWriter: ~Copyable {
   package mutating func block(
     _ conversation: ConversationID, route: RouteKey, _ messages: [StoredMessage], keys: some SegmentKeys
   ) throws(SegmentError) -> [UInt8] {
-    guard let first = messages.first, let last = messages.last else { return [] }
-    precondition(messages.allSatisfy { $0.conversation == conversation }, "a block holds one conversation")
+    guard !messages.isEmpty else { return [] }
+    let run = BlockRun(conversation: conversation, route: route, messages: messages)
+    return append(try plan().seal(run, ordinal: nextOrdinal, keys: keys))
+  }
+
+  /// What a block is sealed with: the same for all of the segment, and for any thread.
+  package func plan() -> BlockSeal { BlockSeal(identity: identity, dictionary: dictionary) }
+
+  /// The next block's, which it must be sealed with; those after it follow.
+  package var nextOrdinal: Int32 { Int32(directory.count) }
+
+  /// Adds the block that has the next ordinal.
+  package mutating func append(_ block: SealedBlock) -> [UInt8] {
+    precondition(block.ordinal == nextOrdinal, "blocks are added in order")
     precondition(
-      zip(messages, messages.dropFirst()).allSatisfy { $0.position < $1.position }, "a block is in order")
-    guard messages.count <= BlockEntry.messagesMax, directory.count < Self.blocksMax else {
-      throw SegmentError(.overLimit, "a block")
-    }
-    precondition(
-      directory.last?.conversation != conversation || directory.last?.route == route,
+      directory.last?.conversation != block.conversation || directory.last?.route == block.route,
       "a conversation has one route")
-    let ordinal = Int32(directory.count)
-    let (body, bodyCosts) = try sealed(messages, ordinal, conversation, keys)
-    guard body.count <= BlockEntry.bytesMax else { throw SegmentError(.overLimit, "a block") }
-    costs.add(bodyCosts)
+    costs.add(block.costs)
     let start = offset == 0 ? identity.header : []
     directory.append(
       BlockEntry(
-        ordinal: ordinal, conversation: conversation, route: route, firstPosition: first.position,
-        lastPosition: last.position, count: Int32(messages.count), offset: offset + Int64(start.count),
-        length: Int32(body.count), hash: BlockEntry.hash(of: body)))
-    return emitted(start + body)
-  }
-
-  private func sealed(
-    _ messages: [StoredMessage], _ ordinal: Int32, _ conversation: ConversationID, _ keys: some SegmentKeys
-  ) throws(SegmentError) -> (bytes: [UInt8], costs: ColumnCosts) {
-    var costs = ColumnCosts()
-    var lanes: [LaneTable.Lane] = []
-    var sealedLanes: [UInt8] = []
-    var plainBytes = 0
-    let bySender = Dictionary(grouping: messages, by: \.sender)
-    for (number, sender) in bySender.keys.sorted(by: { $0.rawValue < $1.rawValue }).enumerated() {
-      guard let key = keys.lane(sender, conversation) else { throw SegmentError(.keyDestroyed, "an author") }
-      let messages = bySender[sender] ?? []
-      var columns = LaneColumns(messages, period: identity.period, key: keys.messageKey)
-      plainBytes += columns.count
-      guard plainBytes <= BlockEntry.plainBytesMax else { throw SegmentError(.overLimit, "a block") }
-      let place = SegmentPlace.lane(
-        ordinal: ordinal, lane: number, conversation: conversation, sender: sender)
-      let bytes = place.seal(columns.packed(dictionary), key: key, identity)
-      lanes.append(LaneTable.Lane(sender: sender, count: messages.count, length: bytes.count))
-      sealedLanes += bytes
-      costs.add(columns.costs)
-      costs.add(SegmentPlace.overhead, to: .tags)
-    }
-    let table = LaneTable(lanes: lanes).bytes
-    var writer = ByteWriter(reservingCapacity: table.count + sealedLanes.count + 32)
-    let place = SegmentPlace.table(ordinal: ordinal, conversation: conversation)
-    writer.blob(place.seal(table, key: try keys.table(conversation), identity))
-    costs.add(table.count, to: .tables)
-    costs.add(SegmentPlace.overhead, to: .tags)
-    costs.add(writer.bytes.count - table.count - SegmentPlace.overhead, to: .header)
-    writer.raw(sealedLanes)
-    return (writer.bytes, costs)
+        ordinal: block.ordinal, conversation: block.conversation, route: block.route,
+        firstPosition: block.first, lastPosition: block.last, count: block.count,
+        offset: offset + Int64(start.count), length: Int32(block.bytes.count), hash: block.hash))
+    return emitted(start + block.bytes)
   }
 
   /// Footer and trailer.

@@ -28,6 +28,42 @@ package enum AEAD {
     }
   }
 
+  /// The ciphertext and its tag, without the nonce: for readers who know it from elsewhere.
+  package static func sealAlone(_ plaintext: [UInt8], key: SecretBytes, nonce: [UInt8], additional: [UInt8])
+    -> [UInt8]
+  {
+    precondition(libraryIsReady && key.count == keySize && nonce.count == nonceSize)
+    return unsafe [UInt8](unsafeUninitializedCapacity: plaintext.count + tagSize) { buffer, filled in
+      unsafe key.withUnsafeBytes { (key: UnsafeRawBufferPointer) in
+        _ = unsafe crypto_aead_xchacha20poly1305_ietf_encrypt(
+          buffer.baseAddress!, nil, plaintext, UInt64(plaintext.count), additional,
+          UInt64(additional.count), nil, nonce, key.baseAddress!.assumingMemoryBound(to: UInt8.self))
+      }
+      filled = plaintext.count + tagSize
+    }
+  }
+
+  /// Opens what ``sealAlone(_:key:nonce:additional:)`` made.
+  package static func openAlone(_ sealed: [UInt8], key: SecretBytes, nonce: [UInt8], additional: [UInt8])
+    throws(CryptographyError) -> [UInt8]
+  {
+    precondition(libraryIsReady && key.count == keySize && nonce.count == nonceSize)
+    guard sealed.count >= tagSize else { throw .notAuthentic }
+    let count = sealed.count - tagSize
+    var authentic = false
+    let plaintext = unsafe [UInt8](unsafeUninitializedCapacity: max(count, 1)) { buffer, filled in
+      unsafe key.withUnsafeBytes { (key: UnsafeRawBufferPointer) in
+        authentic =
+          unsafe crypto_aead_xchacha20poly1305_ietf_decrypt(
+            buffer.baseAddress!, nil, nil, sealed, UInt64(sealed.count), additional,
+            UInt64(additional.count), nonce, key.baseAddress!.assumingMemoryBound(to: UInt8.self)) == 0
+      }
+      filled = authentic ? count : 0
+    }
+    guard authentic else { throw .notAuthentic }
+    return plaintext
+  }
+
   package static func open(_ sealed: [UInt8], key: SecretBytes, additional: [UInt8] = [])
     throws(CryptographyError) -> [UInt8]
   {

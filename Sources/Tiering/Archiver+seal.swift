@@ -25,66 +25,23 @@ extension Archiver {
   func seal(_ month: Plan.Month, bounds: [Int16: Int64], dictionary: [UInt8]?) async throws
     -> [SealedSegment]
   {
+    let reader = HotReader(self, month, bounds: bounds)
     var sealed: [SealedSegment] = []
     var open: SegmentDraft?
-    // A conversation is sealed whole, so that what was sealed can be switched in when the time is up.
-    for place in month.conversations where !pace.isOver(at: now()) {
-      let bound = bounds[Int16(place.route.group(of: settings.groups))] ?? 0
-      var run = HotRun(place.conversation, place.route, from: month.from, until: month.until)
-      while let blocks = try await next(&run) {
-        for block in blocks {
-          let messages = block.filter { $0.position.sequence <= bound }
-          guard !messages.isEmpty else { continue }
-          if open == nil { open = try await SegmentDraft(self, month.period, dictionary) }
-          try await open?.append(messages, conversation: place.conversation, route: place.route)
-          if let full = open, full.bytes >= settings.segmentBytesTarget {
-            sealed.append(try await full.finish())
-            open = nil
-          }
-        }
+    var batch = try await reader.next()
+    while let current = batch {
+      // One batch is read while the one before it is sealed, and no more.
+      async let following = reader.next()
+      if open == nil, !current.runs.isEmpty { open = try await SegmentDraft(self, month.period, dictionary) }
+      try await open?.append(current)
+      batch = try await following
+      if let full = open, full.bytes >= settings.segmentBytesTarget {
+        sealed.append(try await full.finish())
+        open = nil
       }
     }
     if let open { sealed.append(try await open.finish()) }
     return sealed
-  }
-
-  /// How far the hot messages of a conversation have been read.
-  private struct HotRun {
-    let conversation: ConversationID
-    let route: RouteKey
-    let end: MessagePosition
-    /// `nil` once the end is reached.
-    var cursor: MessagePosition?
-    /// A block that more messages may still go into.
-    var started: [StoredMessage] = []
-
-    init(_ conversation: ConversationID, _ route: RouteKey, from: Timestamp, until: Timestamp) {
-      self.conversation = conversation
-      self.route = route
-      cursor = MessagePosition(createdAt: from, sequence: 0)
-      end = MessagePosition(createdAt: until, sequence: 0)
-    }
-  }
-
-  /// Reads on and returns the blocks that are full now, at the end also the last one; `nil` after it.
-  private func next(_ run: inout HotRun) async throws -> [[StoredMessage]]? {
-    guard let cursor = run.cursor else { return nil }
-    let (conversation, route, end) = (run.conversation, run.route, run.end)
-    let rows = try await database.transaction { tx in
-      try Messages.page(
-        route: route, conversation: conversation, after: cursor, before: end, ascending: true,
-        limit: Self.blockMessagesMax, in: tx)
-    }
-    let messages = try await history.opened(rows, tenant: tenant.id)
-    guard messages.count == rows.count else {
-      throw TieringError(
-        .keyMissing, "hot messages whose keys are destroyed are still there; run the erasure again")
-    }
-    var blocks = Self.blocks(run.started + messages)
-    let goesOn = rows.count == Self.blockMessagesMax
-    run.cursor = goesOn ? messages.last?.position : nil
-    run.started = goesOn ? blocks.popLast() ?? [] : []
-    return blocks
   }
 
   /// Cuts messages into blocks by number and size.
@@ -115,18 +72,6 @@ extension Archiver {
       writer.blob(message.payload)
     }
     return BLAKE2b.hash(writer.bytes)
-  }
-
-  /// Reads the segment back from the store and compares every message with what was read from the hot rows.
-  func verify(_ segment: SealedSegment) async throws {
-    for (block, digest) in zip(segment.blocks, segment.digests) {
-      let read = try await history.archive.messages(block)
-      guard Self.digest(read) == digest else {
-        throw TieringError(
-          .verificationFailed,
-          "segment \(segment.row.id), block \(block.ordinal) does not read back as it was written")
-      }
-    }
   }
 }
 
@@ -169,22 +114,31 @@ final class SegmentDraft {
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
-  func append(_ block: [StoredMessage], conversation: ConversationID, route: RouteKey) async throws {
-    let tenant = archiver.tenant.id
-    let owner = KeyOwner.conversation(tenant, conversation)
-    keys.conversations =
-      try await archiver.vault.keys([owner], creating: false)[owner].map { [conversation: $0] } ?? [:]
-    let lanes = Set(
-      block.map { LaneID(tenant: tenant, subject: $0.sender, conversation: conversation, period: period) })
-    keys.lanes = [:]
-    for (lane, key) in try await archiver.vault.lanes(lanes, creating: false) {
-      keys.lanes[HeldKeys.Lane(sender: lane.subject, conversation: conversation)] = key.secret
+  /// Blocks are sealed on all cores and written in their order.
+  func append(_ batch: SealBatch) async throws {
+    let watch = ContinuousClock.now
+    keys.conversations = batch.conversations
+    keys.lanes = batch.lanes
+    let (runs, keys, plan, first) = (batch.runs, keys, writer.plan(), writer.nextOrdinal)
+    let blocks = try await SealThreads.map(runs.count) { index in
+      let block = try plan.seal(runs[index], ordinal: first + Int32(index), keys: keys)
+      return (block: block, digest: Archiver.digest(runs[index].messages))
     }
     let before = bytes
-    try write(writer.block(conversation, route: route, block, keys: keys))
-    digests.append(Archiver.digest(block))
-    messages += Int64(block.count)
-    try await archiver.pace.passed(bytes: bytes - before, messages: block.count)
+    for (block, digest) in blocks {
+      try write(writer.append(block))
+      digests.append(digest)
+    }
+    let count = runs.reduce(0) { $0 + $1.messages.count }
+    messages += Int64(count)
+    archiver.clock.add(.sealing, since: watch)
+    try await archiver.pace.passed(bytes: bytes - before, messages: count)
+  }
+
+  func append(_ block: [StoredMessage], conversation: ConversationID, route: RouteKey) async throws {
+    let run = BlockRun(conversation: conversation, route: route, messages: block)
+    try await append(
+      SealBatch([run], tenant: archiver.tenant.id, period: period, vault: archiver.vault))
   }
 
   private func write(_ chunk: [UInt8]) throws {
@@ -195,6 +149,8 @@ final class SegmentDraft {
 
   /// Closes the segment and puts it into the store.
   func finish() async throws -> SealedSegment {
+    let watch = ContinuousClock.now
+    defer { archiver.clock.add(.storing, since: watch) }
     try write(writer.finish(keys: keys))
     try file.synchronize()
     try file.close()

@@ -31,6 +31,8 @@ package struct Archiver: Sendable {
   let audit: AuditLog
   let settings: Settings
   let pace: Pace
+  /// What the time of its runs went into.
+  package let clock = SealClock()
   let now: @Sendable () -> Timestamp
 
   package init(
@@ -111,14 +113,18 @@ package struct Archiver: Sendable {
   package func run(_ plan: Plan) async throws -> Report {
     _ = try await sweep()
     var report = Report()
+    let watch = ContinuousClock.now
     let dictionary = plan.months.isEmpty ? nil : try await dictionary(for: plan)
+    clock.add(.dictionary, since: watch)
     for month in plan.months {
       report.isStopped = pace.isOver(at: now())
       if report.isStopped { break }
       let sealed = try await seal(month, bounds: plan.bounds, dictionary: dictionary)
       for segment in sealed { try await verify(segment) }
       let done = month.covered(by: sealed)
+      let watch = ContinuousClock.now
       try await switchOver(done, sealed, bounds: plan.bounds)
+      clock.add(.switching, since: watch)
       for segment in sealed {
         report.segments += 1
         report.messages += Int(segment.row.messages)

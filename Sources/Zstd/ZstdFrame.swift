@@ -57,4 +57,72 @@ package enum ZstdFrame {
     guard result == count else { throw ZstdError(.truncated) }
     return plain
   }
+
+  /// No block is larger (RFC 8878, 3.1.1.2.4).
+  package static let blockBytesMax = 128 << 10
+  /// Magic, no content size and a window of ``blockBytesMax``: what comes before the block's own header of three bytes.
+  private static let blockPrefix: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0, 0x38]
+
+  /// The one block of a frame that nothing else is kept of; `nil` where zstd makes a frame of another kind, as it does
+  /// of what does not compress or is too large.
+  package static func compressBlock(_ bytes: [UInt8], level: Int32, dictionary: ZstdDictionary?) -> [UInt8]? {
+    guard !bytes.isEmpty, bytes.count <= blockBytesMax else { return nil }
+    let bound = ZSTD_compressBound(bytes.count)
+    return unsafe compressors.lend { context -> [UInt8]? in
+      defer { unsafe _ = ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters) }
+      _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_dictIDFlag, 0)
+      if let dictionary {
+        _ = unsafe ZSTD_CCtx_refCDict(context, dictionary.compressor)
+      } else {
+        _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
+      }
+      return unsafe withUnsafeTemporaryAllocation(byteCount: bound, alignment: 16) { buffer -> [UInt8]? in
+        let size = unsafe ZSTD_compress2(context, buffer.baseAddress, bound, bytes, bytes.count)
+        precondition(ZSTD_isError(size) == 0, "zstd refused to compress into a buffer of its own bound")
+        let frame = unsafe UnsafeRawBufferPointer(start: buffer.baseAddress, count: size)
+        guard let start = unsafe onlyBlock(frame) else { return nil }
+        return unsafe Array(frame[start...])
+      }
+    }
+  }
+
+  /// Where a frame's block begins behind its header, if it is compressed and the last.
+  private static func onlyBlock(_ frame: UnsafeRawBufferPointer) -> Int? {
+    guard frame.count > 5 else { return nil }
+    let descriptor = unsafe frame[4]
+    let isSingle = descriptor & 0x20 != 0
+    let sizeBytes = [isSingle ? 1 : 0, 2, 4, 8][Int(descriptor >> 6)]
+    let header = 5 + (isSingle ? 0 : 1) + sizeBytes
+    guard descriptor & 7 == 0, frame.count > header + 3 else { return nil }
+    let block = unsafe Int(frame[header]) | Int(frame[header + 1]) << 8 | Int(frame[header + 2]) << 16
+    // Last, of the type compressed.
+    guard block & 7 == 5, block >> 3 == frame.count - header - 3 else { return nil }
+    return header + 3
+  }
+
+  /// Opens what ``compressBlock(_:level:dictionary:)`` made, to at most `limit` bytes and never more than
+  /// ``blockBytesMax``.
+  package static func decompressBlock(_ block: [UInt8], limit: Int, dictionary: ZstdDictionary?)
+    throws(ZstdError) -> [UInt8]
+  {
+    guard !block.isEmpty, block.count <= blockBytesMax else { throw ZstdError(.corrupt) }
+    let header = block.count << 3 | 5
+    var frame: [UInt8] = []
+    frame.reserveCapacity(blockPrefix.count + 3 + block.count)
+    frame += blockPrefix
+    for shift in [0, 8, 16] { frame.append(UInt8(truncatingIfNeeded: header >> shift)) }
+    frame += block
+    var result = 0
+    let plain = unsafe decompressors.lend { context in
+      unsafe withUnsafeTemporaryAllocation(byteCount: blockBytesMax, alignment: 16) { buffer -> [UInt8] in
+        result = unsafe ZSTD_decompress_usingDDict(
+          context, buffer.baseAddress, blockBytesMax, frame, frame.count, dictionary?.decompressor)
+        guard ZSTD_isError(result) == 0 else { return [] }
+        return unsafe Array(UnsafeRawBufferPointer(start: buffer.baseAddress, count: result))
+      }
+    }
+    guard ZSTD_isError(result) == 0 else { throw ZstdError(result: result) }
+    guard plain.count <= limit else { throw ZstdError(.tooLarge) }
+    return plain
+  }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Catalog
 import History
+import KeyVault
 import Model
 import Postgres
 import Runtime
@@ -16,6 +17,8 @@ struct ArchiveBench: AsyncParsableCommand {
   @OptionGroup var options: BenchOptions
   @Flag(help: "Store messages without search tokens.")
   var noTokens = false
+  @Flag(help: "Leave out zstd over the whole file, which takes longest.")
+  var noWholeFile = false
   @Option(help: "Pages of 50 messages to read, each of a random place.")
   var pages = 500
 
@@ -34,13 +37,14 @@ struct ArchiveBench: AsyncParsableCommand {
         throw BenchError("\(sealed.messages) of \(home.corpus.messages) messages were archived")
       }
       var peer = BareSeal()
-      let unsealed = try await unseal(home, &peer)
+      var format = FormatSeal()
+      let unsealed = try await unseal(home, &peer, &format)
       guard unsealed.messages == sealed.messages else {
         throw BenchError("\(unsealed.messages) of \(sealed.messages) archived messages were read back")
       }
       let pages = try await pageTimes(home)
       let columns = try await columns(home)
-      let whole = try WholeFile.all(home.corpus.path)
+      let whole = noWholeFile ? [] : try WholeFile.all(home.corpus.path)
       let count = Double(sealed.messages)
       let megabytes = Double(peer.payloadBytes) / 1e6
       return BenchReport(
@@ -50,6 +54,10 @@ struct ArchiveBench: AsyncParsableCommand {
         details: [
           BenchMeasure("seconds", seconds), BenchMeasure("seal_mb_per_second", megabytes / seconds),
           BenchMeasure("peer_seal_mb_per_second", megabytes / peer.sealSeconds),
+          BenchMeasure("format_seal_messages_per_second", count / format.sealSeconds),
+          BenchMeasure("format_seal_ratio", peer.sealSeconds / format.sealSeconds),
+          BenchMeasure("format_open_messages_per_second", count / format.openSeconds),
+          BenchMeasure("format_open_ratio", peer.openSeconds / format.openSeconds),
           BenchMeasure("unseal_messages_per_second", count / unsealed.seconds),
           BenchMeasure("unseal_mb_per_second", megabytes / unsealed.seconds),
           BenchMeasure("peer_unseal_mb_per_second", megabytes / peer.openSeconds),
@@ -61,7 +69,10 @@ struct ArchiveBench: AsyncParsableCommand {
           BenchMeasure("dictionary_bytes_per_message", Double(columns.dictionaryBytes) / count),
           BenchMeasure("page_median_ms", pages.median * 1_000),
           BenchMeasure("page_p95_ms", pages.p95 * 1_000),
-        ] + columns.costs.map { BenchMeasure("\($0)_bytes_per_message", Double($1) / count) }
+        ]
+          + SealClock.Phase.allCases.map {
+            BenchMeasure("\($0.rawValue)_seconds", archiver.clock.seconds[$0] ?? 0)
+          } + columns.costs.map { BenchMeasure("\($0)_bytes_per_message", Double($1) / count) }
           + whole.flatMap {
             [
               BenchMeasure("\($0.name)_bytes_per_message", Double($0.bytes) / count),
@@ -111,7 +122,7 @@ struct ArchiveBench: AsyncParsableCommand {
   }
 
   /// Opens every block; only that counts, while the peer is handed what was read.
-  private func unseal(_ home: BenchHome, _ peer: inout BareSeal) async throws -> (
+  private func unseal(_ home: BenchHome, _ peer: inout BareSeal, _ format: inout FormatSeal) async throws -> (
     messages: Int, seconds: Double
   ) {
     let (database, tenant) = (home.application.database, home.tenant.id)
@@ -120,13 +131,16 @@ struct ArchiveBench: AsyncParsableCommand {
     var seconds = 0.0
     for segment in segments {
       let blocks = try await database.transaction { tx in try Archive.blocks(segment: segment.id, in: tx) }
+      var runs: [BlockRun] = []
       for block in blocks {
         let watch = Stopwatch()
         let read = try await home.application.history.archive.messages(block)
         seconds += watch.seconds
         messages += read.count
+        runs.append(BlockRun(conversation: block.conversation, route: block.route, messages: read))
         for message in read { try peer.add(message.payload) }
       }
+      try await format.add(runs, of: segment, home.application)
     }
     try peer.finish()
     return (messages, seconds)
@@ -161,5 +175,46 @@ private struct BareSeal {
     guard opened == block else { throw BenchError("the peer did not open what it sealed") }
     sealedBytes += sealed.count
     block.removeAll(keepingCapacity: true)
+  }
+}
+
+/// The format alone: messages in memory to a segment's bytes and back, on one core, with the keys at hand.
+private struct FormatSeal {
+  private(set) var sealSeconds = 0.0
+  private(set) var openSeconds = 0.0
+
+  mutating func add(_ runs: [BlockRun], of segment: SegmentRow, _ application: Application) async throws {
+    let identity = SegmentIdentity(
+      tenant: segment.tenant, retentionClass: segment.retentionClass, period: segment.period,
+      id: Randomness.bytes(SegmentIdentity.idSize), dictionary: segment.dictionary)
+    let keys = try await keys(runs, identity, application)
+    let sealing = Stopwatch()
+    var writer = try SegmentWriter(identity: identity, keys: keys)
+    var blocks: [[UInt8]] = []
+    for run in runs {
+      blocks.append(try writer.block(run.conversation, route: run.route, run.messages, keys: keys))
+    }
+    _ = try writer.finish(keys: keys)
+    sealSeconds += sealing.seconds
+    if !blocks.isEmpty { blocks[0].removeFirst(SegmentIdentity.headerSize) }
+    let opening = Stopwatch()
+    for (entry, bytes) in zip(writer.directory, blocks) {
+      let opened = try SegmentReader.decode(entry, bytes, identity: identity, keys: keys).messages.count
+      guard opened == Int(entry.count) else { throw BenchError("a block did not open as it was sealed") }
+    }
+    openSeconds += opening.seconds
+  }
+
+  private func keys(_ runs: [BlockRun], _ identity: SegmentIdentity, _ application: Application) async throws
+    -> HeldKeys
+  {
+    let (tenant, vault) = (identity.tenant, application.vault)
+    let batch = try await SealBatch(runs, tenant: tenant, period: identity.period, vault: vault)
+    let owner = KeyOwner.period(tenant, identity.retentionClass, identity.period)
+    let dictionaries = application.history.archive.dictionaries
+    return HeldKeys(
+      period: try await vault.keys([owner], creating: false)[owner], conversations: batch.conversations,
+      lanes: batch.lanes, hasher: vault.hasher(tenant),
+      dictionary: try await dictionaries.dictionary(identity.dictionary, tenant: tenant))
   }
 }

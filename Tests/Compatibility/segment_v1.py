@@ -20,7 +20,7 @@ import nacl.exceptions
 import zstandard
 
 HEADER, TRAILER = 64, 56
-LIMIT = 32 << 20
+LIMIT, BLOCK = 32 << 20, 128 << 10
 
 
 class Damaged(Exception):
@@ -76,6 +76,77 @@ class Reader:
         need(self.at == len(self.data), "bytes left over")
 
 
+class Bits:
+    """A run of bits, each byte from its lowest up."""
+
+    def __init__(self, data, at=0):
+        self.data, self.at, self.bit = data, at, 0
+
+    def read(self, count):
+        value = 0
+        for place in range(count):
+            need(self.at < len(self.data), "bits ended early")
+            value |= (self.data[self.at] >> self.bit & 1) << place
+            self.bit += 1
+            if self.bit == 8:
+                self.at, self.bit = self.at + 1, 0
+        return value
+
+    def rest(self, size):
+        """A number of which all bits but the highest follow."""
+        need(size <= 64, "number over 64 bits")
+        return self.read(size - 1) | 1 << size - 1 if size > 1 else size
+
+    def sized(self, width):
+        return self.rest(self.read(width))
+
+    def end(self):
+        """Where the bytes after the bits begin."""
+        if self.bit:
+            need(self.data[self.at] >> self.bit == 0, "bits left over")
+            return self.at + 1
+        return self.at
+
+
+class Code:
+    """A canonical Huffman code from the lengths of its words (RFC 1951, 3.2.2)."""
+
+    def __init__(self, lengths):
+        self.words, word, last = {}, 0, 0
+        for length, symbol in sorted((int(digit, 16), symbol) for symbol, digit in enumerate(lengths)):
+            word, last = word << length - last, length
+            self.words[length, word] = symbol
+            word += 1
+        self.escape = len(lengths) - 1
+
+    def step(self, bits, shift=0):
+        word = 0
+        for length in range(1, 16):
+            word = word << 1 | bits.read(1)
+            if (length, word) in self.words:
+                symbol = self.words[length, word]
+                if symbol == self.escape:
+                    return bits.read(64)
+                need(symbol >= shift, "size of a number")
+                return bits.rest(symbol - shift)
+        raise Damaged("word of no size")
+
+
+TIMES = [
+    Code("5bbbbbb9bbbbbbbbbbba89897665544555445444335b"),
+    Code("6cccbbba9997654223556667776666668ccccccccccc"),
+    Code("6764333334556666656997bbbbbbbbbbbbbbbbbbbbaa"),
+    Code("2224556567788767ccccccccccccccccccccccccbbbb"),
+]
+SEQUENCES = [
+    Code("12345679cccccccccccccccccccccccc"),
+    Code("4133445679ccccccccccccccccccccbb"),
+    Code("4133445679ccccccccccccccccccccbb"),
+    Code("51333566679ccccccccccccccccccbbb"),
+    Code("ccbbba8754222456678accccccccbbbb"),
+]
+
+
 def blake(data, size=32, key=b""):
     return hashlib.blake2b(data, digest_size=size, key=key).digest()
 
@@ -91,6 +162,10 @@ def opened(sealed, key, additional, what):
         return nacl.bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, additional, nonce, key)
     except (nacl.exceptions.CryptoError, nacl.exceptions.ValueError):
         raise Damaged(what) from None
+
+
+def toward_zero(value, unit):
+    return value // unit if value >= 0 else -(-value // unit)
 
 
 def signed64(value):
@@ -172,20 +247,28 @@ def content_type(stored):
 class Lane:
     """One author's messages of a block."""
 
-    def __init__(self, plain, count, start, dictionary, limit):
+    def __init__(self, plain, count, origin, dictionary, limit):
         self.count, self.columns = count, Reader(plain)
         flags = self.columns.byte()
-        need(flags < 64 and flags & 3 != 2, "lane flags")
-        self.shapes = self.read_shapes() if flags & 8 else [(0, b"text/plain")] * count
-        self.positions = self.read_positions(start, UNITS[flags >> 4])
+        need(flags < 128 and flags & 65 != 65 and (not flags & 2 or flags & 65), "lane flags")
+        table = self.read_shapes() if flags & 8 else [(0, b"text/plain")]
+        bits = Bits(plain, self.columns.at)
+        numbers = [bits.read((len(table) - 1).bit_length()) for _ in range(count)]
+        need(all(number < len(table) for number in numbers), "shape")
+        self.shapes = [table[number] for number in numbers]
+        self.positions = self.read_positions(origin, flags >> 4 & 3, bits)
+        self.replied = self.read_replies(origin[3], bits)
+        self.columns.at = bits.end()
         fixed = self.columns.fixed
         self.keys = [struct.pack(">qq", *fixed("qq")) for _ in range(count)] if flags & 4 else None
+        need(self.keys or not any(bits & WHOLE for bits, _ in self.shapes), "message without key")
         held = [ids(len(self.having(bit)), self.columns) for bit in (None, REPLY, THREAD, CLIENT)]
         self.bodies = [self.read_bytes(bits) for bits, _ in self.shapes]
         rest = self.columns.rest()
         self.size = len(plain)
-        if flags & 1:
-            text = self.opened(rest, dictionary() if flags & 2 else None, limit - len(plain))
+        if flags & 65:
+            found = dictionary() if flags & 2 else None
+            text = self.opened(rest, found, limit - len(plain), flags & 64)
             self.size += len(text) - len(rest)
         else:
             text = rest
@@ -197,42 +280,60 @@ class Lane:
         self.read_text()
         self.text.end()
 
-    def opened(self, frame, dictionary, limit):
+    def opened(self, frame, dictionary, limit, is_block):
+        if is_block:
+            need(0 < len(frame) <= BLOCK, "bare block")
+            frame = b"\0\x38" + (len(frame) << 3 | 5).to_bytes(3, "little") + frame
         frame = b"\x28\xb5\x2f\xfd" + frame
         try:
-            size = zstandard.get_frame_parameters(frame).content_size
-            need(size <= limit, "over the limit")
+            size = BLOCK if is_block else zstandard.get_frame_parameters(frame).content_size
+            need(is_block or size <= limit, "over the limit")
             data = zstandard.ZstdCompressionDict(dictionary) if dictionary is not None else None
             text = zstandard.ZstdDecompressor(dict_data=data).decompress(
                 frame, max_output_size=size, allow_extra_data=False
             )
         except zstandard.ZstdError:
             raise Damaged("lane frame") from None
+        need(len(text) <= limit, "over the limit")
         return text
 
     def having(self, bit):
-        return [n for n, (bits, _) in enumerate(self.shapes) if (bits & bit if bit else not bits & WHOLE)]
+        return [
+            n
+            for n, (bits, _) in enumerate(self.shapes)
+            if (bits & bit and (bit != REPLY or n not in self.replied) if bit else not bits & WHOLE)
+        ]
 
     def read_shapes(self):
         table = []
         number = self.columns.varint()
-        need(number <= self.count, "shapes")
+        need(0 < number <= self.count, "shapes")
         for _ in range(number):
             bits = self.columns.byte()
             need((not bits & WHOLE or bits == WHOLE) and bits & 3 != 3, "shape")
             table.append((bits, content_type(self.columns.blob()) if bits & TYPE else b"text/plain"))
-        numbers = [self.columns.varint() if number > 1 else 0 for _ in range(self.count)]
-        need(all(number < len(table) for number in numbers), "shape")
-        return [table[number] for number in numbers]
+        return table
 
-    def read_positions(self, start, unit):
-        times, sequences = [], []
-        for number in range(self.count):
-            times.append(times[-1] + self.columns.varint() if number else self.columns.zigzag())
-        sequence = 0
-        for _ in range(self.count):
-            sequences.append(sequence := signed64(sequence + self.columns.zigzag()))
-        return [(signed64(start + time * unit), sequence) for time, sequence in zip(times, sequences)]
+    def read_positions(self, origin, unit, bits):
+        start, first, pace, _ = origin
+        steps = [TIMES[unit].step(bits) for _ in range(self.count)]
+        time, sequence = toward_zero(first[0] - start, UNITS[unit]), first[1]
+        positions = []
+        for number, step in enumerate(steps):
+            excess = max(0, (step * UNITS[unit] % (1 << 64)).bit_length() - pace)
+            passed = SEQUENCES[min(excess, 4)].step(bits, 8 - (excess - 4) if excess >= 4 else 0)
+            time, sequence = time + step, signed64(sequence + passed + (1 if number else 0))
+            positions.append((signed64(start + time * UNITS[unit]), sequence))
+        return positions
+
+    def read_replies(self, messages, bits):
+        """Numbers of messages of the block, by the messages that reply to them."""
+        found = {}
+        for number, (shape, _) in enumerate(self.shapes):
+            if shape & REPLY and bits.read(1):
+                found[number] = bits.read(messages.bit_length())
+                need(found[number] <= messages, "reply to no message")
+        return found
 
     def read_bytes(self, bits):
         if bits & ENCODED:
@@ -252,11 +353,19 @@ class Lane:
             if not self.shapes[number][0] & (SEALED | ENCODED):
                 self.bodies[number] = self.text.terminated()
 
-    def messages(self, hash_key):
+    def names(self):
+        """The messages' ids, empty for one that is whole."""
+        names = dict(zip(self.having(None), self.ids[0]))
+        return [names.get(number, b"") for number in range(self.count)]
+
+    def messages(self, hash_key, names):
         columns = [dict(zip(self.having(bit), found)) for bit, found in zip((None, REPLY, THREAD, CLIENT), self.ids)]
+        for number, replied in self.replied.items():
+            name = names[replied - 1] if replied else None
+            need(name != b"", "reply to no message")
+            columns[1][number] = name or b""
         for number, (bits, kind) in enumerate(self.shapes):
             if bits & WHOLE:
-                need(self.keys, "message without key")
                 payload, key = self.rests[number], self.keys[number]
             else:
                 name = columns[0][number]
@@ -330,24 +439,28 @@ class Segment:
             return [], count
         secret = self.keys["conversations"][conversation]
         reader = Reader(data)
-        place = self.header + b"table" + struct.pack("<iq", ordinal, conversation)
+        place = self.header + b"table" + struct.pack("<iqqq", ordinal, conversation, *first)
         key = derive([secret, self.keys["period"]], b"muniment/segment/table/v1")
-        lanes = self.table(Reader(opened(reader.blob(), key, place, f"table of block {ordinal}")))
+        lanes, pace = self.table(opened(reader.blob(), key, place, f"table of block {ordinal}"))
         need(sum(lane[1] for lane in lanes) == count, "lane table")
-        messages, unreadable, left = [], 0, LIMIT
+        found, names, unreadable, left = [], [], 0, LIMIT
         for number, (sender, written, size) in enumerate(lanes):
             sealed = reader.raw(size)
             if sender not in self.keys["subjects"]:
                 unreadable += written
+                names += [None] * written
                 continue
             keys = [self.keys["subjects"][sender], secret, self.keys["period"]]
             place = self.header + b"lane" + struct.pack("<iiqq", ordinal, number, conversation, sender)
             plain = opened(sealed, derive(keys, b"muniment/lane/v1"), place, f"lane {number} of block {ordinal}")
             need(len(plain) - 1 <= left, "over the limit")
-            lane = Lane(plain, written, self.start, self.dictionary, left)
+            lane = Lane(plain, written, (self.start, first, pace, count), self.dictionary, left)
             left -= lane.size
-            messages += [(sender, *message) for message in lane.messages(self.keys.get("hash"))]
+            names += lane.names()
+            found.append((sender, lane))
         reader.end()
+        hash_key = self.keys.get("hash")
+        messages = [(sender, *message) for sender, lane in found for message in lane.messages(hash_key, names)]
         messages.sort(key=lambda message: message[1:3])
         positions = [message[1:3] for message in messages]
         need(all(a < b for a, b in zip(positions, positions[1:])), "positions")
@@ -355,17 +468,17 @@ class Segment:
         need(unreadable or (positions[0], positions[-1]) == (first, last), "positions")
         return messages, unreadable
 
-    def table(self, reader):
-        lanes = []
-        number = reader.varint()
+    def table(self, data):
+        bits, lanes = Bits(data), []
+        number, pace = bits.sized(4), bits.read(6)
         need(number <= 4_096, "lanes")
         for _ in range(number):
-            sender = signed64(lanes[-1][0] + reader.varint()) if lanes else reader.zigzag()
+            sender = signed64(lanes[-1][0] + bits.sized(7) if lanes else bits.read(64))
             need(not lanes or sender > lanes[-1][0], "lanes out of order")
-            lanes.append((sender, reader.varint(), reader.varint()))
+            lanes.append((sender, bits.sized(4), bits.sized(5)))
             need(0 < lanes[-1][1] <= 4_096, "lane without messages")
-        reader.end()
-        return lanes
+        need(bits.end() == len(data), "lane table")
+        return lanes, pace
 
 
 def load(path):

@@ -59,7 +59,7 @@ enum Fixture {
     -> StoredMessage
   {
     StoredMessage(
-      key: keys.messageKey(payload.messageID) ?? MessageKey(high: 0, low: 0),
+      key: keys.messageKey(Array(payload.messageID.utf8)[...]) ?? MessageKey(high: 0, low: 0),
       position: MessagePosition(
         createdAt: Timestamp(microseconds: Timestamp(civil: 2015, 8, 1).microseconds + number * 1_000),
         sequence: 100 + number),

@@ -10,7 +10,11 @@ import Zstd
   private static let period = Period(rawValue: 2015 * 12 + 7)
   private static let keys = Fixture.keys
 
-  private static func key(_ id: String) -> MessageKey { keys.messageKey(id) ?? MessageKey(high: 0, low: 0) }
+  private static func key(_ id: String) -> MessageKey { key(Array(id.utf8)[...]) }
+
+  private static func key(_ id: ArraySlice<UInt8>) -> MessageKey {
+    keys.messageKey(id) ?? MessageKey(high: 0, low: 0)
+  }
 
   private func message(_ number: Int64, _ payload: [UInt8], key: MessageKey, step: Int64 = 1) -> StoredMessage
   {
@@ -27,21 +31,38 @@ import Zstd
     }
   }
 
-  private func read(_ bytes: [UInt8], _ count: Int, key: (String) -> MessageKey?) throws -> [StoredMessage] {
-    var reader = try LaneColumnsReader(bytes, count: count)
-    return try reader.messages(
-      of: Fixture.room, by: Fixture.ann, period: Self.period, limit: BlockEntry.plainBytesMax,
-      dictionary: reader.needsDictionary ? Fixture.dictionary : nil, key: key)
+  private func origin(_ messages: [StoredMessage]) -> BlockOrigin {
+    BlockOrigin(
+      period: Self.period, messages[0].position, messages[messages.count - 1].position, count: messages.count)
+  }
+
+  private func columns(_ messages: [StoredMessage], _ key: (ArraySlice<UInt8>) -> MessageKey?) -> LaneColumns
+  {
+    let parts = messages.map { PayloadParts(payload: $0.payload) }
+    let references = BlockReferences(parts, isNeeded: true)
+    return LaneColumns(messages, parts, in: origin(messages), references: references, key: key)
+  }
+
+  private func read(_ bytes: [UInt8], _ origin: BlockOrigin, key: (ArraySlice<UInt8>) -> MessageKey?) throws
+    -> [StoredMessage]
+  {
+    var reader = try LaneColumnsReader(bytes, count: origin.count)
+    let contents = try reader.contents(
+      in: origin, limit: BlockEntry.plainBytesMax,
+      dictionary: reader.needsDictionary ? Fixture.dictionary : nil)
+    var block = OpenedBlock(count: origin.count)
+    block.add(contents, of: LaneTable.Lane(sender: Fixture.ann, count: origin.count, length: 0))
+    return try block.messages(of: Fixture.room, key: key)
   }
 
   /// With and without the hash and the dictionary.
   private func comesBack(_ messages: [StoredMessage], _ hint: String = "") throws {
     for hash in [true, false] {
-      let key: (String) -> MessageKey? = hash ? { Self.key($0) } : { _ in nil }
+      let key: (ArraySlice<UInt8>) -> MessageKey? = hash ? { Self.key($0) } : { _ in nil }
       for dictionary in [nil, Fixture.dictionary] {
-        var columns = LaneColumns(messages, period: Self.period, key: key)
+        var columns = columns(messages, key)
         let packed = columns.packed(dictionary)
-        #expect(try read(packed, messages.count, key: key) == messages, "\(hint)")
+        #expect(try read(packed, origin(messages), key: key) == messages, "\(hint)")
         #expect(columns.costs.total == Int64(packed.count))
       }
     }
@@ -98,7 +119,7 @@ import Zstd
     for (form, ids) in forms {
       var columns = ByteWriter()
       var text = ByteWriter()
-      IDColumn.write(ids.map { Array($0.utf8) }, to: &columns, text: &text)
+      IDColumn.write(ids.map { Array($0.utf8)[...] }, to: &columns, text: &text)
       #expect(columns.bytes.first == form.rawValue, "\(ids)")
       var (reader, texts) = (ByteReader(columns.bytes), ByteReader(text.bytes))
       let read = try IDColumn.read(ids.count, from: &reader) ?? IDColumn.readText(ids.count, from: &texts)
@@ -116,20 +137,21 @@ import Zstd
   }
 
   @Test func aMessageKeyThatCannotBeToldIsRefused() throws {
-    var columns = LaneColumns(messages([Self.payloads[2]]), period: Self.period, key: Self.key)
+    let messages = messages([Self.payloads[2]])
+    var columns = columns(messages) { Self.key($0) }
     let packed = columns.packed(nil)
     #expect(throws: SegmentError(.keyDestroyed, "the hash of message ids")) {
-      try read(packed, 1) { _ in nil }
+      try read(packed, origin(messages)) { _ in nil }
     }
   }
 
   @Test func aMessageCostsItsIdItsTextAndLittleMore() {
     let payload = MessagePayload(messageID: Self.uuid, body: .plain("Lunch?"))
-    var columns = LaneColumns(
-      [message(90, payload.bytes, key: Self.key(Self.uuid), step: 60_000_000)], period: Self.period,
-      key: Self.key)
-    // Flags; minute 90 of the month; sequence 90; form, version and bytes of the id; the text and its zero byte.
-    #expect(columns.packed(nil).count == 1 + 2 + 2 + 18 + 7)
+    var columns = columns([message(90, payload.bytes, key: Self.key(Self.uuid), step: 60_000_000)]) {
+      Self.key($0)
+    }
+    // Flags; the block's first minute and sequence in a byte; form, version and bytes of the id; the text and its end.
+    #expect(columns.packed(nil).count == 1 + 1 + 18 + 7)
   }
 
   @Test func ciphertextIsNotMadeLonger() {
@@ -140,7 +162,7 @@ import Zstd
         body: .sealed(SealedBody(ciphertext: generator.bytes(300), keyID: "epoch-7")),
         contentType: "application/x-sealed")
     }
-    var columns = LaneColumns(messages(payloads), period: Self.period, key: Self.key)
+    var columns = columns(messages(payloads)) { Self.key($0) }
     #expect(columns.packed(nil).count < 50 * 300 + 50 * 7)
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Model
 import Sodium
 import Testing
@@ -26,8 +27,9 @@ import Zstd
     let table = LaneTable(
       lanes: zip(senders, zip(counts, sealed)).map {
         LaneTable.Lane(sender: $0, count: $1.0, length: $1.1.count)
-      })
-    let place = SegmentPlace.table(ordinal: 0, conversation: Self.conversation)
+      }, pace: 0)
+    let place = SegmentPlace.table(
+      ordinal: 0, conversation: Self.conversation, first: message(1).position)
     var writer = ByteWriter()
     writer.blob(place.seal(table.bytes, key: try keys.table(Self.conversation), identity))
     writer.raw(sealed.flatMap { $0 } + rest)
@@ -45,13 +47,22 @@ import Zstd
 
   /// One message whose columns are right, and a frame of `bytes` zero bytes.
   private static func bomb(_ bytes: Int) -> [UInt8] {
-    // Flags: a frame, kept keys; time, sequence, key, counted ids with no prefix and the number 1.
-    [5, 0, 0] + [UInt8](repeating: 0, count: 16) + [5, 0, 2]
+    // Flags: a frame, kept keys; the block's first position; a key; counted ids with no prefix and the number 1.
+    [5] + first + [UInt8](repeating: 0, count: 16) + [5, 0, 2]
       + ZstdFrame.compress([UInt8](repeating: 0, count: bytes)).dropFirst(4)
   }
 
+  private static var first: [UInt8] {
+    var bits = BitWriter()
+    PositionCode.times[0].write(0, to: &bits)
+    PositionCode.sequences[0].write(0, to: &bits)
+    return bits.finish()
+  }
+
   private func lane(_ messages: [StoredMessage]) -> [UInt8] {
-    var columns = LaneColumns(messages, period: identity.period, key: keys.messageKey)
+    let origin = BlockOrigin(period: identity.period, first: message(1).position, pace: 0, count: 2)
+    var columns = LaneColumns(
+      messages, messages.map { PayloadParts(payload: $0.payload) }, in: origin, key: keys.messageKey)
     return columns.packed(nil)
   }
 
@@ -65,7 +76,7 @@ import Zstd
   }
 
   @Test(arguments: [
-    [UInt8](), [2], [1], [64], [128, 0], [0], [0, 0x80], [0, 1, 1], [8, 0], [8, 1, 3], [8, 1, 160],
+    [UInt8](), [2], [1], [64], [65], [128, 0], [0], [0, 0x80], [0, 1, 1], [8, 0], [8, 1, 3], [8, 1, 160],
   ])
   func aLaneThatIsNoLaneIsRefused(lane: [UInt8]) {
     expect(.damaged) { try decode(lanes: [lane], counts: [1], count: 1) }
@@ -106,7 +117,9 @@ import Zstd
     let lanes =
       [lane([message(1, payload: payloads[2].bytes)])]
       + payloads.map { lane([message(1, payload: payloads[0].bytes), message(2, payload: $0.bytes)]) }
-    for _ in 0..<4_000 {
+    // About ten minutes in the long form.
+    let isLong = ProcessInfo.processInfo.environment["MUNIMENT_SLOW_TESTS"] == "1"
+    for _ in 0..<(isLong ? 4_000_000 : 4_000) {
       var bytes = try #require(lanes.randomElement(using: &generator))
       for _ in 0..<Int.random(in: 1...3, using: &generator) {
         bytes[Int.random(in: bytes.indices, using: &generator)] = UInt8.random(in: 0...255, using: &generator)

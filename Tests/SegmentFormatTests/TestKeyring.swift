@@ -30,9 +30,9 @@ struct TestKeyring: SegmentKeys {
   func dictionary(_ id: [UInt8]) -> ZstdDictionary? { dictionary }
 
   /// As the key vault does it.
-  func messageKey(_ id: String) -> MessageKey? {
+  func messageKey(_ id: ArraySlice<UInt8>) -> MessageKey? {
     guard let hash else { return nil }
-    let bytes = BLAKE2b.hash(Array("message\0\(id)".utf8), key: hash, size: 16)
+    let bytes = BLAKE2b.hash(Array("message\0".utf8) + id, key: hash, size: 16)
     func number(_ bytes: ArraySlice<UInt8>) -> Int64 {
       Int64(bitPattern: bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
     }

@@ -73,6 +73,31 @@ import Testing
     #expect(try await !structure(StoredSegment().bytes).isEmpty)
   }
 
+  /// Blocks of the same ordinals and, where lanes are alike, of the same length: what a store could mix up.
+  @Test func blocksOfAnotherSegmentAreNamed() async throws {
+    let other = try StoredSegment()
+    for (mine, theirs) in zip(segment.directory, other.directory) {
+      try #require(mine.length == theirs.length)
+      var bytes = segment.bytes
+      let range = Int(mine.offset)..<Int(mine.offset) + Int(mine.length)
+      bytes.replaceSubrange(range, with: other.bytes[range])
+      let findings = try await structure(bytes)
+      #expect(findings.compactMap(\.block) == [mine.ordinal])
+      #expect(findings.compactMap(\.conversation) == [mine.conversation])
+      #expect(try await contents(keys: segment.keys).map(\.block) == [mine.ordinal])
+    }
+  }
+
+  /// What a segment replaced, put back in its place: sound in itself, under the same keys, with fewer changes.
+  @Test func anOlderSegmentInTheNewOnesPlaceIsNamed() async throws {
+    let older = try StoredSegment(keys: segment.keys)
+    let findings = try await structure(older.bytes)
+    #expect(findings.allSatisfy { $0.segment == segment.identity.hex })
+    #expect(findings.contains { $0.block == nil })
+    #expect(findings.compactMap(\.block) == segment.directory.map(\.ordinal))
+    #expect(try await contents(keys: segment.keys).count == segment.directory.count)
+  }
+
   @Test func aCatalogueThatDisagreesIsFound() async throws {
     _ = try await structure()
     let expected = SegmentVerifier.Expected(

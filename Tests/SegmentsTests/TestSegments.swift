@@ -50,11 +50,12 @@ struct StoredSegment {
 
   static let subjects = [SubjectID(rawValue: 1), SubjectID(rawValue: 2)]
 
-  init() throws {
+  init(keys: TestKeys? = nil) throws {
     identity = SegmentIdentity(
       tenant: TenantID(rawValue: 1), retentionClass: 0, period: Period(rawValue: 24_187),
       id: Randomness.bytes(16))
-    keys = TestKeys(Self.subjects)
+    let keys = keys ?? TestKeys(Self.subjects)
+    self.keys = keys
     var writer = try SegmentWriter(identity: identity, keys: keys)
     var bytes: [UInt8] = []
     var messages: [StoredMessage] = []
