@@ -1,4 +1,5 @@
 import AuditLog
+import Blocking
 import Catalog
 import History
 import KeyVault
@@ -84,10 +85,12 @@ extension Archiver {
   private func rewrite(_ period: Period, _ old: [SegmentRow]) async throws -> Int {
     let sealed = try await resealed(period, old)
     for segment in sealed { try await verify(segment) }
+    FaultPoint.reach("compact.verified")
     let (audit, tenant, now) = (audit, tenant, now())
     try await database.transaction { tx in
       for segment in sealed { try Archive.insert(segment.row, blocks: segment.blocks, in: tx) }
       for segment in old { try Archive.supersede(segment.id, at: now, in: tx) }
+      FaultPoint.reach("compact.superseded")
       _ = try audit.append(
         [
           AuditEntry(
@@ -97,6 +100,7 @@ extension Archiver {
             ])
         ], at: now, in: tx)
     }
+    FaultPoint.reach("compact.switched")
     return sealed.count
   }
 
@@ -181,6 +185,7 @@ extension Archiver {
       try Partitions.ensure([segment.period], in: tx)
       try Messages.restore(rows, tenant: tenant, in: tx)
       try Archive.supersede(id, at: now, in: tx)
+      FaultPoint.reach("restore.superseded")
       _ = try audit.append(
         [AuditEntry(tenant: tenant, actor: "archive", action: "archive.restored", object: id)], at: now,
         in: tx)

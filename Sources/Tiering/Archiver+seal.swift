@@ -1,3 +1,4 @@
+import Blocking
 import Catalog
 import Foundation
 import History
@@ -184,6 +185,7 @@ final class SegmentDraft {
     try write(writer.block(conversation, route: route, block, keys: keys))
     digests.append(Archiver.digest(block))
     messages += Int64(block.count)
+    FaultPoint.reach("seal.block")
     try await archiver.pace.passed(bytes: bytes - before, messages: block.count)
   }
 
@@ -198,7 +200,9 @@ final class SegmentDraft {
     try write(writer.finish(keys: keys))
     try file.synchronize()
     try file.close()
+    FaultPoint.reach("seal.closed")
     try await archiver.store.put(SegmentName.object(identity.hex), from: path)
+    FaultPoint.reach("seal.published")
     let tenant = archiver.tenant.id
     let full = exchange(&hash, with: BLAKE2b()).finish()
     return SealedSegment(

@@ -1,4 +1,5 @@
 package import AuditLog
+import Blocking
 package import Catalog
 import Foundation
 package import History
@@ -117,8 +118,10 @@ package struct Archiver: Sendable {
       if report.isStopped { break }
       let sealed = try await seal(month, bounds: plan.bounds, dictionary: dictionary)
       for segment in sealed { try await verify(segment) }
+      FaultPoint.reach("archive.verified")
       let done = month.covered(by: sealed)
       try await switchOver(done, sealed, bounds: plan.bounds)
+      FaultPoint.reach("archive.switched")
       for segment in sealed {
         report.segments += 1
         report.messages += Int(segment.row.messages)
@@ -153,6 +156,7 @@ package struct Archiver: Sendable {
     for name in try await store.list() where !kept.contains(name) {
       do {
         try await store.delete(name)
+        FaultPoint.reach("sweep.deleted")
       } catch let error as SegmentStoreError where error.code == .locked {
         // Stays in the catalogue as replaced, so that a sweep after the lock's end finds it.
         locked.insert(name)
@@ -163,6 +167,7 @@ package struct Archiver: Sendable {
     }
     try await database.transaction { tx in
       for id in gone { try Archive.remove(id, in: tx) }
+      FaultPoint.reach("sweep.forgetting")
     }
     return locked.count
   }
