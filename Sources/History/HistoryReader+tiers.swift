@@ -91,7 +91,7 @@ extension HistoryReader {
     of block: BlockRow, failed: (BlockRow, any Error) throws -> Void
   ) async throws -> [StoredMessage] {
     do {
-      return try await archive.messages(block)
+      return try await archive.recentMessages(block)
     } catch {
       try failed(block, error)
       return []
@@ -149,7 +149,7 @@ extension HistoryReader {
     }
     var rows: [MessagePosition: TieredMessage] = [:]
     for block in blocks {
-      for message in try await archive.messages(block) where wanted.contains(message.position) {
+      for message in try await archive.recentMessages(block) where wanted.contains(message.position) {
         rows[message.position] = TieredMessage(message: message, tier: .cold)
       }
     }

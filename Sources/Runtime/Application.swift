@@ -84,8 +84,10 @@ package final class Application: Sendable {
     let store = try settings.objectStore.open(
       owner: SHA256.hash(vault.signingKey("audit").publicKey).hex, clock: Self.clock)
     history = HistoryReader(
-      database: database, vault: vault, archive: ArchiveReader(store: store, vault: vault, database: database)
-    )
+      database: database, vault: vault,
+      archive: ArchiveReader(
+        store: store, vault: vault, database: database,
+        cache: BlockCache(bytesMax: settings.archiveCacheBytes)))
   }
 
   package func close() async {
