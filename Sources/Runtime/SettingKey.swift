@@ -81,6 +81,10 @@ package struct SettingKey: Sendable {
       range: "a number from 0 (off) to 68719476736",
       meaning: "memory for blocks of segments that were read last, as they are stored: sealed"),
     SettingKey(
+      name: "archive.replica", environment: "MUNIMENT_ARCHIVE_REPLICA", fallback: "",
+      range: "file:PATH or s3://BUCKET/PREFIX, not object_store itself; empty: none",
+      meaning: "a second store that every segment is copied to, and damaged ones are repaired from"),
+    SettingKey(
       name: "archive.compact", environment: nil, fallback: "nightly", range: "nightly or off",
       meaning: "whether the nightly job compacts the archive"),
     SettingKey(

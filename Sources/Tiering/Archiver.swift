@@ -6,7 +6,7 @@ package import History
 package import KeyVault
 package import Model
 package import Postgres
-import Segments
+package import Segments
 
 /// Moves old messages of one tenant from PostgreSQL into sealed segments, and looks after the segments.
 package struct Archiver: Sendable {
@@ -18,6 +18,8 @@ package struct Archiver: Sendable {
     package var groups: Int
     /// Fewer messages do not pay for a dictionary of their tenant's.
     package var dictionaryMessagesMin = 5_000
+    /// Opens the store that segments are copied to, if there is one.
+    package var replica: @Sendable () throws -> (any SegmentStore)? = { nil }
 
     package init(scratch: String, groups: Int) {
       self.scratch = scratch

@@ -88,6 +88,38 @@ extension Scenarios {
       try house.home.done(["audit", "verify"])
     }
 
+    @Test(
+      "a kill of a repair or of a copy to the replica is made up for by the next",
+      .enabled(if: hasFaults, "the executable is not a debug build: kills at named steps are NOT tested"))
+    func replica() throws {
+      let directory = try Scratch.make("replica")
+      defer { try? FileManager.default.removeItem(atPath: directory) }
+      let house = try FaultHouse(messages: 90, settings: "archive:\n  replica: file:\(directory)\n")
+      try house.home.done(["archive", "run", "--older-than", "0d"])
+      for step in ["store.copied", "store.named", "replica.copied"] {
+        try house.killed(["archive", "replicate"], at: step)
+        #expect(try house.home.done(["archive", "replicate"]).object["segments"]?.number == 1)
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0 != "owner" }
+        #expect(names.count == 1 && names.allSatisfy { $0.hasSuffix(".mseg") }, "\(names)")
+        for name in names { try FileManager.default.removeItem(atPath: directory + "/" + name) }
+      }
+      try house.home.done(["archive", "replicate"])
+      for step in ["store.deleted", "repair.deleted", "store.copied", "store.named"] {
+        let name = try #require(try house.home.files(in: "segments").first { $0.hasSuffix(".mseg") })
+        let path = URL(fileURLWithPath: house.home.path + "/segments/" + name)
+        var bytes = try Data(contentsOf: path)
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: path)
+        try house.home.done(["archive", "verify"], status: 5)
+        try house.killed(["archive", "verify", "--repair"], at: step)
+        try house.home.done(["archive", "verify", "--repair"])
+        try house.home.done(["archive", "run", "--older-than", "0d"])
+        try house.expectNoOrphans("after \(step)")
+      }
+      try house.expectAll()
+      try house.home.done(["audit", "verify"])
+    }
+
     @Test("random kills of everything that touches the archive or its keys lose nothing and double nothing")
     func random() throws {
       var random = SeededGenerator("archive and keys killed")
