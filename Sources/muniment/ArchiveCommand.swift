@@ -16,6 +16,7 @@ struct ArchiveCommand: AsyncParsableCommand {
     commandName: "archive", abstract: "Move old messages into sealed segments, and look after these.",
     subcommands: [
       Run.self, List.self, Show.self, Verify.self, Compact.self, Restore.self, Replicate.self,
+      ExportKeys.self,
     ])
 
   struct Row: Encodable {
