@@ -76,7 +76,7 @@ let stores: [Target] = [
   .target(
     name: "Catalog", dependencies: ["Model", "Governance", "Postgres"], resources: [.embedInCode("sql")],
     swiftSettings: house),
-  room("KeyVault", ["Model", "Postgres", "Sodium"]),
+  room("KeyVault", ["Model", "Postgres", "Sodium", "Blocking"]),
   room("AuditLog", ["Model", "Postgres", "Sodium"]),
   room("JobQueue", ["Model", "Postgres"]),
   room("SearchIndex", ["Model", "Xapian", "Blocking", "Sodium"]),

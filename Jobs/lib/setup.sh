@@ -15,6 +15,8 @@ packages=(
   age file libarchive-tools libxml2-utils notmuch python3-jsonschema unzip zip
   # What the second reader of segments is written with.
   python3-nacl python3-zstandard
+  # A token in software, for root keys behind PKCS#11.
+  opensc softhsm2
 )
 
 # A real S3 server: Ceph's, which checks signatures and enforces locks. Only tests need it.

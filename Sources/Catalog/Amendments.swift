@@ -14,6 +14,7 @@ package struct AmendmentRow: Sendable {
   package let conversation: ConversationID
   /// What an edit makes of its message's tokens; kept only while it waits for the message.
   package let tokens: TokenKind?
+  /// Empty for a deletion whose author was erased, and for an edit whose content lies in the message's segment.
   package let sealed: [UInt8]
 
   package init(

@@ -23,6 +23,7 @@ package struct Migration: Sendable {
     Migration(18, "create_membership_version", PackageResources._018_create_membership_version_sql),
     Migration(20, "create_dictionaries", PackageResources._020_create_dictionaries_sql),
     Migration(21, "add_segment_verified", PackageResources._021_add_segment_verified_sql),
+    Migration(22, "index_unfolded_edits", PackageResources._022_index_unfolded_edits_sql),
     Migration(26, "create_preservation", PackageResources._026_create_preservation_sql),
     Migration(27, "extend_erasure", PackageResources._027_extend_erasure_sql),
     Migration(28, "add_segment_deaths", PackageResources._028_add_segment_deaths_sql),

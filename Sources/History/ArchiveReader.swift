@@ -5,23 +5,44 @@ package import Postgres
 package import SegmentFormat
 package import Segments
 
-/// Opens blocks of the archive for readers: one ranged read each, decoded with the keys that still exist.
+/// Opens blocks of the archive for readers: one ranged read each at most, decoded with the keys that still exist.
 package struct ArchiveReader: Sendable {
   package let store: any SegmentStore
   package let dictionaries: DictionaryShelf
+  package let cache: BlockCache
   let vault: KeyVault
 
-  package init(store: any SegmentStore, vault: KeyVault, database: PostgresPool) {
+  /// - Parameter cache: of blocks that readers come by again; none by default.
+  package init(
+    store: any SegmentStore, vault: KeyVault, database: PostgresPool,
+    cache: BlockCache = BlockCache(bytesMax: 0)
+  ) {
+    self.cache = cache
     dictionaries = DictionaryShelf(database: database, vault: vault)
     self.store = store
     self.vault = vault
   }
 
-  /// The readable messages of a block, in order. Lanes whose key is destroyed are missing.
+  /// The readable messages of a block, in order. Lanes whose key is destroyed are missing. Asks the store, whatever is
+  /// cached: for who wants to know what is there.
   package func messages(_ block: BlockRow) async throws -> [StoredMessage] {
-    let bytes = try await store.read(
+    try await decode(block, await bytes(block)).messages
+  }
+
+  /// As ``messages(_:)``, of a block that may have been read before: only its sealed bytes are kept.
+  package func recentMessages(_ block: BlockRow) async throws -> [StoredMessage] {
+    if let bytes = cache.block(block.segment, at: block.offset) {
+      return try await decode(block, bytes).messages
+    }
+    let bytes = try await bytes(block)
+    let messages = try await decode(block, bytes).messages
+    cache.keep(bytes, of: block.segment, at: block.offset)
+    return messages
+  }
+
+  private func bytes(_ block: BlockRow) async throws -> [UInt8] {
+    try await store.read(
       SegmentName.object(block.segment), range: Int(block.offset)..<Int(block.offset) + Int(block.length))
-    return try await decode(block, bytes).messages
   }
 
   package func decode(_ block: BlockRow, _ bytes: [UInt8]) async throws -> DecodedBlock {

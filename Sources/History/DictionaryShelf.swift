@@ -26,15 +26,20 @@ package final class DictionaryShelf: Sendable {
   package func dictionary(_ id: [UInt8]?, tenant: TenantID) async throws -> ZstdDictionary? {
     guard let id else { return nil }
     if let known = opened.withLock({ $0[id] }) { return known }
-    let sealed = try await database.read { tx in try ArchiveDictionaries.sealed(id, tenant: tenant, in: tx) }
-    guard let sealed else { return nil }
-    let bytes = try AEAD.open(sealed, key: key(tenant), additional: Self.additional(id, tenant))
+    guard let bytes = try await bytes(id, tenant: tenant) else { return nil }
     let dictionary = try ZstdDictionary(bytes, level: SegmentWriter.compressionLevel)
     opened.withLock { opened in
       if opened.count >= Self.openedMax { opened.removeAll() }
       opened[id] = dictionary
     }
     return dictionary
+  }
+
+  /// What a dictionary consists of; `nil` for one that the catalogue does not have.
+  package func bytes(_ id: [UInt8], tenant: TenantID) async throws -> [UInt8]? {
+    let sealed = try await database.read { tx in try ArchiveDictionaries.sealed(id, tenant: tenant, in: tx) }
+    guard let sealed else { return nil }
+    return try AEAD.open(sealed, key: key(tenant), additional: Self.additional(id, tenant))
   }
 
   /// Keeps a new dictionary and returns its id.

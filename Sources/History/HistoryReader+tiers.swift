@@ -91,7 +91,7 @@ extension HistoryReader {
     of block: BlockRow, failed: (BlockRow, any Error) throws -> Void
   ) async throws -> [StoredMessage] {
     do {
-      return try await archive.messages(block)
+      return try await archive.recentMessages(block)
     } catch {
       try failed(block, error)
       return []
@@ -140,8 +140,7 @@ extension HistoryReader {
       + (try await merged(archived, tenant: tenant, states: states))
   }
 
-  private func cold(_ places: [MessagePlace], _ conversation: ConversationID) async throws -> [TieredMessage]
-  {
+  func cold(_ places: [MessagePlace], _ conversation: ConversationID) async throws -> [TieredMessage] {
     let route = places[0].route
     let wanted = Set(places.map(\.position))
     let blocks = try await database.read { tx in
@@ -149,7 +148,7 @@ extension HistoryReader {
     }
     var rows: [MessagePosition: TieredMessage] = [:]
     for block in blocks {
-      for message in try await archive.messages(block) where wanted.contains(message.position) {
+      for message in try await archive.recentMessages(block) where wanted.contains(message.position) {
         rows[message.position] = TieredMessage(message: message, tier: .cold)
       }
     }
@@ -197,7 +196,9 @@ extension HistoryReader {
   private func merged(
     _ rows: [TieredMessage], _ facts: Facts, tenant: TenantID, states: Set<Locator.State>
   ) async throws -> [HistoricMessage] {
-    var changes = facts.amendments.isEmpty ? [:] : try await opened(facts.amendments, tenant: tenant)
+    let (rows, facts, contents) = try await unfolded(rows, facts)
+    var changes =
+      facts.amendments.isEmpty ? [:] : try await opened(facts.amendments, contents, tenant: tenant)
     if states.contains(.restricted) {
       for (key, kept) in try await keptChanges(of: rows.map(\.message.key), tenant: tenant) {
         let known = Set(changes[key] ?? [])
@@ -210,20 +211,23 @@ extension HistoryReader {
       guard let locator = facts.locators[row.message.key], states.contains(locator.state) else { continue }
       merged.append(
         HistoricMessage(
-          locator: locator, tier: row.tier, original: try MessagePayload(bytes: row.message.payload),
+          locator: locator, tier: row.tier, original: try row.message.original,
           changes: changes[row.message.key] ?? []))
     }
     return merged
   }
 
-  private func opened(_ rows: [AmendmentRow], tenant: TenantID) async throws -> [MessageKey: [HistoricChange]]
-  {
+  private func opened(
+    _ rows: [AmendmentRow], _ contents: [MessageKey: [FoldedEdit.ID: [UInt8]]], tenant: TenantID
+  ) async throws -> [MessageKey: [HistoricChange]] {
     let lanes = try await vault.lanes(Set(rows.map { $0.lane(tenant) }), creating: false)
     var changes: [MessageKey: [HistoricChange]] = [:]
     for row in rows {
       guard let lane = lanes[row.lane(tenant)] else { continue }
+      // Without it the message itself cannot be read either.
+      guard let sealed = row.isFolded ? contents[row.key]?[row.foldedID] : row.sealed else { continue }
       let bytes = try RowSeal.open(
-        row.sealed, key: row.key, kind: row.kind.rawValue, version: row.version, lane: lane)
+        sealed, key: row.key, kind: row.kind.rawValue, version: row.version, lane: lane)
       changes[row.key, default: []].append(
         HistoricChange(
           kind: row.kind, author: row.author, version: row.version, at: row.at, removedAt: row.removedAt,

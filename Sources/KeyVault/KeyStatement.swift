@@ -11,6 +11,12 @@ enum KeyStatement {
     SELECT o.n, w.generation, w.epoch, w.wrapped
     FROM \(owners) WITH ORDINALITY AS o(shard, kind, tenant, id_high, id_low, n) JOIN wrapped_key w ON \(onOwner)
     """
+  /// In the order of the table's key, after a row of it.
+  static let ofTenant = """
+    SELECT shard, kind, tenant, id_high, id_low FROM wrapped_key
+    WHERE tenant = $1 AND kind = ANY($2) AND (shard, kind, tenant, id_high, id_low) > ($3, $4, $1, $5, $6)
+    ORDER BY shard, kind, tenant, id_high, id_low LIMIT $7
+    """
   static let insert = """
     INSERT INTO wrapped_key (shard, kind, tenant, id_high, id_low, generation, epoch, wrapped, created_at)
     SELECT o.s, o.k, o.t, o.h, o.l, o.g, o.e, o.w, now()

@@ -1,3 +1,4 @@
+import Blocking
 package import Model
 package import Postgres
 package import Sodium
@@ -47,7 +48,9 @@ package final class KeyVault: Sendable {
   package convenience init(
     directory: String, database: PostgresPool, root: RootKeySource = .file, trust: Duration = .seconds(2)
   ) throws {
-    try self.init(directory: directory, database: database, root: root, trust: trust) { _ in }
+    try self.init(directory: directory, database: database, root: root, trust: trust) {
+      FaultPoint.reach("keys.\($0.rawValue)")
+    }
   }
 
   init(
@@ -60,7 +63,7 @@ package final class KeyVault: Sendable {
       throw KeyVaultError(.missing, "there is no complete keystore in \(directory); run `muniment init`")
     }
     let root = try RootKey.load(source, directory: directory)
-    try Keystore.adopt(directory, root: root)
+    try Keystore.adopt(directory, root: root) { FaultPoint.reach("root.\($0.rawValue)") }
     base = try Keystore.base(directory, root: root)
     keystore = try Keystore(directory: directory, root: root, interrupt: interrupt)
     self.database = database

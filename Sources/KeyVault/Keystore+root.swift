@@ -1,3 +1,4 @@
+import Blocking
 import Sodium
 
 /// A moment of a change of the root key at which tests end everything, as a crash would.
@@ -141,7 +142,9 @@ extension KeyVault {
   package static func changeRoot(
     directory: String, from source: RootKeySource, to command: [String]? = nil
   ) throws -> RootChange {
-    try changeRoot(directory: directory, from: source, to: command) { _ in }
+    try changeRoot(directory: directory, from: source, to: command) {
+      FaultPoint.reach("root.\($0.rawValue)")
+    }
   }
 
   static func changeRoot(

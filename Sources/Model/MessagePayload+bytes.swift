@@ -4,7 +4,7 @@
 extension MessagePayload {
   private enum Tag: UInt8 {
     case messageID = 1, plainBody, sealedBody, contentType, replyTo, threadID, clientMessageID, mention
-    case attachment, tokens
+    case attachment, tokens, foldedEdit
   }
 
   package var bytes: [UInt8] {
@@ -31,6 +31,7 @@ extension MessagePayload {
     for mention in mentions { field(.mention, mention) }
     for attachment in attachments { field(.attachment, attachment.bytes) }
     if let tokens { field(.tokens, tokens.bytes) }
+    for edit in folded { field(.foldedEdit, edit.bytes) }
     return writer.bytes
   }
 
@@ -55,6 +56,7 @@ extension MessagePayload {
       case .mention: mentions.append(try reader.text())
       case .attachment: attachments.append(try Attachment(bytes: reader.blob()))
       case .tokens: tokens = try TokenSet(bytes: reader.blob())
+      case .foldedEdit: folded.append(try FoldedEdit(bytes: reader.blob()))
       }
     }
     guard hasBody, !messageID.isEmpty else { throw MalformedBytes("payload without id or body") }

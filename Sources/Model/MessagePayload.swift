@@ -80,6 +80,8 @@ package struct MessagePayload: Hashable, Sendable {
   package var mentions: [String]
   package var attachments: [Attachment]
   package var tokens: TokenSet?
+  /// Edits that compaction put beside the message in its segment. Readers merge them in and never hand them on.
+  package var folded: [FoldedEdit] = []
 
   package init(
     messageID: String, body: MessageBody, contentType: String = "text/plain", replyTo: String? = nil,

@@ -56,6 +56,7 @@ extension Application {
   package func archiver(_ tenant: Tenant, pace: Pace = Pace()) -> Archiver {
     var archive = Archiver.Settings(scratch: settings.home + "/scratch", groups: settings.indexGroups)
     archive.segmentBytesTarget = settings.segmentBytes
+    archive.replica = openReplica
     return Archiver(
       tenant: tenant, database: database, vault: vault, history: history, audit: audit, settings: archive,
       pace: pace, now: Self.clock)

@@ -21,6 +21,8 @@ package final class Application: Sendable {
   package let index: SearchIndex
   package let history: HistoryReader
   let readerWindows = ReaderWindows()
+  /// `nil` without `archive.replica`.
+  let openReplica: @Sendable () throws -> (any SegmentStore)?
   private let embedded: EmbeddedPostgres?
 
   /// The clock of the product; commands and tests may not bend it.
@@ -81,11 +83,16 @@ package final class Application: Sendable {
     audit = AuditLog(
       origin: "muniment/audit", signer: vault.signingKey("audit"), sealing: vault.derivedKey("audit"))
     index = try SearchIndex(directory: settings.home + "/index", groups: settings.indexGroups)
-    let store = try settings.objectStore.open(
-      owner: SHA256.hash(vault.signingKey("audit").publicKey).hex, clock: Self.clock)
+    let owner = SHA256.hash(vault.signingKey("audit").publicKey).hex
+    let store = try settings.objectStore.open(owner: owner, clock: Self.clock)
+    // A replica that cannot be reached says so when it is asked, not now.
+    let replica = settings.replicaStore
+    openReplica = { try replica?.open(owner: owner, clock: Self.clock) }
     history = HistoryReader(
-      database: database, vault: vault, archive: ArchiveReader(store: store, vault: vault, database: database)
-    )
+      database: database, vault: vault,
+      archive: ArchiveReader(
+        store: store, vault: vault, database: database,
+        cache: BlockCache(bytesMax: settings.archiveCacheBytes)))
   }
 
   package func close() async {

@@ -27,9 +27,22 @@ extension Application {
       let archiver = archiver(tenant, pace: pace)
       let plan = try await archiver.plan(before: cutoff)
       let report = try await archiver.run(plan)
+      try await replicate(archiver)
       return JobOutcome(
         due: Int64(plan.messages), done: Int64(report.messages),
         blocked: report.isStopped ? Int64(plan.messages - report.messages) : 0)
+    }
+  }
+
+  /// With a replica, what is new goes there the same night.
+  private func replicate(_ archiver: Archiver) async throws {
+    guard settings.replicaStore != nil else { return }
+    let damaged = try await archiver.replicate().damaged
+    guard damaged.isEmpty else {
+      throw TieringError(
+        .verificationFailed,
+        "\(damaged.count) segments are damaged and were not copied to the replica; see `muniment archive verify`"
+      )
     }
   }
 
@@ -38,7 +51,10 @@ extension Application {
 
   func compact(_ tenant: Tenant, _ pace: Pace) async throws -> JobOutcome {
     let report = try await holding("archive") {
-      try await archiver(tenant, pace: pace).compact(dryRun: false, width: Self.nightlyMergeWidth)
+      let archiver = archiver(tenant, pace: pace)
+      let report = try await archiver.compact(dryRun: false, width: Self.nightlyMergeWidth)
+      try await replicate(archiver)
+      return report
     }
     return JobOutcome(
       due: Int64(report.rewritten + report.locked), done: Int64(report.rewritten),

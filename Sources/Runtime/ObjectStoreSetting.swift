@@ -42,19 +42,33 @@ extension ObjectStoreSetting {
 extension SettingReader {
   func store(home: String) throws -> ObjectStoreSetting {
     let value = values["object_store"] ?? ""
-    if value.isEmpty { return .directory(home + "/segments") }
-    if value.hasPrefix("file:"), value.count > 5 { return .directory(String(value.dropFirst(5))) }
-    guard value.hasPrefix("s3://") else { throw refusal("object_store") }
-    let parts = value.dropFirst(5).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-    return try bucket(String(parts[0]), prefix: parts.count > 1 ? String(parts[1]) : "")
+    return value.isEmpty ? .directory(home + "/segments") : try store(value, of: "object_store")
   }
 
-  private func bucket(_ name: String, prefix: String) throws -> ObjectStoreSetting {
+  /// A bucket of it is reached with the same s3 settings.
+  func replica(home: String) throws -> ObjectStoreSetting? {
+    let value = values["archive.replica"] ?? ""
+    guard !value.isEmpty else { return nil }
+    let own = values["object_store"] ?? ""
+    guard value != own, !(own.isEmpty && value == "file:" + home + "/segments") else {
+      throw refusal("archive.replica")
+    }
+    return try store(value, of: "archive.replica")
+  }
+
+  private func store(_ value: String, of key: String) throws -> ObjectStoreSetting {
+    if value.hasPrefix("file:"), value.count > 5 { return .directory(String(value.dropFirst(5))) }
+    guard value.hasPrefix("s3://") else { throw refusal(key) }
+    let parts = value.dropFirst(5).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    return try bucket(String(parts[0]), prefix: parts.count > 1 ? String(parts[1]) : "", of: key)
+  }
+
+  private func bucket(_ name: String, prefix: String, of key: String) throws -> ObjectStoreSetting {
     func text(_ key: String) -> String? { values[key].flatMap { $0.isEmpty ? nil : $0 } }
     let region = text("s3.region") ?? ""
     guard S3Location(bucket: name, prefix: prefix, region: region, endpoint: nil) != nil else {
       throw refusal(
-        S3Location(bucket: name, prefix: "", region: "a", endpoint: nil) == nil ? "object_store" : "s3.region"
+        S3Location(bucket: name, prefix: "", region: "a", endpoint: nil) == nil ? key : "s3.region"
       )
     }
     guard

@@ -1,8 +1,10 @@
 import Erasure
 import Foundation
+import History
 package import Logging
 import Postgres
 import Search
+import Segments
 package import Server
 package import ServiceLifecycle
 import UnixSignals
@@ -76,7 +78,8 @@ extension Application {
       },
       problems: { try await self.problems() },
       indexLag: { try await self.indexer.lag() },
-      reviveDatabase: { try await embedded?.restartIfStopped() })
+      reviveDatabase: { try await embedded?.restartIfStopped() },
+      blockCache: { self.history.archive.cache.counts })
   }
 }
 

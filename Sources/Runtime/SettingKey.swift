@@ -77,6 +77,14 @@ package struct SettingKey: Sendable {
       name: "archive.scrub_days", environment: nil, fallback: "30", range: "a number from 0 (off) to 3650",
       meaning: "the nightly verify job checks every segment once within so many days"),
     SettingKey(
+      name: "archive.cache_bytes", environment: nil, fallback: "67108864",
+      range: "a number from 0 (off) to 68719476736",
+      meaning: "memory for blocks of segments that were read last, as they are stored: sealed"),
+    SettingKey(
+      name: "archive.replica", environment: "MUNIMENT_ARCHIVE_REPLICA", fallback: "",
+      range: "file:PATH or s3://BUCKET/PREFIX, not object_store itself; empty: none",
+      meaning: "a second store that every segment is copied to, and damaged ones are repaired from"),
+    SettingKey(
       name: "archive.compact", environment: nil, fallback: "nightly", range: "nightly or off",
       meaning: "whether the nightly job compacts the archive"),
     SettingKey(

@@ -11,6 +11,8 @@ package struct Settings: Sendable {
   package let home: String
   package let databaseURL: String?
   package let objectStore: ObjectStoreSetting
+  package let replicaStore: ObjectStoreSetting?
+  package let archiveCacheBytes: Int
   package let indexGroups: Int
   package let indexing: IndexingLimits
   package let indexPoll: Duration
@@ -47,6 +49,8 @@ package struct Settings: Sendable {
     self.home = home
     databaseURL = values["database.url"].flatMap { $0.isEmpty ? nil : $0 }
     objectStore = try read.store(home: home)
+    replicaStore = try read.replica(home: home)
+    archiveCacheBytes = Int(try read.number("archive.cache_bytes", in: 0...68_719_476_736))
     indexGroups = Int(try read.number("index.groups", in: 1...64))
     indexing = try read.indexing()
     indexPoll = .milliseconds(try read.number("index.poll_milliseconds", in: 20...60_000))

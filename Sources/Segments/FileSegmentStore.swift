@@ -33,11 +33,13 @@ package struct FileSegmentStore: SegmentStore {
       guard flock(copy.number, LOCK_EX) == 0 else { throw SegmentStoreError.failed("locked", name, errno) }
       try copy.append(allOf: source, object: name)
       try copy.synchronize(object: name)
+      FaultPoint.reach("store.copied")
       // link(2) refuses a name that is taken, which rename(2) would replace.
       guard link(temporary, target) == 0 else {
         if errno == EEXIST { throw SegmentStoreError(.exists, "segment object \(name) exists already") }
         throw SegmentStoreError.failed("named", name, errno)
       }
+      FaultPoint.reach("store.named")
       try Descriptor(directory, O_RDONLY | O_DIRECTORY, object: name).synchronize(object: name)
     }
   }
@@ -98,6 +100,7 @@ package struct FileSegmentStore: SegmentStore {
       guard unlink(path) == 0 || errno == ENOENT else {
         throw SegmentStoreError.failed("deleted", name, errno)
       }
+      FaultPoint.reach("store.deleted")
       // Without it, a deleted object may be back after a power cut.
       try Descriptor(directory, O_RDONLY | O_DIRECTORY, object: name).synchronize(object: name)
     }

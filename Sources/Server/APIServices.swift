@@ -10,6 +10,7 @@ package import Postgres
 package import Retention
 package import Search
 package import SearchIndex
+package import Segments
 
 /// What the API works with; the composition root fills it in.
 package struct APIServices: Sendable {
@@ -65,13 +66,17 @@ package struct APIServices: Sendable {
     package var indexLag: @Sendable () async throws -> [Int: Int64]
     /// Brings an embedded database back if it stopped; called by the health check.
     package var reviveDatabase: @Sendable () async throws -> Void
+    /// How the cache of old history does.
+    package var blockCache: @Sendable () -> BlockCache.Counts
 
     package init(
       jobs: [JobSummary], startJob: @escaping @Sendable (String, String) async throws -> JobRun?,
       problems: @escaping @Sendable () async throws -> [SystemProblem],
       indexLag: @escaping @Sendable () async throws -> [Int: Int64],
-      reviveDatabase: @escaping @Sendable () async throws -> Void
+      reviveDatabase: @escaping @Sendable () async throws -> Void,
+      blockCache: @escaping @Sendable () -> BlockCache.Counts = { BlockCache.Counts() }
     ) {
+      self.blockCache = blockCache
       self.jobs = jobs
       self.startJob = startJob
       self.problems = problems

@@ -28,8 +28,13 @@ package final class Metrics: Sendable {
     package var name: String
     package var help: String
     package var samples: [(labels: String, value: Double)]
+    /// Of one that only grows: `counter`.
+    package var type: String
 
-    package init(_ name: String, _ help: String, _ samples: [(labels: String, value: Double)]) {
+    package init(
+      _ name: String, _ help: String, _ samples: [(labels: String, value: Double)], type: String = "gauge"
+    ) {
+      self.type = type
       self.name = name
       self.help = help
       self.samples = samples
@@ -80,7 +85,7 @@ package final class Metrics: Sendable {
       lines.append("muniment_ingest_events_total{outcome=\"\(outcome)\"} \(count)")
     }
     for gauge in gauges {
-      lines += Self.head(gauge.name, "gauge", gauge.help)
+      lines += Self.head(gauge.name, gauge.type, gauge.help)
       lines += gauge.samples.map { "\(gauge.name)\($0.labels.isEmpty ? "" : "{\($0.labels)}") \($0.value)" }
     }
     return lines.joined(separator: "\n") + "\n"

@@ -1,4 +1,5 @@
 import AuditLog
+import Blocking
 import Catalog
 import History
 import KeyVault
@@ -11,6 +12,8 @@ extension Archiver {
     package var rewritten = 0
     package var segments = 0
     package var dropped = 0
+    /// Edits that went from the catalogue into the segments.
+    package var folded = 0
     /// Objects that were replaced and are locked; they are deleted once their lock has ended.
     package var locked = 0
     /// Whether the time was up before all was looked at.
@@ -31,15 +34,19 @@ extension Archiver {
     var total = Compaction()
     if !dryRun { total.locked = try await sweep() }
     let (tenant, start) = (tenant.id, now())
-    let (all, suspects) = try await database.read { tx in
-      (try Archive.segments(tenant: tenant, in: tx), try Archive.mayHoldDead(tenant: tenant, in: tx))
+    let (all, suspects, edits) = try await database.read { tx in
+      (
+        try Archive.segments(tenant: tenant, in: tx), try Archive.mayHoldDead(tenant: tenant, in: tx),
+        try Amendments.foldable(tenant: tenant, in: tx)
+      )
     }
     for (period, segments) in Dictionary(grouping: all, by: \.period).sorted(by: { $0.key < $1.key }) {
       total.isStopped = pace.isOver(at: now())
       if total.isStopped { break }
       let suspected = segments.map(\.id).filter(suspects.contains)
       let dropped = suspected.isEmpty ? 0 : try await dropped(of: segments)
-      guard dropped > 0 || isFragmented(segments, width, at: start) else {
+      let folds = isWorthFolding(edits[period] ?? 0, into: segments, width)
+      guard dropped > 0 || folds || isFragmented(segments, width, at: start) else {
         if !dryRun, !suspected.isEmpty {
           try await database.transaction { tx in try Archive.lookedThrough(suspected, at: start, in: tx) }
         }
@@ -47,8 +54,13 @@ extension Archiver {
       }
       total.rewritten += segments.count
       total.dropped += dropped
-      guard !dryRun else { continue }
-      total.segments += try await rewrite(period, segments)
+      guard !dryRun else {
+        total.folded += edits[period] ?? 0
+        continue
+      }
+      let done = try await rewrite(period, segments)
+      total.segments += done.segments
+      total.folded += done.folded
     }
     return total
   }
@@ -81,27 +93,34 @@ extension Archiver {
     return messages.filter { [.live, .restricted].contains(states[$0.key]?.state) }
   }
 
-  private func rewrite(_ period: Period, _ old: [SegmentRow]) async throws -> Int {
-    let sealed = try await resealed(period, old)
+  private func rewrite(_ period: Period, _ old: [SegmentRow]) async throws -> (segments: Int, folded: Int) {
+    let (sealed, folded) = try await resealed(period, old)
     for segment in sealed { try await verify(segment) }
+    FaultPoint.reach("compact.verified")
     let (audit, tenant, now) = (audit, tenant, now())
     try await database.transaction { tx in
       for segment in sealed { try Archive.insert(segment.row, blocks: segment.blocks, in: tx) }
       for segment in old { try Archive.supersede(segment.id, at: now, in: tx) }
+      try Amendments.fold(folded, in: tx)
+      FaultPoint.reach("compact.superseded")
       _ = try audit.append(
         [
           AuditEntry(
             tenant: tenant.id, actor: "archive", action: "archive.compacted", object: period.description,
             details: [
               "from": old.map(\.id).joined(separator: ","), "to": sealed.map(\.row.id).joined(separator: ","),
+              "edits": String(folded.count),
             ])
         ], at: now, in: tx)
     }
-    return sealed.count
+    FaultPoint.reach("compact.switched")
+    return (sealed.count, folded.count)
   }
 
   /// The staying messages of segments in new ones, conversation by conversation in the order of routes.
-  private func resealed(_ period: Period, _ old: [SegmentRow]) async throws -> [SealedSegment] {
+  private func resealed(_ period: Period, _ old: [SegmentRow]) async throws -> (
+    sealed: [SealedSegment], folded: [AmendmentRow]
+  ) {
     var blocks: [BlockRow] = []
     for segment in old {
       blocks += try await database.transaction { tx in try Archive.blocks(segment: segment.id, in: tx) }
@@ -111,8 +130,11 @@ extension Archiver {
     var sealed: [SealedSegment] = []
     var open: SegmentDraft?
     var waiting: [StoredMessage] = []
+    var folded: [AmendmentRow] = []
     for (index, block) in blocks.enumerated() {
-      waiting += try await staying(block)
+      let (messages, edits) = try await folding(staying(block), of: block)
+      waiting += messages
+      folded += edits
       let next = index + 1 < blocks.count ? blocks[index + 1] : nil
       let follows = next.map { $0.conversation == block.conversation } ?? false
       for run in Self.ready(&waiting, before: follows ? next?.first : nil) {
@@ -125,7 +147,7 @@ extension Archiver {
       }
     }
     if let open { sealed.append(try await open.finish()) }
-    return sealed
+    return (sealed, folded)
   }
 
   /// Takes the new blocks out of `waiting` that nothing can be added to any more: all of them without `limit`, before
@@ -163,7 +185,12 @@ extension Archiver {
     }
     let blocks = try await database.transaction { tx in try Archive.blocks(segment: id, in: tx) }
     var kept: [(route: RouteKey, message: StoredMessage)] = []
-    for block in blocks { kept += try await staying(block).map { (block.route, $0) } }
+    var edits: [AmendmentRow] = []
+    for block in blocks {
+      let (messages, unfolded) = try await unfolding(staying(block), of: block)
+      kept += messages.map { (block.route, $0) }
+      edits += unfolded
+    }
     let lanes = try await vault.lanes(Set(kept.map { lane($0.message, segment.period) }), creating: false)
     let rows = kept.compactMap { route, message in
       lanes[lane(message, segment.period)].map { key in
@@ -176,11 +203,13 @@ extension Archiver {
         )
       }
     }
-    let (tenant, audit, now) = (tenant.id, audit, now())
+    let (tenant, audit, now, unfolded) = (tenant.id, audit, now(), edits)
     try await database.transaction { tx in
       try Partitions.ensure([segment.period], in: tx)
       try Messages.restore(rows, tenant: tenant, in: tx)
+      try Amendments.unfold(unfolded, in: tx)
       try Archive.supersede(id, at: now, in: tx)
+      FaultPoint.reach("restore.superseded")
       _ = try audit.append(
         [AuditEntry(tenant: tenant, actor: "archive", action: "archive.restored", object: id)], at: now,
         in: tx)

@@ -36,6 +36,9 @@ extension Archiver {
     package var bytes: Int64 = 0
     package var damaged = 0
     package var findings: [Finding] = []
+    /// Damaged segments that are whole again, and what was wrong with them.
+    package var repaired = 0
+    package var mended: [Finding] = []
     /// All there are, checked or not.
     package var segmentsTotal = 0
     package var bytesTotal: Int64 = 0
@@ -47,6 +50,8 @@ extension Archiver {
       left.bytes += right.bytes
       left.damaged += right.damaged
       left.findings += right.findings
+      left.repaired += right.repaired
+      left.mended += right.mended
       left.segmentsTotal += right.segmentsTotal
       left.bytesTotal += right.bytesTotal
     }
@@ -71,15 +76,25 @@ extension Archiver {
   }
 
   /// Checks segments of the tenant and notes those that are whole. With `deep`, also opens every lane whose key exists
-  /// and compares the messages it holds with the catalogue's counts.
-  package func verify(_ scope: Scope, deep: Bool) async throws -> Verification {
+  /// and compares the messages it holds with the catalogue's counts. With `repairing`, puts the replica's copies into
+  /// the place of what is damaged; the caller holds the archive's lease then.
+  package func verify(_ scope: Scope, deep: Bool, repairing: Bool = false) async throws -> Verification {
+    if repairing { _ = try replica() }
     let tenant = tenant.id
     let segments = try await database.transaction { tx in try Archive.segments(tenant: tenant, in: tx) }
     var verification = Verification()
     verification.segmentsTotal = segments.count
     verification.bytesTotal = segments.reduce(0) { $0 + $1.bytes }
     for segment in try await chosen(scope, of: segments) {
-      let findings = try await findings(segment, deep: deep)
+      var findings = try await findings(segment, deep: deep)
+      if repairing, !findings.isEmpty {
+        let found = findings
+        findings = try await mended(segment, found, deep: deep)
+        if findings.isEmpty {
+          verification.repaired += 1
+          verification.mended += found
+        }
+      }
       verification.segments += 1
       verification.bytes += segment.bytes
       verification.findings += findings
@@ -91,6 +106,14 @@ extension Archiver {
       }
     }
     return verification
+  }
+
+  /// What is still wrong with a segment after its repair.
+  private func mended(_ segment: SegmentRow, _ found: [Finding], deep: Bool) async throws -> [Finding] {
+    guard let reason = try await repair(segment) else { return try await findings(segment, deep: deep) }
+    return found + [
+      Finding(segment: segment.id, block: nil, conversation: nil, messages: 0, what: reason)
+    ]
   }
 
   private func chosen(_ scope: Scope, of segments: [SegmentRow]) async throws -> [SegmentRow] {

@@ -1,3 +1,4 @@
+import Blocking
 import Catalog
 import Foundation
 import History
@@ -132,6 +133,7 @@ final class SegmentDraft {
     let count = runs.reduce(0) { $0 + $1.messages.count }
     messages += Int64(count)
     archiver.clock.add(.sealing, since: watch)
+    FaultPoint.reach("seal.block")
     try await archiver.pace.passed(bytes: bytes - before, messages: count)
   }
 
@@ -154,7 +156,9 @@ final class SegmentDraft {
     try write(writer.finish(keys: keys))
     try file.synchronize()
     try file.close()
+    FaultPoint.reach("seal.closed")
     try await archiver.store.put(SegmentName.object(identity.hex), from: path)
+    FaultPoint.reach("seal.published")
     let tenant = archiver.tenant.id
     let full = exchange(&hash, with: BLAKE2b()).finish()
     return SealedSegment(

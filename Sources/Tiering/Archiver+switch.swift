@@ -1,4 +1,5 @@
 import AuditLog
+import Blocking
 import Catalog
 import Model
 import Postgres
@@ -29,7 +30,9 @@ extension Archiver {
     let (audit, tenant, now) = (audit, tenant, now())
     try await database.transaction { tx in
       for segment in sealed { try Archive.insert(segment.row, blocks: segment.blocks, in: tx) }
+      FaultPoint.reach("switch.catalogued")
       let removed = try covered.removeHot(period: month.period, dropping: dropping, in: tx)
+      FaultPoint.reach("switch.dropped")
       // Fewer is fine: messages deleted since they were read are hidden by their state. More would be a loss.
       guard removed <= total else {
         throw TieringError(

@@ -1,11 +1,12 @@
 package import AuditLog
+import Blocking
 package import Catalog
 import Foundation
 package import History
 package import KeyVault
 package import Model
 package import Postgres
-import Segments
+package import Segments
 
 /// Moves old messages of one tenant from PostgreSQL into sealed segments, and looks after the segments.
 package struct Archiver: Sendable {
@@ -17,6 +18,8 @@ package struct Archiver: Sendable {
     package var groups: Int
     /// Fewer messages do not pay for a dictionary of their tenant's.
     package var dictionaryMessagesMin = 5_000
+    /// Opens the store that segments are copied to, if there is one.
+    package var replica: @Sendable () throws -> (any SegmentStore)? = { nil }
 
     package init(scratch: String, groups: Int) {
       self.scratch = scratch
@@ -121,10 +124,12 @@ package struct Archiver: Sendable {
       if report.isStopped { break }
       let sealed = try await seal(month, bounds: plan.bounds, dictionary: dictionary)
       for segment in sealed { try await verify(segment) }
+      FaultPoint.reach("archive.verified")
       let done = month.covered(by: sealed)
       let watch = ContinuousClock.now
       try await switchOver(done, sealed, bounds: plan.bounds)
       clock.add(.switching, since: watch)
+      FaultPoint.reach("archive.switched")
       for segment in sealed {
         report.segments += 1
         report.messages += Int(segment.row.messages)
@@ -159,6 +164,7 @@ package struct Archiver: Sendable {
     for name in try await store.list() where !kept.contains(name) {
       do {
         try await store.delete(name)
+        FaultPoint.reach("sweep.deleted")
       } catch let error as SegmentStoreError where error.code == .locked {
         // Stays in the catalogue as replaced, so that a sweep after the lock's end finds it.
         locked.insert(name)
@@ -169,6 +175,7 @@ package struct Archiver: Sendable {
     }
     try await database.transaction { tx in
       for id in gone { try Archive.remove(id, in: tx) }
+      FaultPoint.reach("sweep.forgetting")
     }
     return locked.count
   }

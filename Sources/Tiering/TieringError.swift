@@ -5,6 +5,7 @@ package struct TieringError: Error, CustomStringConvertible {
     case hotChanged = "hot_changed"
     case unknownSegment = "unknown_segment"
     case keyMissing = "key_missing"
+    case noReplica = "no_replica"
   }
   package let code: Code
   package let description: String

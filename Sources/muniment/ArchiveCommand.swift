@@ -14,7 +14,10 @@ import Tiering
 struct ArchiveCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "archive", abstract: "Move old messages into sealed segments, and look after these.",
-    subcommands: [Run.self, List.self, Show.self, Verify.self, Compact.self, Restore.self])
+    subcommands: [
+      Run.self, List.self, Show.self, Verify.self, Compact.self, Restore.self, Replicate.self,
+      ExportKeys.self,
+    ])
 
   struct Row: Encodable {
     let id: String

@@ -94,6 +94,7 @@ extension ArchiveCommand {
       let rewritten: Int
       let segments: Int
       let dropped: Int
+      let folded: Int
       let locked: Int
       let finished: Bool
     }
@@ -112,6 +113,7 @@ extension ArchiveCommand {
             total.rewritten += report.rewritten
             total.segments += report.segments
             total.dropped += report.dropped
+            total.folded += report.folded
             total.locked = max(total.locked, report.locked)
             total.isStopped = report.isStopped
           }
@@ -120,11 +122,12 @@ extension ArchiveCommand {
       }
       try common.output.value(
         Report(
-          rewritten: total.rewritten, segments: total.segments, dropped: total.dropped, locked: total.locked,
+          rewritten: total.rewritten, segments: total.segments, dropped: total.dropped,
+          folded: total.folded, locked: total.locked,
           finished: !total.isStopped),
         text:
           "\(dryRun ? "would rewrite" : "rewrote") \(total.rewritten) segments into \(total.segments), dropping "
-          + "\(total.dropped) messages"
+          + "\(total.dropped) messages and taking in \(total.folded) edits"
           + (total.locked > 0 ? "; \(total.locked) replaced objects wait for the end of their lock" : ""))
       if total.isStopped { throw ExitStatus.doneInPart }
     }

@@ -12,6 +12,8 @@ extension ArchiveCommand {
     @OptionGroup var tenancy: TenantOptions
     @Flag(help: "Also open every lane whose key exists and compare counts with the catalogue.")
     var deep = false
+    @Flag(help: "Put copies of archive.replica into the place of what is damaged or missing.")
+    var repair = false
     @Option(help: "Check only a share of the segments, such as 5%.")
     var sample: String?
     @Option(help: "Chooses which segments are a sample; the same for the same number.")
@@ -35,13 +37,16 @@ extension ArchiveCommand {
       let damaged: Int
       let findings: [String]
       let affectedMessages: Int64
+      /// Segments that were damaged and are whole again, and what was found.
+      let repaired: Int
+      let mended: [String]
       let details: [Finding]
       let bytes: Int64
       /// Of how much that was.
       let of: Coverage
 
       enum CodingKeys: String, CodingKey {
-        case segments, damaged, findings, details, bytes, of
+        case segments, damaged, findings, details, bytes, of, repaired, mended
         case affectedMessages = "affected_messages"
       }
 
@@ -50,7 +55,8 @@ extension ArchiveCommand {
           "\(segments) of \(of.segments) segments checked, \(bytes) of \(of.bytes) bytes, \(damaged) damaged"
         if let seed = of.seed { last += " (sample with --seed \(seed))" }
         if affectedMessages > 0 { last += "; \(affectedMessages) messages are affected" }
-        return (findings + [last]).joined(separator: "\n")
+        if repaired > 0 { last += "; \(repaired) segments were repaired from the replica" }
+        return (mended.map { "repaired: " + $0 } + findings + [last]).joined(separator: "\n")
       }
     }
 
@@ -73,14 +79,19 @@ extension ArchiveCommand {
       let scope: Archiver.Scope = share.map { .sample(share: $0, seed: seed ?? 0) } ?? .all
       let found = try await Application.with(try common.settings()) { application in
         var total = Archiver.Verification()
-        for tenant in try await application.tenants(tenancy.tenant) {
-          total += try await application.archiver(tenant).verify(scope, deep: deep)
+        func check() async throws {
+          for tenant in try await application.tenants(tenancy.tenant) {
+            total += try await application.archiver(tenant).verify(scope, deep: deep, repairing: repair)
+          }
         }
+        // Not beside a run, which would sweep what is being put back.
+        if repair { try await application.holding("archive", check) } else { try await check() }
         return total
       }
       let report = Report(
         segments: found.segments, damaged: found.damaged, findings: found.findings.map(\.description),
-        affectedMessages: found.affected,
+        affectedMessages: found.affected, repaired: found.repaired,
+        mended: found.mended.map(\.description),
         details: found.findings.map {
           Finding(
             segment: $0.segment, block: $0.block, conversation: $0.conversation?.rawValue,

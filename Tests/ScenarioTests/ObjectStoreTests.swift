@@ -106,5 +106,55 @@ extension Scenarios {
       #expect(try home.count("SELECT count(*) FROM index_quarantine") == 0)
       try home.expect(corpus)
     }
+
+    private struct Trouble: CustomTestStringConvertible, Sendable {
+      let fault: FaultyServer.Fault
+      /// Whether the run comes through in spite of it.
+      var isOutlasted = false
+      var testDescription: String { "\(fault)" }
+
+      /// What is tried for half a minute, or waited for, only where there is time.
+      static let all: [Trouble] =
+        [
+          Trouble(fault: .slow(bytes: 8_000, milliseconds: 20), isOutlasted: true),
+          Trouble(fault: .answers(status: 503)),
+        ]
+        + (Program.isSlow
+          ? [
+            Trouble(fault: .hangs), Trouble(fault: .closes), Trouble(fault: .answers(status: 500)),
+            Trouble(fault: .answers(status: 409)), Trouble(fault: .answers(status: 412)),
+            Trouble(fault: .cutsRequest(after: 200)), Trouble(fault: .cutsReply(after: 20)),
+          ] : [])
+    }
+
+    @Test(
+      "whatever the store does while a run archives, nothing is lost, and it is said", arguments: Trouble.all)
+    private func troubled(_ trouble: Trouble) async throws {
+      let home = try await home(TestObjectStore.plainBucket)
+      let corpus = try filled(home, messages: 60)
+      let before = try home.histories(of: corpus)
+      let server = try await TestObjectStore.started()
+      let port = try #require(UInt16(server.endpoint.split(separator: ":").last ?? ""))
+      let faulty = try FaultyServer(target: port, [trouble.fault])
+      let settings = home.path + "/muniment.yaml"
+      let right = try String(contentsOfFile: settings, encoding: .utf8)
+      try right.replacing(server.endpoint, with: "http://127.0.0.1:\(faulty.port)").write(
+        toFile: settings, atomically: true, encoding: .utf8)
+      let outcome = try home.run(["archive", "run", "--older-than", "0d"])
+      if trouble.isOutlasted {
+        #expect(outcome.status == 0, "\(outcome.failure)")
+      } else {
+        #expect(outcome.status == 75 || outcome.status == 1, "\(outcome.failure)")
+        #expect(
+          try outcome.object["error"]?["code"]?.text?.hasPrefix("object_store") == true, "\(outcome.failure)")
+        #expect(try home.count("SELECT count(*) FROM message") == corpus.lines.count)
+        #expect(try home.histories(of: corpus) == before)
+      }
+      try right.write(toFile: settings, atomically: true, encoding: .utf8)
+      try home.done(["archive", "run", "--older-than", "0d"])
+      #expect(try home.count("SELECT count(*) FROM message") == 0)
+      #expect(try home.done(["archive", "list", "--orphans"]).lines.isEmpty)
+      #expect(try home.histories(of: corpus) == before)
+    }
   }
 }

@@ -9,11 +9,15 @@ final class Run {
   private let started = ContinuousClock.now
 
   /// - Parameter kibibytesMax: of any file it writes; more fails as it does on a full disk (setrlimit(2)).
-  init(_ words: [String], home: String, input: String? = nil, kibibytesMax: Int? = nil) throws {
+  /// - Parameter fault: the place at which it ends itself as if it were killed (`FaultPoint`).
+  init(
+    _ words: [String], home: String, input: String? = nil, kibibytesMax: Int? = nil, fault: String? = nil
+  ) throws {
     self.words = words
     directory = try Scratch.make("run")
     var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MUNIMENT_") }
     environment["MUNIMENT_HOME"] = home
+    environment["MUNIMENT_KILL_AT"] = fault
     process.environment = environment
     if let kibibytesMax {
       process.executableURL = URL(fileURLWithPath: "/bin/bash")

@@ -193,11 +193,12 @@ struct S3SegmentStoreTests {
     arguments: [
       [.answers(status: 500), .answers(status: 503, body: "<Error><Code>SlowDown</Code></Error>"), .none],
       [.closes, .closes, .none], [.cutsRequest(after: 40_000), .none], [.cutsRequest(after: 100), .none],
-      [.answers(status: 409), .answers(status: 429), .none],
+      [.answers(status: 409), .answers(status: 429), .none], [.hangs, .none],
+      [.slow(bytes: 20_000, milliseconds: 10)],
     ] as [[FaultyServer.Fault]])
   func putsGoOn(_ script: [FaultyServer.Fault]) async throws {
     let faulty = try faulty(script)
-    let store = try store(through: faulty)
+    let store = try store(through: faulty) { $0.timeouts.stallSeconds = 2 }
     let name = newName()
     let bytes = Randomness.bytes(300_000)
     try await store.put(name, from: scratch.file("object", bytes))
@@ -240,6 +241,43 @@ struct S3SegmentStoreTests {
     }
     await expect(.io) { _ = try await store.list() }
     #expect(faulty.connections == 2)
+  }
+
+  @Test func aSlowServerIsWaitedFor() async throws {
+    let direct = try store()
+    let name = newName()
+    let bytes = Randomness.bytes(60_000)
+    try await direct.put(name, from: scratch.file("object", bytes))
+    let faulty = try faulty([.slow(bytes: 4_000, milliseconds: 100)])
+    let store = try store(through: faulty) {
+      $0.timeouts.stallSeconds = 1
+      $0.patience.attempts = 1
+    }
+    // Longer than the patience with silence, and never silent for so long.
+    #expect(try await store.read(name, range: 0..<60_000) == bytes)
+  }
+
+  @Test func aLeftoverTellsItsAge() async throws {
+    let store = try store()
+    let name = newName()
+    let before = Self.clock()
+    try await store.put(name, from: scratch.file("object", [1, 2, 3]))
+    let found = try #require(try await store.leftover(name))
+    let at = try #require(found.modifiedAt)
+    #expect(found.name == name && found.bytes == 3)
+    #expect(before.adding(seconds: -2) <= at && at <= Self.clock().adding(seconds: 2))
+    #expect(try await store.leftover(newName()) == nil)
+  }
+
+  @Test func datesOfHTTPAreRead() {
+    #expect(
+      S3SegmentStore.time("Sun, 06 Nov 1994 08:49:37 GMT")
+        == Timestamp(civil: 1994, 11, 6).adding(seconds: 31_777))
+    for text in [
+      "", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
+    ] {
+      #expect(S3SegmentStore.time(text) == nil, "\(text)")
+    }
   }
 
   @Test func aServerThatIsNotThereIsGivenUp() async throws {

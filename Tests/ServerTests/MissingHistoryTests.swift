@@ -150,7 +150,7 @@ struct MissingHistoryTests {
 }
 
 /// Counts reads, or fails them as a store does that is away.
-private final class CountedStore: SegmentStore {
+final class CountedStore: SegmentStore {
   private let store: any SegmentStore
   private let isDown: Bool
   private let count = Mutex(0)

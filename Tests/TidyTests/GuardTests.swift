@@ -31,6 +31,9 @@ struct GuardTests {
       ("DELETE FROM pending_change", "changes without a message: no rule covers them yet"),
       ("UPDATE amendment", "takes the name off a deletion that is kept"),
     ],
+    "Sources/Catalog/Amendments+fold.swift": [
+      ("UPDATE amendment", "content that a segment has, in the transaction that switches")
+    ],
     "Sources/Catalog/Memberships.swift": [
       ("DELETE FROM membership", "an erased person's, unless a hold names them"),
       ("DELETE FROM subject_conversation", "an erased person's, unless a hold names them"),

@@ -2,7 +2,7 @@ import Sodium
 
 /// Encrypts a stream of any length so that any of its recipients opens it with the `age` program or another one of
 /// that format (C2SP, "The age file encryption format", version 1). Holds 64 KiB.
-struct AgeEncryption: ~Copyable {
+package struct AgeEncryption: ~Copyable {
   private static let chunkBytes = 64 << 10
   private static let version = "age-encryption.org/v1"
 
@@ -13,7 +13,7 @@ struct AgeEncryption: ~Copyable {
   private var chunks: UInt64 = 0
 
   /// - Throws: `.noRecipients`; `.badRecipient` for a public key that keeps nothing secret.
-  init(to recipients: [AgeRecipient]) throws(AgeError) {
+  package init(to recipients: [AgeRecipient]) throws(AgeError) {
     guard !recipients.isEmpty else { throw AgeError(.noRecipients) }
     let fileKey = SecretBytes(random: 16)
     var header = Self.version + "\n"
@@ -27,7 +27,7 @@ struct AgeEncryption: ~Copyable {
   }
 
   /// - Returns: what can be written by now.
-  mutating func encrypt(_ bytes: [UInt8]) -> [UInt8] {
+  package mutating func encrypt(_ bytes: [UInt8]) -> [UInt8] {
     pending += bytes
     var ready = head
     head = []
@@ -42,7 +42,7 @@ struct AgeEncryption: ~Copyable {
   }
 
   /// - Returns: the rest.
-  consuming func finish() -> [UInt8] { head + seal(pending, isLast: true) }
+  package consuming func finish() -> [UInt8] { head + seal(pending, isLast: true) }
 
   private mutating func seal(_ chunk: [UInt8], isLast: Bool) -> [UInt8] {
     // Eleven bytes of counter, highest first, and whether it is the last: no nonce comes twice under the file's key.

@@ -143,6 +143,31 @@ package final class S3SegmentStore: SegmentStore {
     return size
   }
 
+  package func leftover(_ name: String) async throws -> SegmentLeftover? {
+    guard let headers = try await head(name) else { return nil }
+    return SegmentLeftover(
+      name: name, bytes: headers["content-length"].flatMap { Int64($0) } ?? 0,
+      modifiedAt: headers["last-modified"].flatMap(Self.time))
+  }
+
+  /// A date as HTTP has it, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7); `nil` for anything else.
+  static func time(_ text: String) -> Timestamp? {
+    let parts = text.split(separator: " ")
+    guard parts.count == 6, parts[5] == "GMT", let day = Int(parts[1]), (1...31).contains(day),
+      let month = months.firstIndex(of: String(parts[2])), let year = Int(parts[3]),
+      (1970...9999).contains(year)
+    else { return nil }
+    let clock = parts[4].split(separator: ":").compactMap { Int64($0) }
+    guard clock.count == 3, (0..<24).contains(clock[0]), (0..<60).contains(clock[1]),
+      (0...60).contains(clock[2])
+    else { return nil }
+    return Timestamp(civil: year, month + 1, day).adding(seconds: clock[0] * 3_600 + clock[1] * 60 + clock[2])
+  }
+
+  private static let months = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+  ]
+
   /// `nil`: there is no such object.
   func head(_ name: String) async throws -> [String: String]? {
     let request = S3Request("HEAD", key: try key(name), object: name, verb: "looked up")

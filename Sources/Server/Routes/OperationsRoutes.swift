@@ -5,6 +5,7 @@ import JobQueue
 import Model
 import Postgres
 import SearchIndex
+import Segments
 import Sodium
 
 /// Health, metrics and the console's page: open, and without content of any tenant.
@@ -63,7 +64,25 @@ enum OperationsRoutes {
         counted.isEmpty
           ? [("", 0)] : counted.sorted { $0.key < $1.key }.map { ("code=\"\($0.key)\"", $0.value) }),
     ]
-    return Reply.text(services.metrics.text(gauges), type: "text/plain; version=0.0.4; charset=utf-8")
+    return Reply.text(
+      services.metrics.text(gauges + blockCache(services)), type: "text/plain; version=0.0.4; charset=utf-8")
+  }
+
+  private static func blockCache(_ services: APIServices) -> [Metrics.Gauge] {
+    let counts = services.hooks.blockCache()
+    return [
+      Metrics.Gauge(
+        "muniment_archive_cache_reads_total",
+        "Blocks of segments that readers asked for, by where they were.",
+        [("found=\"cache\"", Double(counts.hits)), ("found=\"store\"", Double(counts.misses))],
+        type: "counter"),
+      Metrics.Gauge(
+        "muniment_archive_cache_evictions_total", "Blocks that made room for others.",
+        [("", Double(counts.evictions))], type: "counter"),
+      Metrics.Gauge(
+        "muniment_archive_cache_bytes", "Bytes of sealed blocks that are kept in memory.",
+        [("", Double(counts.bytes))]),
+    ]
   }
 
   @Sendable private static func console(_ call: Call) async throws -> Response {

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Stands between a client and a server and does to each connection what its script says next; the last entry goes on
 /// for ever.
-final class FaultyServer: Sendable {
-  enum Fault: Sendable {
+package final class FaultyServer: Sendable {
+  package enum Fault: Sendable {
     case none
     /// Accepts and closes at once.
     case closes
@@ -17,19 +17,21 @@ final class FaultyServer: Sendable {
     case cutsReply(after: Int)
     /// Answers by itself, without asking the server behind.
     case answers(status: Int, body: String = "")
+    /// Hands on both ways so many bytes at a time, with so long between them.
+    case slow(bytes: Int, milliseconds: UInt32)
   }
 
-  let port: UInt16
+  package let port: UInt16
   private let listener: CInt
   private let target: UInt16
   private let script: Mutex<[Fault]>
   private let seen = Mutex(0)
 
   /// Connections so far.
-  var connections: Int { seen.withLock { $0 } }
+  package var connections: Int { seen.withLock { $0 } }
 
   /// - Parameter target: the port on loopback behind this.
-  init(target: UInt16, _ script: [Fault]) throws {
+  package init(target: UInt16, _ script: [Fault]) throws {
     self.target = target
     self.script = Mutex(script)
     (listener, port) = try Self.listen()
@@ -82,12 +84,16 @@ final class FaultyServer: Sendable {
       // Read on until the client is done: closing with unread bytes would reset the connection.
       while receive(client) != nil {}
     case .none: relay(client, requestMax: .max, replyMax: .max)
+    case .slow(let bytes, let milliseconds):
+      relay(client, requestMax: .max, replyMax: .max, piece: bytes, pause: milliseconds)
     case .cutsRequest(let count): relay(client, requestMax: count, replyMax: 0)
     case .cutsReply(let count): relay(client, requestMax: .max, replyMax: count)
     }
   }
 
-  private func relay(_ client: CInt, requestMax: Int, replyMax: Int) {
+  private func relay(
+    _ client: CInt, requestMax: Int, replyMax: Int, piece: Int = 1 << 16, pause: UInt32 = 0
+  ) {
     let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(server) }
     var address = Self.loopback(target)
@@ -100,28 +106,30 @@ final class FaultyServer: Sendable {
     let upward = DispatchGroup()
     upward.enter()
     Thread.detachNewThread {
-      self.pump(client, server, requestMax)
+      self.pump(client, server, requestMax, piece, pause)
       shutdown(server, requestMax == .max ? Int32(SHUT_WR) : Int32(SHUT_RDWR))
       if requestMax != .max { shutdown(client, Int32(SHUT_RDWR)) }
       upward.leave()
     }
-    pump(server, client, replyMax)
+    pump(server, client, replyMax, piece, pause)
     shutdown(client, Int32(SHUT_RDWR))
     upward.wait()
   }
 
   /// Passes on up to `limit` bytes; what comes after is read and dropped.
-  private func pump(_ from: CInt, _ to: CInt, _ limit: Int) {
+  private func pump(_ from: CInt, _ to: CInt, _ limit: Int, _ piece: Int, _ pause: UInt32) {
     var rest = limit
-    while let bytes = receive(from) {
+    while let bytes = receive(from, piece) {
+      // The slowness is the fault: nothing can be waited on instead.
+      if pause > 0 { usleep(pause * 1_000) }
       send(to, Array(bytes.prefix(rest)))
       rest -= min(rest, bytes.count)
       if rest == 0 { return }
     }
   }
 
-  private func receive(_ socket: CInt) -> [UInt8]? {
-    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+  private func receive(_ socket: CInt, _ bytesMax: Int = 1 << 16) -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0, count: bytesMax)
     let count = recv(socket, &buffer, buffer.count, 0)
     return count > 0 ? Array(buffer.prefix(count)) : nil
   }
