@@ -69,7 +69,7 @@ extension Application {
     return HTTPCall(
       method: "POST", url: webhook.url,
       headers: [
-        ("Content-Type", "application/x-ndjson"), ("Expect", ""),
+        ("Content-Type", "application/x-ndjson"),
         ("X-Muniment-Signature", "t=\(time),v1=\(signature)"),
       ], body: .bytes(body), responseBytesMax: 65_536)
   }

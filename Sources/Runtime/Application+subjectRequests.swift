@@ -78,7 +78,7 @@ extension Application {
     guard let (url, body) = try await service.callback(call) else { return false }
     let isOpen = settings.openDSR.allowsPrivateAddresses
     let headers =
-      [(name: "Content-Type", value: "application/json"), (name: "Expect", value: "")]
+      [(name: "Content-Type", value: "application/json")]
       + service.signer.headers(body)
     return await Self.isAnswered(
       HTTPCall(method: "POST", url: url, headers: headers, body: .bytes(body), responseBytesMax: 65_536),

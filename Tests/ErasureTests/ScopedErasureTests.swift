@@ -41,6 +41,9 @@ struct ScopedErasureTests {
       #expect(try await house.erasure.verify(id).isEmpty)
       let again = try await house.erasure.run(id, actor: "dpo").statement()
       #expect(again.completedAt == statement.completedAt)
+      // A late delivery is a duplicate of what is gone.
+      try await house.deliver([talk[2]])
+      #expect(try await house.states(["m1"]) == [.erased])
     }
   }
 
