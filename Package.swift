@@ -141,7 +141,7 @@ let top: [Target] = [
   room(
     "Runtime",
     [
-      "Model", "Governance", "Server", "Postgres", "Sodium", "Blocking", logging, lifecycle, signals,
+      "Model", "Governance", "Server", "Postgres", "Sodium", "Blocking", "Curl", logging, lifecycle, signals,
       hummingbird, yams,
     ] + allFlows + allStores),
   .executableTarget(

@@ -94,7 +94,7 @@ package enum Deletions {
     return held
   }
 
-  private static func setState(_ state: Locator.State, _ keys: [MessageKey], in tx: borrowing Transaction)
+  static func setState(_ state: Locator.State, _ keys: [MessageKey], in tx: borrowing Transaction)
     throws
   {
     guard !keys.isEmpty else { return }

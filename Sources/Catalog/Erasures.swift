@@ -21,6 +21,7 @@ package struct ErasureRow: Sendable {
   package let subjectHash: [UInt8]
   /// `nil`: nobody of that id was known.
   package let subject: SubjectID?
+  package let scope: ErasureScope
   package let state: State
   package let requestedAt: Timestamp
   package let dueAt: Timestamp
@@ -38,20 +39,21 @@ package struct ErasureRow: Sendable {
 
 package enum Erasures {
   package static func insert(
-    id: Int64, tenant: TenantID, subjectHash: [UInt8], subject: SubjectID?, requesterHash: [UInt8],
-    sealed: [UInt8],
+    id: Int64, tenant: TenantID, scope: ErasureScope = .subject, subjectHash: [UInt8], subject: SubjectID?,
+    requesterHash: [UInt8], sealed: [UInt8],
     at now: Timestamp, due: Timestamp, in tx: borrowing Transaction
   ) throws {
     try tx.execute(
       """
       INSERT INTO erasure (erasure_id, tenant_id, subject_hash, subject_id, state, requested_at, due_at,
-        requester_hash, sealed) VALUES ($1, $2, $3, $4, 'requested', $5, $6, $7, $8)
+        requester_hash, sealed, scope, conversation_route, conversation_id, message_high, message_low)
+      VALUES ($1, $2, $3, $4, 'requested', $5, $6, $7, $8, $9, $10, $11, $12, $13)
       """,
       [
         .int8(id), .int8(tenant.rawValue), .bytes(subjectHash), subject.map { .int8($0.rawValue) } ?? .null,
         .timestamp(microseconds: now.microseconds), .timestamp(microseconds: due.microseconds),
         .bytes(requesterHash), .bytes(sealed),
-      ])
+      ] + scope.values)
   }
 
   package static func find(_ id: Int64, locking: Bool = false, in tx: borrowing Transaction) throws
@@ -124,11 +126,11 @@ package enum Erasures {
   }
 
   /// Opens a completed erasure again, because a restored backup brought the person back.
-  package static func reopen(_ id: Int64, subject: SubjectID, in tx: borrowing Transaction) throws {
+  package static func reopen(_ id: Int64, subject: SubjectID?, in tx: borrowing Transaction) throws {
     try tx.execute(
       """
       UPDATE erasure SET state = 'running', completed_at = NULL, subject_id = $2 WHERE erasure_id = $1
-      """, [.int8(id), .int8(subject.rawValue)])
+      """, [.int8(id), subject.map { .int8($0.rawValue) } ?? .null])
   }
 
   /// What the database still holds of a subject, by kind; all zero once erased.
@@ -144,7 +146,7 @@ package enum Erasures {
   private static func row(_ rows: PostgresRows, _ row: Int) -> ErasureRow {
     ErasureRow(
       id: rows.int64(row, 0), tenant: TenantID(rawValue: rows.int64(row, 1)), subjectHash: rows.bytes(row, 2),
-      subject: rows.int64OrNil(row, 3).map(SubjectID.init),
+      subject: rows.int64OrNil(row, 3).map(SubjectID.init), scope: ErasureScope(rows, row, from: 15),
       state: ErasureRow.State(rawValue: rows.text(row, 4)) ?? .partial,
       requestedAt: Timestamp(microseconds: rows.timestamp(row, 5)),
       dueAt: Timestamp(microseconds: rows.timestamp(row, 6)), requesterHash: rows.bytes(row, 7),
@@ -157,7 +159,8 @@ package enum Erasures {
 
   private static let select = """
     SELECT erasure_id, tenant_id, subject_hash, subject_id, state, requested_at, due_at, requester_hash, approver_hash,
-      approved_at, completed_at, plan::text, steps::text, certificate, sealed FROM erasure
+      approved_at, completed_at, plan::text, steps::text, certificate, sealed, scope, conversation_route, conversation_id,
+      message_high, message_low FROM erasure
     """
   private static let residue = """
     SELECT 'messages', count(*) FROM message_locator l WHERE l.sender_id = $1 AND l.state IN (1, 5)

@@ -43,7 +43,7 @@ package enum Floors {
   private static func inForce(
     _ kind: Kind, tenant: TenantID, at now: Timestamp, in tx: borrowing Transaction
   ) throws -> [Policy] {
-    let policies = try PolicyHistory(Policies.sets(tenant: tenant, in: tx)).policies.inForce(at: now)
+    let policies = try KnownPolicies.all(of: tenant, in: tx).inForce(at: now)
     return policies.filter { $0.retainSeconds != nil && (kind == .all || $0.locked) }.map { policy in
       var floor = policy
       floor.deleteAfterSeconds = nil

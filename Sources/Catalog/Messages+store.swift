@@ -71,10 +71,12 @@ extension Messages {
   }
 
   // The lateral form makes PostgreSQL probe the index a key, however large the table; a join would read all of it.
+  // An erased message has no digest any more: whatever comes under its id is a late delivery, and is kept nowhere.
   private static let selectKnown = """
-    SELECT n.ordinality, l.digest = n.digest
+    SELECT n.ordinality, l.digest = n.digest OR l.state = 4
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS n(high, low, digest)
-    CROSS JOIN LATERAL (SELECT digest FROM message_locator WHERE route_key = n.high AND message_low = n.low OFFSET 0) l
+    CROSS JOIN LATERAL (SELECT digest, state FROM message_locator WHERE route_key = n.high
+      AND message_low = n.low OFFSET 0) l
     """
   private static let copyLocators = """
     COPY message_locator (route_key, message_low, tenant_id, conversation_route, conversation_id, sender_id,

@@ -28,6 +28,10 @@ package struct Migration: Sendable {
     Migration(27, "extend_erasure", PackageResources._027_extend_erasure_sql),
     Migration(28, "add_segment_deaths", PackageResources._028_add_segment_deaths_sql),
     Migration(39, "create_channel_version", PackageResources._039_create_channel_version_sql),
+    Migration(29, "create_subject_request", PackageResources._029_create_subject_request_sql),
+    Migration(30, "create_deletion_outbox", PackageResources._030_create_deletion_outbox_sql),
+    Migration(31, "add_erasure_scope", PackageResources._031_add_erasure_scope_sql),
+    Migration(32, "create_disposition_review", PackageResources._032_create_disposition_review_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

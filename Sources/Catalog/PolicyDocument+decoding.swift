@@ -30,7 +30,7 @@ extension PolicyDocument {
 
 /// One policy on its way in: its keys, and what to call it in errors.
 private struct PolicyFields {
-  private static let keys: Set = ["name", "scope", "retain", "delete_after", "clock", "locked"]
+  private static let keys: Set = ["name", "scope", "retain", "delete_after", "clock", "locked", "review"]
   private let fields: [String: DocumentValue]
   private let label: String
 
@@ -57,9 +57,12 @@ private struct PolicyFields {
       }
       let entry = PolicyDocument.Entry(
         name: name, scope: try scope(), retain: try length("retain"), deleteAfter: try length("delete_after"),
-        clock: try clock(), locked: try flag("locked") ?? false)
+        clock: try clock(), locked: try flag("locked") ?? false, review: try flag("review") ?? false)
       guard entry.retain != nil || entry.deleteAfter != nil else {
         throw error("retain", "give retain, delete_after or both")
+      }
+      guard !entry.review || entry.deleteAfter != nil else {
+        throw error("review", "goes with delete_after: there is nothing to review otherwise")
       }
       return entry
     }

@@ -25,6 +25,8 @@ private struct EncodedPolicy: Encodable {
   let delete_after: String?
   let clock: String
   let locked: Bool
+  /// Left out where nobody is asked.
+  let review: Bool?
 
   init(_ entry: PolicyDocument.Entry) {
     name = entry.name
@@ -33,6 +35,7 @@ private struct EncodedPolicy: Encodable {
     delete_after = entry.deleteAfter?.description
     clock = entry.clock.rawValue
     locked = entry.locked
+    review = entry.review ? true : nil
   }
 }
 

@@ -19,11 +19,13 @@ package struct PolicyDocument: Hashable, Sendable {
     package var clock: Policy.Clock
     /// May only be lengthened from now on.
     package var locked: Bool
+    /// Whether somebody decides about what is due.
+    package var review: Bool
 
     package init(
       name: String, scope: Scope = .tenant, retain: RetentionLength? = nil,
       deleteAfter: RetentionLength? = nil,
-      clock: Policy.Clock = .created, locked: Bool = false
+      clock: Policy.Clock = .created, locked: Bool = false, review: Bool = false
     ) {
       self.name = name
       self.scope = scope
@@ -31,6 +33,7 @@ package struct PolicyDocument: Hashable, Sendable {
       self.deleteAfter = deleteAfter
       self.clock = clock
       self.locked = locked
+      self.review = review
     }
   }
 

@@ -45,7 +45,7 @@ extension PolicyDocument.Entry {
   package func policy() throws(RetentionError) -> Policy {
     Policy(
       id: name, scope: try scope.numbered(), retainSeconds: retain?.seconds,
-      deleteAfterSeconds: deleteAfter?.seconds, clock: clock, locked: locked)
+      deleteAfterSeconds: deleteAfter?.seconds, clock: clock, locked: locked, review: review)
   }
 }
 

@@ -12,6 +12,11 @@ package struct RetentionError: Error, Hashable, CustomStringConvertible {
     case unknownHold = "unknown_hold"
     case alreadyReleased = "already_released"
     case invalidHold = "invalid_hold"
+    case unknownReview = "unknown_review"
+    case invalidReview = "invalid_review"
+    /// Nothing is left to decide or to approve.
+    case reviewDone = "review_done"
+    case samePerson = "same_person"
     /// A stored document cannot be read: the database was changed from outside.
     case damagedPolicies = "damaged_policies"
   }
@@ -27,5 +32,5 @@ package struct RetentionError: Error, Hashable, CustomStringConvertible {
   package var isRetryable: Bool { false }
 
   /// Refused by a rule rather than failed: exit code 4.
-  package var isRefusal: Bool { code == .lockedPolicy }
+  package var isRefusal: Bool { code == .lockedPolicy || code == .samePerson }
 }

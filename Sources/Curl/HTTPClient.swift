@@ -10,16 +10,20 @@ package final class HTTPClient: Sendable {
   /// A file of certificates to trust in the place of the system's.
   private let certificates: String?
   private let userAgent: String
+  /// For URLs that others gave: no proxy is asked, as it would look names up itself.
+  private let refusesPrivateAddresses: Bool
 
   private static let idleMax = 16
 
   package init(
-    timeouts: HTTPTimeouts = HTTPTimeouts(), certificates: String? = nil, userAgent: String = "muniment"
+    timeouts: HTTPTimeouts = HTTPTimeouts(), certificates: String? = nil, userAgent: String = "muniment",
+    refusesPrivateAddresses: Bool = false
   ) {
     _ = Self.library
     self.timeouts = timeouts
     self.certificates = certificates
     self.userAgent = userAgent
+    self.refusesPrivateAddresses = refusesPrivateAddresses
   }
 
   /// - Throws: ``HTTPError`` if no whole response came. A status of 400 or more is a response like any other.
@@ -27,7 +31,8 @@ package final class HTTPClient: Sendable {
     let kept = idle.withLock { $0.popLast() }
     let handle = if let kept { kept } else { try Handle() }
     defer { idle.withLock { if $0.count < Self.idleMax { $0.append(handle) } } }
-    return try handle.perform(call, timeouts, certificates: certificates, userAgent: userAgent)
+    return try handle.perform(
+      call, timeouts, certificates: certificates, userAgent: userAgent, guarded: refusesPrivateAddresses)
   }
 
   /// curl_global_init(3) is not safe beside other threads, so it runs once and before any of them.
@@ -54,7 +59,8 @@ private final class Handle: @unchecked Sendable {
   deinit { unsafe curl_easy_cleanup(curl) }
 
   func perform(
-    _ call: HTTPCall, _ timeouts: HTTPTimeouts, certificates: String?, userAgent: String
+    _ call: HTTPCall, _ timeouts: HTTPTimeouts, certificates: String?, userAgent: String,
+    guarded: Bool
   ) throws(HTTPError) -> HTTPAnswer {
     // Keeps connections, forgets everything about the request before.
     unsafe curl_easy_reset(curl)
@@ -71,6 +77,7 @@ private final class Handle: @unchecked Sendable {
     set(CURLOPT_USERAGENT, userAgent)
     set(CURLOPT_CUSTOMREQUEST, call.method)
     if let certificates { set(CURLOPT_CAINFO, certificates) }
+    if guarded { refusePrivateAddresses() }
     send(call)
     let list = unsafe headers(call)
     defer { unsafe curl_slist_free_all(list) }
@@ -79,6 +86,14 @@ private final class Handle: @unchecked Sendable {
     guard status == CURLE_OK else { throw HTTPError(status, exchange) }
     return HTTPAnswer(
       status: unsafe ccurl_response_code(curl), headers: exchange.headers, body: exchange.body)
+  }
+
+  private func refusePrivateAddresses() {
+    set(CURLOPT_PROXY, "")
+    unsafe ccurl_set_socket(curl) { _, _, address in
+      guard let address = unsafe address else { return CURL_SOCKET_BAD }
+      return unsafe PrivateAddress.openSocket(address)
+    }
   }
 
   private func send(_ call: HTTPCall) {

@@ -19,6 +19,8 @@ package struct Certificate: Codable, Sendable {
     package var subjectHash: String
     /// `complete`, or `partial` where messages stay for holds or locked floors; absent in what older versions wrote.
     package var status: String?
+    /// What was erased: `subject_in_conversation`, `conversation` or `message`; absent: a person.
+    package var scope: String?
     package var requestedAt: String
     package var completedAt: String
     package var stores: ErasureSteps
@@ -30,7 +32,7 @@ package struct Certificate: Codable, Sendable {
     package var auditProof: [String]
 
     enum CodingKeys: String, CodingKey {
-      case type, id, tenant, status, stores, verification, remains
+      case type, id, tenant, status, scope, stores, verification, remains
       case subjectHash = "subject_hash"
       case requestedAt = "requested_at"
       case completedAt = "completed_at"

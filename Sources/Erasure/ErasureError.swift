@@ -2,6 +2,8 @@
 package struct ErasureError: Error, CustomStringConvertible {
   package enum Code: String, Sendable {
     case unknownErasure = "unknown_erasure"
+    /// What is to be erased is not known here, or not named as it has to be.
+    case unknownTarget = "unknown_target"
     case wrongState = "wrong_state"
     case samePerson = "same_person"
     /// Something came in between; the same again may succeed.

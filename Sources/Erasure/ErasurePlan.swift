@@ -30,9 +30,11 @@ package struct ErasurePlan: Codable, Sendable {
   /// What this version does not reach; said before anybody approves.
   package var notCovered: [String]
   package var dueAt: String
+  /// Absent in what older versions wrote: a person.
+  package var scope: String?
 
   enum CodingKeys: String, CodingKey {
-    case id, changes, conversations, packages, floors, restricted
+    case id, changes, conversations, packages, floors, restricted, scope
     case subjectKnown = "subject_known"
     case hotMessages = "hot_messages"
     case coldMessages = "cold_messages"
@@ -54,6 +56,18 @@ package struct ErasurePlan: Codable, Sendable {
     "exports written outside the home were handed over; their holders must be told",
     "set-aside input whose author could not be made out expires by itself",
     "dead tuples, write-ahead log and backups hold ciphertext until the backup window has passed",
+  ]
+}
+
+extension ErasurePlan {
+  /// Where less than a person is erased, nobody's own key can go.
+  package static let scopedLimits = [
+    "what other people wrote elsewhere about, to or quoting it stays, as it is theirs",
+    "the author's key lives on: dead tuples, write-ahead log and backups can be opened with it until the backup "
+      + "window has passed, unless the whole conversation goes and its key with it",
+    "segments that are locked in an object store are rewritten once their lock has ended",
+    "exports written outside the home were handed over; their holders must be told",
+    "memberships stay: they tell who may read what is left",
   ]
 }
 

@@ -12,13 +12,14 @@ extension ErasureService {
   func certify(_ row: ErasureRow, subject: SubjectID?, steps: ErasureSteps, actor: String) async throws
     -> Certificate
   {
-    let kept = try await remains(row.id, subject)
+    let kept = row.scope == .subject ? try await remains(row.id, subject) : try await self.kept(row)
+    let untold = try await untold(subject)
     let (tenant, name, now, audit, vault) = (tenant, directory.tenant.name, now(), audit, vault)
     let request = KeyOwner.request(tenant, row.id)
     let window = settings.backupWindowSeconds
     let certificate = try await database.transaction { tx in
       var steps = steps
-      steps.restricted = try Preservations.count(erasure: row.id, in: tx)
+      if row.scope == .subject { steps.restricted = try Preservations.count(erasure: row.id, in: tx) }
       let entry = Self.entry(
         kept.isEmpty ? "erasure.completed" : "erasure.restricted", row.id, actor, tenant,
         [
@@ -31,9 +32,11 @@ extension ErasureService {
       let proof = try audit.inclusionProof(of: index, size: size, in: tx)
       let statement = Certificate.Statement(
         id: Handle.text("erasure", row.id), tenant: name, subjectHash: row.subjectHash.hex,
-        status: kept.isEmpty ? "complete" : "partial", requestedAt: row.requestedAt.rfc3339,
+        status: kept.isEmpty ? "complete" : "partial",
+        scope: row.scope == .subject ? nil : row.scope.name, requestedAt: row.requestedAt.rfc3339,
         completedAt: now.rfc3339, stores: steps, verification: Self.verified,
-        remains: kept + Self.remains(now: now, window: window), notCovered: ErasurePlan.limits,
+        remains: kept + untold + Self.remains(now: now, window: window, row.scope),
+        notCovered: row.scope == .subject ? ErasurePlan.limits : ErasurePlan.scopedLimits,
         auditIndex: index, auditCheckpoint: checkpoint, auditProof: proof.map { $0.base64() })
       let certificate = try Certificate(statement, signer: vault.signingKey("certificate"))
       try Self.close(row.id, certificate, steps, complete: kept.isEmpty, at: now, in: tx)
@@ -56,11 +59,51 @@ extension ErasureService {
     }
   }
 
+  /// Clients are told which messages went, so that their copies go too; the ids are kept no longer than that takes.
+  private func untold(_ subject: SubjectID?) async throws -> [Certificate.Statement.Remains] {
+    guard let subject else { return [] }
+    let tenant = tenant
+    let waiting = try await database.transaction { tx in
+      try DeletionOutbox.waiting(of: subject, tenant: tenant, in: tx)
+    }
+    guard waiting > 0 else { return [] }
+    return [
+      .init(
+        what: "ids of messages, sealed under a key of the day, until the platform has fetched them",
+        until: "delivery, or the end of deletions.keep", ground: "GDPR Art. 19: whoever has copies is told")
+    ]
+  }
+
+  private static func scopedRemains(now: Timestamp, window: Int64, _ scope: ErasureScope)
+    -> [Certificate.Statement.Remains]
+  {
+    var isConversation = false
+    if case .conversation = scope { isConversation = true }
+    return [
+      .init(
+        what: "ciphertext in dead tuples, write-ahead log and backups"
+          + (isConversation
+            ? "; the wrapped key of the conversation in those" : ", which the author's key opens"),
+        until: now.adding(seconds: window).rfc3339, ground: "backup window"),
+      .init(
+        what: "random numbers with time and conversation of each message, without content",
+        until: "unlimited",
+        ground: "integrity of the record: a late delivery must not bring the message back"),
+      .init(
+        what:
+          "audit entries of this erasure: numbers and salted commitments; what officers wrote as reasons stays sealed",
+        until: "unlimited", ground: "GDPR Art. 5(2): accountability"),
+    ]
+  }
+
   private static let verified =
     "database, keys, index, archive, packages and every file of the home were looked through: no residue"
 
-  private static func remains(now: Timestamp, window: Int64) -> [Certificate.Statement.Remains] {
-    [
+  private static func remains(now: Timestamp, window: Int64, _ scope: ErasureScope)
+    -> [Certificate.Statement.Remains]
+  {
+    if scope != .subject { return scopedRemains(now: now, window: window, scope) }
+    return [
       .init(
         what: "ciphertext in the archive, dead tuples, write-ahead log and backups; the wrapped key in those",
         until: now.adding(seconds: window).rfc3339,

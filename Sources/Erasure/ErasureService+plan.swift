@@ -9,6 +9,7 @@ extension ErasureService {
     guard row.state.isOpen else {
       throw ErasureError(.wrongState, "this erasure is \(row.state.rawValue)")
     }
+    guard row.scope == .subject else { return try await planScoped(row) }
     let subject = try await currentSubject(row)
     let now = now()
     return try await database.transaction { tx in

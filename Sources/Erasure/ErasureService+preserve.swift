@@ -34,6 +34,7 @@ extension ErasureService {
   private func remove(_ batch: [Locator], _ keeper: Keeper) async throws -> Int {
     let (tenant, groups, now) = (tenant, settings.groups, now())
     let keys = batch.map(\.key)
+    let draft = try await notices?.draft(of: batch, at: now)
     for _ in 0..<Self.attemptsMax {
       let grounds = try await database.transaction { tx in
         try Grounds(of: keys, tenant: tenant, at: now, in: tx)
@@ -53,6 +54,7 @@ extension ErasureService {
         ).sorted(by: { $0.key < $1.key }) {
           try Feed.append(.removed, gone.map(\.key), group: Int16(group), in: tx)
         }
+        try draft?.store(outcome.deleted + hidden, erased: true, at: now, in: tx)
         return outcome.deleted.count
       }
       if let deleted { return deleted }

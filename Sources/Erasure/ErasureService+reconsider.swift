@@ -20,6 +20,7 @@ extension ErasureService {
 
   /// Looks at one restricted erasure again. Returns its newest certificate.
   func reconsider(_ row: ErasureRow, actor: String) async throws -> Certificate {
+    guard row.scope == .subject else { return try await reconsiderScoped(row, actor: actor) }
     guard let subject = row.subject else { throw Self.unknown }
     var steps = try Self.steps(row)
     let before = try await remains(row.id, subject)

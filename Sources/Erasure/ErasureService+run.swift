@@ -16,9 +16,11 @@ extension ErasureService {
     let row = try await find(id)
     if row.state == .completed, let text = row.certificate { return try Certificate(json: text) }
     if row.state == .restricted { return try await reconsider(row, actor: actor) }
+    let isScoped = row.scope != .subject
     guard [.approved, .running, .partial].contains(row.state) else {
       throw ErasureError(.wrongState, "only an approved erasure can run; this one is \(row.state.rawValue)")
     }
+    if isScoped { return try await runScoped(row, actor: actor) }
     guard let subject = try await currentSubject(row) ?? row.subject else {
       return try await certify(row, subject: nil, steps: ErasureSteps(), actor: actor)
     }
@@ -84,6 +86,7 @@ extension ErasureService {
         try Feed.append(.edited, messages.map(\.key), group: Int16(group), in: tx)
       }
       _ = try audit.eraseParts(about: subject, in: tx)
+      try DeletionOutbox.forget(subject, tenant: tenant, in: tx)
       return (
         changes: try Amendments.removeAll(by: subject, in: tx),
         members: try Memberships.removeAll(of: subject, at: now, in: tx),

@@ -14,6 +14,9 @@ extension ErasureService {
     guard row.state.isSettled else {
       throw ErasureError(.notCompleted, "this erasure is not completed yet")
     }
+    guard row.scope == .subject else {
+      return try await residueScoped(row, markers: Markers(), until: row.completedAt ?? row.requestedAt)
+    }
     return try await residue(row, subject: row.subject, markers: Markers())
   }
 
@@ -79,6 +82,10 @@ extension ErasureService {
     return try await database.transaction { tx in
       var revived: [LedgerFile.Entry] = []
       for entry in entries.sorted(by: { $0.erasure < $1.erasure }) {
+        guard entry.scope == .subject else {
+          if try isRevived(entry, in: tx) { revived.append(entry) }
+          continue
+        }
         let known = try Subjects.find(hashes: [entry.hash], tenant: entry.tenant, in: tx)
         let running = try Erasures.find(entry.erasure, in: tx).map { !$0.state.isSettled } ?? false
         if !known.isEmpty, !running { revived.append(entry) }
@@ -87,7 +94,35 @@ extension ErasureService {
     }
   }
 
+  /// A scope lives on in part, so that the request itself tells: a database that knows nothing of it is older.
+  private static func isRevived(_ entry: LedgerFile.Entry, in tx: borrowing Transaction) throws -> Bool {
+    guard try Erasures.find(entry.erasure, in: tx) == nil else { return false }
+    switch entry.scope {
+    case .message(let key): return try Locators.find(key, in: tx) != nil
+    case .conversation(_, let id), .subjectIn(_, let id):
+      return try !Conversations.find([id], tenant: entry.tenant, in: tx).isEmpty
+    case .subject: return false
+    }
+  }
+
+  private func replayScoped(_ entry: LedgerFile.Entry, actor: String) async throws -> Certificate {
+    let (tenant, now) = (tenant, now())
+    try await database.transaction { tx in
+      var subject: SubjectID?
+      if case .message(let key) = entry.scope { subject = try Locators.find(key, in: tx)?.sender }
+      if case .subjectIn = entry.scope {
+        subject = try Subjects.find(hashes: [entry.hash], tenant: tenant, in: tx).first?.id
+      }
+      try Erasures.insert(
+        id: entry.erasure, tenant: tenant, scope: entry.scope, subjectHash: entry.hash, subject: subject,
+        requesterHash: [], sealed: [], at: now, due: now, in: tx)
+      try Erasures.reopen(entry.erasure, subject: subject, in: tx)
+    }
+    return try await run(entry.erasure, actor: actor)
+  }
+
   package func replay(_ entry: LedgerFile.Entry, actor: String) async throws -> Certificate {
+    if entry.scope != .subject { return try await replayScoped(entry, actor: actor) }
     let (tenant, now) = (tenant, now())
     try await database.transaction { tx in
       guard let subject = try Subjects.find(hashes: [entry.hash], tenant: tenant, in: tx).first?.id else {

@@ -37,11 +37,17 @@ package struct ErasureService: Sendable {
   let settings: Settings
   /// Deletes the files of withdrawn packages; the exporting flow's, as flows do not know each other.
   let deletePackages: @Sendable () async throws -> Void
+  /// Takes what was deleted out of the files of these index groups and of the archive; other flows' work.
+  let purgeDeleted: @Sendable ([Int]) async throws -> Void
+  /// `nil`: nobody is told what was deleted.
+  let notices: DeletionNotices?
   let now: @Sendable () -> Timestamp
 
   package init(
     directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, index: SearchIndex,
     audit: AuditLog, settings: Settings, deletePackages: @escaping @Sendable () async throws -> Void,
+    purgeDeleted: @escaping @Sendable ([Int]) async throws -> Void = { _ in },
+    notices: DeletionNotices? = nil,
     now: @escaping @Sendable () -> Timestamp
   ) {
     self.directory = directory
@@ -52,6 +58,8 @@ package struct ErasureService: Sendable {
     self.audit = audit
     self.settings = settings
     self.deletePackages = deletePackages
+    self.purgeDeleted = purgeDeleted
+    self.notices = notices
     self.now = now
   }
 
@@ -62,19 +70,21 @@ package struct ErasureService: Sendable {
 
   /// Records the wish. Nothing is touched yet.
   package func request(subject id: String, reason: String, actor: String) async throws -> ErasureRow {
+    try await request(.subject(id), reason: reason, actor: actor)
+  }
+
+  package func request(_ target: ErasureTarget, reason: String, actor: String) async throws -> ErasureRow {
+    let found = try await resolve(target)
     let erasure = Randomness.identifier()
     let owner = KeyOwner.request(tenant, erasure)
     let key = try await vault.keys([owner], creating: true)[owner]
     guard let key else { throw ErasureError(.wrongState, "the key of the request could not be made") }
-    let sealed = RequestSeal.seal(subject: id, reason: reason, erasure: erasure, key: key)
-    let hash = directory.hasher.hash("subject", id)
-    let subject = try await directory.subject(id)
+    let sealed = RequestSeal.seal(subject: target.id, reason: reason, erasure: erasure, key: key)
     let (tenant, now, requester, audit) = (tenant, now(), actorHash(actor), audit)
     return try await database.transaction { tx in
       try Erasures.insert(
-        id: erasure, tenant: tenant, subjectHash: hash, subject: subject, requesterHash: requester,
-        sealed: sealed,
-        at: now, due: now.adding(seconds: Self.dueSeconds), in: tx)
+        id: erasure, tenant: tenant, scope: found.scope, subjectHash: found.hash, subject: found.subject,
+        requesterHash: requester, sealed: sealed, at: now, due: now.adding(seconds: Self.dueSeconds), in: tx)
       _ = try audit.append(
         [Self.entry("erasure.requested", erasure, actor, tenant)], at: now, in: tx)
       guard let row = try Erasures.find(erasure, in: tx) else { throw Self.unknown }

@@ -43,7 +43,9 @@ struct Markers: Sendable {
     if id.utf8.count >= Self.idBytesMin { bytes.append(Array(id.utf8)) }
   }
 
-  private mutating func add(_ message: HistoricMessage) {
+  var isFull: Bool { bytes.count >= Self.textsMax }
+
+  mutating func add(_ message: HistoricMessage) {
     guard bytes.count < Self.textsMax else { return }
     if case .plain(let text) = message.payload.body, text.utf8.count >= Self.textBytesMin, text.contains(" ")
     {

@@ -9,6 +9,8 @@ package struct Disposition: Hashable, Sendable {
     case held([Int64])
     /// Shall be deleted now.
     case due
+    /// Would be deleted now, but for somebody's decision that its policy asks for.
+    case review
     /// Would be deleted under the rules before or after an announced change, not under both: waits for it.
     case pending(until: Timestamp)
     /// Asked to be erased, but a hold or locked floor needs it: hidden from all but that, then erased.

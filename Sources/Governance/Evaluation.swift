@@ -10,6 +10,8 @@ struct Evaluation {
   private(set) var floor: (end: Timestamp, reason: Int)?
   /// The earliest ceiling of the highest level present.
   private(set) var ceiling: (date: Timestamp, level: Policy.Level, reason: Int)?
+  /// Whether the policy of that ceiling asks for a review.
+  private var reviews = false
 
   init(_ item: Item, _ policies: [Policy]) {
     for policy in policies where policy.matches(item) {
@@ -18,7 +20,9 @@ struct Evaluation {
         id: policy.id, name: policy.name, version: policy.version, locked: policy.locked,
         effectiveAt: policy.effectiveAt)
       if let seconds = policy.retainSeconds { addFloor(source, start, seconds) }
-      if let seconds = policy.deleteAfterSeconds { addCeiling(source, policy.scope.level, start, seconds) }
+      if let seconds = policy.deleteAfterSeconds {
+        addCeiling(source, policy.scope.level, start, seconds, review: policy.review)
+      }
     }
     if let days = item.conversationRetentionDays {
       addCeiling(.conversation(days: days), .scoped, item.createdAt, Int64(days) * 86_400)
@@ -32,12 +36,14 @@ struct Evaluation {
   }
 
   private mutating func addCeiling(
-    _ source: Reason.Source, _ level: Policy.Level, _ start: Timestamp?, _ seconds: Int64
+    _ source: Reason.Source, _ level: Policy.Level, _ start: Timestamp?, _ seconds: Int64,
+    review: Bool = false
   ) {
     let date = start.map { $0.capped(adding: seconds) } ?? .latest
     reasons.append(Reason(source: source, effect: .ceiling(level), from: start, until: date.finite))
     if let ceiling, ceiling.level > level || (ceiling.level == level && ceiling.date <= date) { return }
     ceiling = (date, level, reasons.count - 1)
+    reviews = review
   }
 
   /// The first moment at which these policies delete; a ceiling within a floor is deferred to its end.
@@ -52,7 +58,7 @@ struct Evaluation {
       return disposition(.keep(until: floor.end.finite), .floor, floor.reason)
     }
     guard let ceiling else { return disposition(.keep(until: nil), .noCeiling, nil) }
-    let verdict: Disposition.Verdict = isDue(at: now) ? .due : .keep(until: dueAt)
+    let verdict: Disposition.Verdict = isDue(at: now) ? (reviews ? .review : .due) : .keep(until: dueAt)
     return disposition(verdict, ceiling.level.rule, ceiling.reason)
   }
 

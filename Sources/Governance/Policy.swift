@@ -45,13 +45,15 @@ package struct Policy: Hashable, Sendable {
   package var clock: Clock
   /// May only be lengthened, and binds erasure too.
   package var locked: Bool
+  /// Whether somebody decides about what is due, in place of its deletion.
+  package var review: Bool
   /// In force from here until a higher version of the same id is.
   package var effectiveAt: Timestamp
 
   package init(
     id: String, name: String? = nil, version: Int32 = 1, scope: Scope = .tenant, retainSeconds: Int64? = nil,
     deleteAfterSeconds: Int64? = nil, clock: Clock = .created, locked: Bool = false,
-    effectiveAt: Timestamp = .earliest
+    review: Bool = false, effectiveAt: Timestamp = .earliest
   ) {
     self.id = id
     self.name = name ?? id
@@ -61,6 +63,7 @@ package struct Policy: Hashable, Sendable {
     self.deleteAfterSeconds = deleteAfterSeconds
     self.clock = clock
     self.locked = locked
+    self.review = review
     self.effectiveAt = effectiveAt
   }
 }
@@ -74,6 +77,12 @@ extension Policy {
     case .subject(let subject): item.sender == subject
     case .label(let label): item.labels.contains(label)
     }
+  }
+
+  /// When this policy's own ceiling would delete the item; `nil`: never, or not yet known.
+  package func dueAt(_ item: Item) -> Timestamp? {
+    guard let seconds = deleteAfterSeconds, let start = clockStart(item) else { return nil }
+    return start.capped(adding: seconds).finite
   }
 
   /// `nil`: has not started.

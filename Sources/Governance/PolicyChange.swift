@@ -45,6 +45,7 @@ package struct LockViolation: Error, Hashable, Sendable, CustomStringConvertible
     case clock = "clock changed"
     case floorShortened = "retention shortened"
     case ceilingShortened = "deletion brought forward"
+    case reviewDropped = "review dropped"
   }
 
   package let policy: String
@@ -68,6 +69,7 @@ extension Policy {
     if new.scope != scope { changes.append(.scope) }
     if new.clock != clock { changes.append(.clock) }
     if (new.retainSeconds ?? 0) < (retainSeconds ?? 0) { changes.append(.floorShortened) }
+    if review, !new.review { changes.append(.reviewDropped) }
     if (new.deleteAfterSeconds ?? .max) < (deleteAfterSeconds ?? .max) { changes.append(.ceilingShortened) }
     return changes
   }

@@ -30,9 +30,23 @@ extension Ingestor {
     prepared.lanes = lanes
     for step in steps { try prepared.add(step, lanes: lanes, groups: settings.groups, rejecter: rejecter) }
     for item in batch.items where item.senderJoins { prepared.noteSender(of: item, interned) }
+    prepared.notices = try await draft(steps, at: now)
     prepared.names = NameChange.all(of: batch.items, interned, directory)
     prepared.changed = (interned.changedSubjects, interned.changedConversations)
     return prepared
+  }
+
+  /// What clients are told of messages that may be deleted by this batch: a message's deletion can have come before it.
+  private func draft(_ steps: [Step], at now: Timestamp) async throws -> DeletionNotices.Draft? {
+    guard let notices else { return nil }
+    var names: [MessageKey: DeletionNotices.Name] = [:]
+    for step in steps {
+      guard let key = step.key, let message = step.item.event.messageID,
+        let conversation = step.item.event.conversationID
+      else { continue }
+      names[key] = DeletionNotices.Name(conversation: conversation, message: message)
+    }
+    return names.isEmpty ? nil : try await notices.draft(names: names, at: now)
   }
 
   /// An item with its numbers filled in.

@@ -23,16 +23,19 @@ package struct Ingestor: Sendable {
   let database: PostgresPool
   let vault: KeyVault
   let settings: Settings
+  /// `nil`: nobody is told what was deleted.
+  let notices: DeletionNotices?
   let now: @Sendable () -> Timestamp
 
   package init(
     directory: Directory, database: PostgresPool, vault: KeyVault, settings: Settings,
-    now: @escaping @Sendable () -> Timestamp
+    notices: DeletionNotices? = nil, now: @escaping @Sendable () -> Timestamp
   ) {
     self.directory = directory
     self.database = database
     self.vault = vault
     self.settings = settings
+    self.notices = notices
     self.now = now
   }
 

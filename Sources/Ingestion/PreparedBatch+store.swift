@@ -1,4 +1,5 @@
 import Catalog
+import History
 import KeyVault
 import Model
 import Postgres
@@ -37,6 +38,8 @@ extension PreparedBatch {
     result.setAsideCount = batch.rejected.count
     result.setAside = batch.rejected.sorted { $0.line < $1.line }.prefix(IngestResult.noticesMax)
       .map { SetAsideNotice(line: $0.line, code: $0.code, detail: $0.detail) }
+    // The last of all locks, as all of the tenant's deletions wait for it.
+    try batch.notices?.store(batch.gone, erased: false, at: now, in: tx)
     try Sources.record(source: source, position: position, tenant: tenant, at: now, in: tx)
     return result
   }
@@ -129,6 +132,7 @@ extension PreparedBatch {
     case .reaction: try Feed.append(.edited, row.key, group: group(row.route), in: tx)
     case .deletion:
       _ = try Deletions.delete([row.key], for: .deletedByMember, tenant: tenant, at: now, in: tx)
+      gone.append(locator)
       try Feed.append(.removed, row.key, group: group(row.route), in: tx)
     }
     return .changed

@@ -26,6 +26,10 @@ struct PreparedBatch: Sendable {
   var coverage = TokenCoverage()
   /// What people are to be found by from now on, in the order it came.
   var names: [NameChange] = []
+  /// What clients are to be told of messages that go; `nil`: nothing.
+  var notices: DeletionNotices.Draft?
+  /// Messages that went from members' sight.
+  var gone: [Locator] = []
   /// The keys everything was sealed under; asked again inside the transaction.
   var lanes: [LaneID: LaneKey] = [:]
   let vault: KeyVault

@@ -39,12 +39,15 @@ enum DeletionBatch: Sendable {
       try Feed.append(.removed, locators.map(\.key), group: group, in: tx)
     }
     guard !outcome.deleted.isEmpty else { return result }
-    let entry = entry(outcome.deleted.map { deciders[$0.key] ?? "" }, history, tenant: tenant, actor: actor)
-    try audit.append([entry], at: now, in: tx)
+    let entry = entry(
+      outcome.deleted.map { deciders[$0.key]?.because ?? "" }, history, tenant: tenant, actor: actor)
+    let proofs = try reviewed(
+      outcome.deleted.compactMap { deciders[$0.key] }, tenant: tenant, actor: actor, in: tx)
+    try audit.append([entry] + proofs, at: now, in: tx)
     return result
   }
 
-  private var locators: [Locator] {
+  var locators: [Locator] {
     switch self {
     case .expiry(let locators), .release(let locators): locators
     }
@@ -62,17 +65,45 @@ enum DeletionBatch: Sendable {
   private func dueStill(
     _ history: PolicyHistory, tenant: TenantID, at now: Timestamp, _ result: inout Result,
     in tx: borrowing Transaction
-  ) throws -> [MessageKey: String] {
+  ) throws -> [MessageKey: Decider] {
     guard case .expiry(let locators) = self else {
-      return Dictionary(uniqueKeysWithValues: self.locators.map { ($0.key, "deleted by its member") })
+      return Dictionary(
+        uniqueKeysWithValues: self.locators.map { ($0.key, Decider(because: "deleted by its member")) })
     }
-    var deciders: [MessageKey: String] = [:]
+    var deciders: [MessageKey: Decider] = [:]
+    let queue = try ReviewQueue(history.policies, tenant: tenant, at: now, in: tx)
     for message in try RetentionScan.find(locators.map(\.key), tenant: tenant, in: tx) {
       let disposition = message.disposition(history.policies, at: now)
-      if disposition.verdict == .due { deciders[message.locator.key] = disposition.governing }
+      switch disposition.verdict {
+      case .due: deciders[message.locator.key] = Decider(because: disposition.governing)
+      case .review:
+        guard case .due(let review, let because) = queue.outcome(message, disposition, history.policies)
+        else { continue }
+        deciders[message.locator.key] = Decider(because: because, review: review)
+      default: continue
+      }
     }
     result.notDueAnyMore = locators.count - deciders.count
     return deciders
+  }
+
+  /// What decided about a message.
+  struct Decider: Sendable {
+    let because: String
+    var review: Int64?
+  }
+
+  /// Proof of disposition: what went by each review's decision.
+  private func reviewed(
+    _ deciders: [Decider], tenant: TenantID, actor: String, in tx: borrowing Transaction
+  ) throws -> [AuditEntry] {
+    let counts = Dictionary(grouping: deciders.compactMap(\.review)) { $0 }.mapValues(\.count)
+    return try counts.sorted { $0.key < $1.key }.map { review, count in
+      try Reviews.addDeleted(review, count, in: tx)
+      return AuditEntry(
+        tenant: tenant, actor: actor, action: "review.executed", object: Handle.text("review", review),
+        details: ["messages": String(count)])
+    }
   }
 
   private func entry(

@@ -52,6 +52,7 @@ package struct Explanation: Hashable, Sendable {
     case .keep(let until): "kept\(until.map { " until \($0)" } ?? ", no rule ends it")\(because)"
     case .held: "held\(because)"
     case .due: "due for deletion\(because)"
+    case .review: "due, and waits for somebody's decision\(because)"
     case .pending(let until): "waits for the change of policy at \(until)"
     case .restricted: "restricted\(because)"
     }

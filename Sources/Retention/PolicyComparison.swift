@@ -8,6 +8,7 @@ package struct Tightening: Hashable, Sendable, CustomStringConvertible {
     case floorShortened = "retention shortened"
     /// A scoped ceiling went, so that the wider one below it decides, which may come sooner.
     case ceilingUncovered = "a wider deletion applies now"
+    case reviewDropped = "review dropped"
   }
 
   package let policy: String
@@ -44,6 +45,7 @@ private func changes(
   default: break
   }
   if (new.retainSeconds ?? 0) < (old.retainSeconds ?? 0) { found.append(.floorShortened) }
+  if old.review, !new.review { found.append(.reviewDropped) }
   return found
 }
 

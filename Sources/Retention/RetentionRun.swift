@@ -14,6 +14,8 @@ package struct RetentionRun: Hashable, Sendable {
   package internal(set) var holds: Set<Int64> = []
   /// Would be due, but an announced change of policy disagrees: decided when that takes effect.
   package internal(set) var pending = 0
+  /// Due, and waiting for somebody's decision.
+  package internal(set) var inReview = 0
   /// Deleted by their members while a hold kept them; gone now that it is released and the grace is over.
   package internal(set) var released = 0
   /// Messages that are still there and not counted above.

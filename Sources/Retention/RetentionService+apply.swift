@@ -28,17 +28,26 @@ extension RetentionService {
     let reach = RetentionReach(inForce).due(by: inForce, at: now)
     guard !reach.isEmpty || ownDays else { return }
     var cursor: MessageKey?
+    var queue = try await database.transaction { tx in
+      try ReviewQueue(history.policies, tenant: tenant, at: now, in: tx)
+    }
+    let reviews = queue
     repeat {
       let after = cursor
       let page = try await database.transaction { tx in
-        try DuePage(reach, history.policies, tenant: tenant, after: after, at: now, in: tx)
+        try DuePage(reach, history.policies, reviews, tenant: tenant, after: after, at: now, in: tx)
       }
+      queue.join(page.reviews)
       run.add(page)
       if !run.dryRun, !page.due.isEmpty {
         try await delete(.expiry(page.due), &run, &touched, at: now, actor: actor)
       }
       cursor = page.next
     } while cursor != nil
+    run.inReview = queue.waitingMessages
+    guard !run.dryRun, history.policies.contains(where: \.review) else { return }
+    let found = queue
+    try await database.transaction { tx in try found.record(in: tx) }
   }
 
   /// A hold's release destroys nothing by itself: what members had deleted under it goes here, after the grace; and
@@ -71,8 +80,12 @@ extension RetentionService {
     actor: String
   ) async throws {
     let (tenant, groups, audit) = (tenant, groups, audit)
+    let draft = try await notices?.draft(of: batch.locators, at: now)
     let result = try await database.transaction { tx in
-      try batch.execute(tenant: tenant, groups: groups, audit: audit, at: now, actor: actor, in: tx)
+      let result = try batch.execute(
+        tenant: tenant, groups: groups, audit: audit, at: now, actor: actor, in: tx)
+      try draft?.store(result.deleted, erased: false, at: now, in: tx)
+      return result
     }
     touched.formUnion(result.deleted.map { Period(containing: $0.position.createdAt) })
     run.add(result, of: batch)
@@ -82,7 +95,8 @@ extension RetentionService {
     let tenant = tenant
     let counts = try await database.transaction { tx in try Locators.count(tenant: tenant, in: tx) }
     let there = (counts[.live] ?? 0) + (counts[.restricted] ?? 0)
-    run.kept = max(0, there - run.held - run.pending - (run.dryRun ? run.due + run.released : 0))
+    run.kept = max(
+      0, there - run.held - run.pending - run.inReview - (run.dryRun ? run.due + run.released : 0))
   }
 }
 
@@ -91,26 +105,41 @@ private struct DuePage: Sendable {
   var due: [Locator] = []
   var held: [MessageKey: [Int64]] = [:]
   var pending = 0
+  /// What waits for a decision.
+  var reviews: ReviewQueue
   /// Where the next page starts; `nil`: this was the last.
   var next: MessageKey?
 
   init(
-    _ reach: RetentionReach, _ policies: [Policy], tenant: TenantID, after cursor: MessageKey?,
+    _ reach: RetentionReach, _ policies: [Policy], _ reviews: ReviewQueue, tenant: TenantID,
+    after cursor: MessageKey?,
     at now: Timestamp,
     in tx: borrowing Transaction
   ) throws {
+    self.reviews = reviews
     let limit = RetentionService.batchMessagesMax
     let messages = try RetentionScan.page(
       reach, tenant: tenant, states: [.live, .restricted], after: cursor, limit: limit, in: tx)
     var candidates: [Locator] = []
+    var waiting: [(Locator, ReviewGroup, Int32)] = []
     for message in messages {
-      switch message.disposition(policies, at: now).verdict {
+      let disposition = message.disposition(policies, at: now)
+      switch disposition.verdict {
       case .due: candidates.append(message.locator)
+      case .review:
+        switch reviews.outcome(message, disposition, policies) {
+        case .due: candidates.append(message.locator)
+        case .kept: break
+        case .waits(let group, let version): waiting.append((message.locator, group, version))
+        }
       case .pending: pending += 1
       default: break
       }
     }
-    held = try Deletions.heldBy(candidates.map(\.key), in: tx)
+    held = try Deletions.heldBy(candidates.map(\.key) + waiting.map(\.0.key), in: tx)
+    for (locator, group, version) in waiting where held[locator.key] == nil {
+      self.reviews.wait(locator, in: group, version)
+    }
     due = candidates.filter { held[$0.key] == nil }
     next = messages.count == limit ? messages.last?.locator.key : nil
   }

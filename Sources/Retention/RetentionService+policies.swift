@@ -122,7 +122,8 @@ extension PolicyDocument.Entry {
       case .conversation: "conversation"
       case .subject: "subject"
       }
+    let rest = "\(locked ? ", locked" : "")\(review ? ", reviewed" : "")"
     return "\(name) (\(kind)): retain \(retain?.description ?? "-"), delete after "
-      + "\(deleteAfter?.description ?? "-")\(locked ? ", locked" : "")"
+      + "\(deleteAfter?.description ?? "-")\(rest)"
   }
 }

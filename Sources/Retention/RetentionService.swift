@@ -24,11 +24,13 @@ package struct RetentionService: Sendable {
   /// key calls `KeyVault.alive` in the transaction that stores, or a late message could be sealed under a key
   /// that is destroyed.
   let endsPeriods: Bool
+  /// `nil`: nobody is told what was deleted.
+  let notices: DeletionNotices?
   let now: @Sendable () -> Timestamp
 
   package init(
     directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, audit: AuditLog,
-    groups: Int, graceSeconds: Int64 = 86_400, endsPeriods: Bool = false,
+    groups: Int, graceSeconds: Int64 = 86_400, endsPeriods: Bool = false, notices: DeletionNotices? = nil,
     now: @escaping @Sendable () -> Timestamp
   ) {
     precondition(graceSeconds >= 0)
@@ -40,6 +42,7 @@ package struct RetentionService: Sendable {
     self.groups = groups
     self.graceSeconds = graceSeconds
     self.endsPeriods = endsPeriods
+    self.notices = notices
     self.now = now
   }
 

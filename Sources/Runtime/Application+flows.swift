@@ -34,7 +34,7 @@ extension Application {
     Ingestor(
       directory: directory, database: database, vault: vault,
       settings: Ingestor.Settings(groups: settings.indexGroups, setAsideSeconds: settings.setAsideSeconds),
-      now: Self.clock)
+      notices: notices(directory), now: Self.clock)
   }
 
   package var indexer: Indexer {

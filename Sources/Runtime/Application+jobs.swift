@@ -7,6 +7,8 @@ import KeyVault
 import Model
 import Postgres
 package import Retention
+import SearchIndex
+import Tiering
 
 /// Somebody else is at it. `description` is safe to show.
 package struct LeaseHeld: Error, CustomStringConvertible {
@@ -31,7 +33,8 @@ extension Application {
   package func retention(_ directory: Directory) -> RetentionService {
     RetentionService(
       directory: directory, database: database, vault: vault, history: history, audit: audit,
-      groups: settings.indexGroups, graceSeconds: settings.retentionGraceSeconds, now: Self.clock)
+      groups: settings.indexGroups, graceSeconds: settings.retentionGraceSeconds,
+      notices: notices(directory), now: Self.clock)
   }
 
   package func holds(_ directory: Directory) -> HoldService {
@@ -45,7 +48,35 @@ extension Application {
       settings: ErasureService.Settings(
         home: settings.home, groups: settings.indexGroups, backupWindowSeconds: settings.backupWindowSeconds,
         graceSeconds: settings.retentionGraceSeconds),
-      deletePackages: { _ = try await exporter.deleteWithdrawn() }, now: Self.clock)
+      deletePackages: { _ = try await exporter.deleteWithdrawn() },
+      purgeDeleted: { try await self.purgeDeleted(directory.tenant, groups: $0) },
+      notices: notices(directory),
+      now: Self.clock)
+  }
+
+  /// Takes what was deleted out of the files of index groups and of the archive, which both would keep it until their
+  /// own compaction.
+  package func purgeDeleted(_ tenant: Tenant, groups: [Int]) async throws {
+    guard try await followFeed() else { throw LeaseHeld(name: "the indexer") }
+    for group in groups { try await purge(group) }
+    _ = try await holding("archive") {
+      try await archiver(tenant).compact(dryRun: false, width: Self.neverMerges)
+    }
+  }
+
+  /// More segments than a month ever has.
+  private static let neverMerges = Int.max
+
+  /// A service that follows the feed holds a group's lock for moments at a time: the purge waits for its turn.
+  private func purge(_ group: Int) async throws {
+    for attempt in 1... {
+      do {
+        try await index.purge(sequences: [], group: group)
+        return
+      } catch let error as SearchIndexError where error.code == .locked && attempt < 150 {
+        try await Task.sleep(for: .milliseconds(200))
+      }
+    }
   }
 
   /// Erases again everybody the ledger names and the database has; returns how many that were.

@@ -188,10 +188,12 @@ extension Application {
 
   private func retain(_ tenant: Tenant, actor: String) async throws -> JobOutcome {
     let run = try await retention(directory(tenant)).apply(actor: actor)
+    let keep = settings.deletions.keepSeconds
+    try await retention(directory(tenant)).sweepNotices(before: Self.clock().adding(seconds: -keep))
     // What holds and floors kept of erased people goes as soon as nothing keeps it.
     _ = try await erasure(directory(tenant)).reconsiderAll(actor: actor)
     return JobOutcome(
-      due: Int64(run.due), done: Int64(run.deleted), blocked: Int64(run.held + run.pending),
+      due: Int64(run.due), done: Int64(run.deleted), blocked: Int64(run.held + run.pending + run.inReview),
       problem: run.problem)
   }
 

@@ -24,6 +24,9 @@ extension Application {
     problems += spaceProblems()
     problems += try await storeProblems()
     problems += try await scrubProblems()
+    problems += try await callbackProblems()
+    problems += try await outboxProblems()
+    problems += try await reviewProblems()
     problems += await objectStoreProblems()
     return problems
   }
@@ -154,6 +157,33 @@ extension Application {
           nextStep: "muniment job run nightly"))
     }
     return problems
+  }
+
+  private func reviewProblems() async throws -> [SystemProblem] {
+    let before = Self.clock().adding(seconds: -settings.reviewSeconds)
+    let (groups, since) = try await database.read { tx in try Reviews.overdue(before: before, in: tx) }
+    guard groups > 0, let since else { return [] }
+    return [
+      SystemProblem(
+        code: "review_overdue", detail: "\(groups) disposition reviews wait, the oldest since \(since)",
+        nextStep: "muniment retention review list")
+    ]
+  }
+
+  /// How long a call that was given up is spoken of.
+  private static let givenUpSeconds: Int64 = 7 * 86_400
+
+  private func callbackProblems() async throws -> [SystemProblem] {
+    let since = Self.clock().adding(seconds: -Self.givenUpSeconds)
+    let count = try await database.read { tx in try SubjectRequestCallbacks.givenUp(since: since, in: tx) }
+    guard count > 0 else { return [] }
+    return [
+      SystemProblem(
+        code: "callback_given_up",
+        detail:
+          "\(count) callbacks of OpenDSR requests were given up: the controllers' addresses do not answer",
+        nextStep: "tell the controllers; GET /v2/requests/{id} has what they were not told")
+    ]
   }
 
   /// Days that a scrub may be late before it is a problem.

@@ -25,7 +25,8 @@ extension Application {
         ingestor: { self.ingestor($0) }, conversations: { self.conversationHistory($0) },
         search: { self.search($0) },
         retention: { self.retention($0) }, holds: { self.holds($0) }, exporter: { self.exporter($0) },
-        erasure: { self.erasure($0) }),
+        erasure: { self.erasure($0) }, subjectRequests: { self.subjectRequests($0) },
+        notices: { self.notices($0) }),
       hooks: hooks, sharedSecret: settings.sharedSecret, now: Self.clock)
   }
 
@@ -59,6 +60,7 @@ extension Application {
       services: [
         .init(service: EmbeddedKeeper(embedded: embedded)),
         .init(service: scheduler),
+        .init(service: Courier(application: self, logger: logger)),
         .init(service: IndexFollower(application: self, logger: logger)),
         .init(service: server.service(host: host, port: port, onRunning: onRunning)),
       ], gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: logger)
@@ -76,6 +78,7 @@ extension Application {
         guard let job = Job(rawValue: name) else { return nil }
         return try await scheduler.start(job, actor: actor)
       },
+      pullsDeletions: settings.deletions.webhook == nil,
       problems: { try await self.problems() },
       indexLag: { try await self.indexer.lag() },
       reviveDatabase: { try await embedded?.restartIfStopped() },

@@ -91,6 +91,9 @@ package struct SettingKey: Sendable {
       name: "retention.grace", environment: nil, fallback: "24h", range: "a duration such as 24h",
       meaning: "how long a change of policy that deletes more waits before it takes effect"),
     SettingKey(
+      name: "retention.review_within", environment: nil, fallback: "30d", range: "a duration such as 30d",
+      meaning: "how long a disposition review may wait for a decision before it is a problem"),
+    SettingKey(
       name: "keys.backup_window", environment: nil, fallback: "30d",
       range: "a duration such as 30d; 0d is allowed",
       meaning: "how long backups of the database are kept: destroyed keys are beyond recovery after it"),
@@ -113,6 +116,35 @@ package struct SettingKey: Sendable {
       name: "access_token.shared_secret", environment: "MUNIMENT_JWT_SECRET", fallback: "",
       range: "at least 32 bytes; secret",
       meaning: "accept HS256 tokens signed with this as well as our own EdDSA ones"),
+    SettingKey(
+      name: "deletions.outbox", environment: nil, fallback: "off", range: "on or off",
+      meaning: "whether clients can be told what was deleted: for platforms that fetch GET /v1/deletions"),
+    SettingKey(
+      name: "deletions.webhook_url", environment: nil, fallback: "",
+      range: "http or https URL; empty: nobody is called",
+      meaning: "where deletions are sent as signed NDJSON; turns deletions.outbox on"),
+    SettingKey(
+      name: "deletions.webhook_secret", environment: "MUNIMENT_WEBHOOK_SECRET", fallback: "",
+      range: "at least 32 bytes; secret", meaning: "signs what is sent to deletions.webhook_url"),
+    SettingKey(
+      name: "deletions.webhook_secret_file", environment: nil, fallback: "",
+      range:
+        "a file with at least 32 bytes, needed for deletions.webhook_url without deletions.webhook_secret",
+      meaning: "has the secret that signs what is sent to deletions.webhook_url"),
+    SettingKey(
+      name: "deletions.keep", environment: nil, fallback: "7d", range: "a duration of 1d or more",
+      meaning: "how long it is known for clients what was deleted; ids of erased people go once delivered"),
+    SettingKey(
+      name: "opendsr.domain", environment: nil, fallback: "localhost",
+      range: "a domain name in lower case",
+      meaning: "the processor's domain in OpenDSR replies, which names our extension object"),
+    SettingKey(
+      name: "opendsr.base_url", environment: nil, fallback: "",
+      range: "http or https URL without a slash at its end; empty: paths alone",
+      meaning: "where controllers reach this API, for the addresses of results in OpenDSR replies"),
+    SettingKey(
+      name: "opendsr.private_callbacks", environment: nil, fallback: "off", range: "on or off",
+      meaning: "whether OpenDSR callbacks may go to private addresses, and over plain http"),
     SettingKey(
       name: "root_key.command", environment: nil, fallback: "", range: "a command line",
       meaning: "prints the root key in hexadecimal; empty: <home>/keys/root.key"),

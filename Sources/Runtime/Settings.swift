@@ -3,6 +3,7 @@ import Governance
 package import KeyVault
 import Model
 package import Search
+package import Server
 import Yams
 
 /// All settings of a running program, checked. Precedence: environment, file, default; the command line is
@@ -20,6 +21,7 @@ package struct Settings: Sendable {
   package let segmentBytes: Int64
   package let archiving: ArchivingLimits
   package let retentionGraceSeconds: Int64
+  package let reviewSeconds: Int64
   package let backupWindowSeconds: Int64
   package let setAsideSeconds: Int64
   /// Minutes after midnight UTC; `nil`: off.
@@ -27,6 +29,8 @@ package struct Settings: Sendable {
   package let bodyBytesMax: Int
   package let requestsPerSecond: Int
   package let sharedSecret: String?
+  package let openDSR: OpenDSRSettings
+  package let deletions: DeletionSettings
   package let rootKeyCommand: [String]
   /// Each setting as it is in force, secrets hidden.
   package let shown: [(key: SettingKey, value: String)]
@@ -58,12 +62,15 @@ package struct Settings: Sendable {
     segmentBytes = try read.number("archive.segment_bytes", in: 1_048_576...1_073_741_824)
     archiving = try read.archiving()
     retentionGraceSeconds = try read.duration("retention.grace")
+    reviewSeconds = try read.duration("retention.review_within")
     backupWindowSeconds = try read.duration("keys.backup_window")
     setAsideSeconds = try read.duration("set_aside.expiry")
     nightlyMinute = try read.timeOfDay("schedule.nightly")
     bodyBytesMax = Int(try read.number("server.body_bytes", in: 1_048_576...1_099_511_627_776))
     requestsPerSecond = Int(try read.number("server.requests_per_second", in: 1...100_000))
     sharedSecret = try read.secret("access_token.shared_secret")
+    openDSR = try read.openDSR()
+    deletions = try read.deletions()
     rootKeyCommand = read.words("root_key.command")
     shown = SettingKey.all.map { key in
       let value = values[key.name] ?? ""

@@ -23,10 +23,11 @@ package struct APIServer: Sendable {
 
   private static let all: [Route] =
     EventRoutes.all + MessageRoutes.all + SearchRoutes.all + UserSearchRoutes.all + SavedSearchRoutes.all
-    + RetentionRoutes.all
+    + RetentionRoutes.all + ReviewRoutes.all
     + HoldRoutes.all
     + ExportRoutes.all
-    + ErasureRoutes.all + AuditRoutes.all + JobRoutes.all + OperationsRoutes.all
+    + ErasureRoutes.all + OpenDSRRoutes.all + DeletionRoutes.all + AuditRoutes.all + JobRoutes.all
+    + OperationsRoutes.all
 
   /// Every route there is.
   package static var routes: [RouteSummary] { all.map(RouteSummary.init) }

@@ -34,6 +34,9 @@ package struct APIServices: Sendable {
     package var holds: @Sendable (Directory) -> HoldService
     package var exporter: @Sendable (Directory) -> Exporter
     package var erasure: @Sendable (Directory) -> ErasureService
+    package var subjectRequests: @Sendable (Directory) -> SubjectRequestService
+    /// `nil`: nobody is told what was deleted.
+    package var notices: @Sendable (Directory) -> DeletionNotices?
 
     package init(
       ingestor: @escaping @Sendable (Directory) -> Ingestor,
@@ -42,7 +45,9 @@ package struct APIServices: Sendable {
       retention: @escaping @Sendable (Directory) -> RetentionService,
       holds: @escaping @Sendable (Directory) -> HoldService,
       exporter: @escaping @Sendable (Directory) -> Exporter,
-      erasure: @escaping @Sendable (Directory) -> ErasureService
+      erasure: @escaping @Sendable (Directory) -> ErasureService,
+      subjectRequests: @escaping @Sendable (Directory) -> SubjectRequestService,
+      notices: @escaping @Sendable (Directory) -> DeletionNotices?
     ) {
       self.ingestor = ingestor
       self.conversations = conversations
@@ -51,6 +56,8 @@ package struct APIServices: Sendable {
       self.holds = holds
       self.exporter = exporter
       self.erasure = erasure
+      self.subjectRequests = subjectRequests
+      self.notices = notices
     }
   }
 
@@ -60,6 +67,8 @@ package struct APIServices: Sendable {
     package var jobs: [JobSummary]
     /// Begins a run in the background; `nil` if one of that name runs already.
     package var startJob: @Sendable (_ name: String, _ actor: String) async throws -> JobRun?
+    /// Whether whoever fetches deletions is who they are for.
+    package var pullsDeletions: Bool
     /// What needs somebody's attention.
     package var problems: @Sendable () async throws -> [SystemProblem]
     /// Feed steps the index is behind, by group.
@@ -71,6 +80,7 @@ package struct APIServices: Sendable {
 
     package init(
       jobs: [JobSummary], startJob: @escaping @Sendable (String, String) async throws -> JobRun?,
+      pullsDeletions: Bool,
       problems: @escaping @Sendable () async throws -> [SystemProblem],
       indexLag: @escaping @Sendable () async throws -> [Int: Int64],
       reviveDatabase: @escaping @Sendable () async throws -> Void,
@@ -79,6 +89,7 @@ package struct APIServices: Sendable {
       self.blockCache = blockCache
       self.jobs = jobs
       self.startJob = startJob
+      self.pullsDeletions = pullsDeletions
       self.problems = problems
       self.indexLag = indexLag
       self.reviveDatabase = reviveDatabase

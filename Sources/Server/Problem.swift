@@ -24,6 +24,8 @@ package struct Problem: Error, Sendable {
   var place: Range<Int>?
   /// Of a body that cannot be read: a JSON pointer.
   var path: String?
+  /// Of a request of OpenDSR: what in it cannot be taken.
+  var openDSRField: String?
   /// Told to a client without credentials.
   var challenges = false
 
@@ -106,9 +108,10 @@ package struct Problem: Error, Sendable {
   private static func retention(_ error: RetentionError) -> Problem {
     let status =
       switch error.code {
-      case .invalidDocument, .invalidHold: 400
-      case .unknownConversation, .unknownHold: 404
-      case .lockedPolicy, .erasedSubject, .alreadyReleased: 409
+      case .invalidDocument, .invalidHold, .invalidReview: 400
+      case .samePerson: 403
+      case .unknownConversation, .unknownHold, .unknownReview: 404
+      case .lockedPolicy, .erasedSubject, .alreadyReleased, .reviewDone: 409
       case .damagedPolicies: 500
       }
     return Problem(status, error.code.rawValue, error.description)
@@ -116,7 +119,7 @@ package struct Problem: Error, Sendable {
 
   private static func erasure(_ error: ErasureError) -> Problem {
     switch error.code {
-    case .unknownErasure: return Problem(404, error.code.rawValue, error.description)
+    case .unknownErasure, .unknownTarget: return Problem(404, error.code.rawValue, error.description)
     case .samePerson: return Problem(403, error.code.rawValue, error.description)
     case .wrongState, .notCompleted, .residue: return Problem(409, error.code.rawValue, error.description)
     case .busy: return .busy("erasure_busy", error.description)
@@ -147,6 +150,19 @@ extension Problem {
     let position: Int?
     let length: Int?
     let path: String?
+    let error: OpenDSRError?
+  }
+
+  /// What OpenDSR's clients look for in an error, beside RFC 9457's members.
+  private struct OpenDSRError: Encodable {
+    struct Item: Encodable {
+      let domain: String
+      let reason: String
+      let message: String
+    }
+    let code: Int
+    let message: String
+    let errors: [Item]
   }
 
   /// RFC 9110 §15 and RFC 6585; a status made from a number has no phrase.
@@ -164,7 +180,11 @@ extension Problem {
     let document = Document(
       type: "urn:muniment:problem:\(code)", title: title, status: status.code, code: code,
       detail: detail, instance: instance, holds: holds, position: place?.lowerBound, length: place?.count,
-      path: path)
+      path: path,
+      error: openDSRField.map {
+        OpenDSRError(
+          code: self.status, message: detail, errors: [.init(domain: $0, reason: code, message: detail)])
+      })
     var response = Reply.json(document, status: status)
     response.headers[.contentType] = "application/problem+json"
     if let retryAfterSeconds { response.headers[.retryAfter] = String(retryAfterSeconds) }

@@ -5,12 +5,16 @@ import Hummingbird
 enum Reply {
   /// The bytes the command line prints for the same value.
   static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
+    bytes_(bytes(of: value), type: "application/json", status: status)
+  }
+
+  static func bytes(of value: some Encodable) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let bytes = try? encoder.encode(value) else {
       preconditionFailure("replies are made of strings and finite numbers")
     }
-    return bytes_(Array(bytes), type: "application/json", status: status)
+    return Array(bytes)
   }
 
   static func text(_ text: String, type: String = "text/plain; charset=utf-8") -> Response {

@@ -9,7 +9,7 @@ import Sodium
 struct EraseCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "erase",
-    abstract: "Erase a person (GDPR Art. 17): request, plan, approve, run, certificate.",
+    abstract: "Erase (GDPR Art. 17): request, plan, approve, run, certificate.",
     subcommands: [
       Request.self, Plan.self, Approve.self, Withdraw.self, Refuse.self, Extend.self, Run.self, Show.self,
       List.self, CertificateOf.self, Verify.self,
@@ -41,11 +41,13 @@ struct EraseCommand: AsyncParsableCommand {
   struct Row: Encodable {
     let id: String
     let state: String
+    let scope: String
     let requestedAt: String
     let dueAt: String
     let completedAt: String?
 
     init(_ row: ErasureRow) {
+      scope = row.scope.name
       id = Handle.text("erasure", row.id)
       state = row.state.rawValue
       requestedAt = row.requestedAt.rfc3339
@@ -54,7 +56,7 @@ struct EraseCommand: AsyncParsableCommand {
     }
 
     enum CodingKeys: String, CodingKey {
-      case id, state
+      case id, state, scope
       case requestedAt = "requested_at"
       case dueAt = "due_at"
       case completedAt = "completed_at"
@@ -65,19 +67,28 @@ struct EraseCommand: AsyncParsableCommand {
 
   struct Request: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "request", abstract: "Record the wish; touches nothing.")
+      commandName: "request", abstract: "Record the wish; touches nothing.",
+      discussion: """
+        A person with --subject; their part in one conversation with --subject and --conversation; a whole \
+        conversation with --conversation; one message with --message.
+        """)
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @OptionGroup var actor: ActorOptions
     @Option(help: "Whom to erase: the platform's subject id.")
-    var subject: String
+    var subject: String?
+    @Option(help: "The platform's conversation id.")
+    var conversation: String?
+    @Option(help: "The platform's message id.")
+    var message: String?
     @Option(help: "Why, for the record; sealed.")
     var reason: String
 
     func run() async throws {
       try await Application.with(try common.settings()) { application in
         let service = application.erasure(application.directory(try await application.tenant(tenancy.tenant)))
-        let row = try await service.request(subject: subject, reason: reason, actor: actor.name)
+        let target = try ErasureTarget(subject: subject, conversation: conversation, message: message)
+        let row = try await service.request(target, reason: reason, actor: actor.name)
         try common.output.value(Row(row), text: "\(Row(row).text)\nnext: muniment erase plan \(Row(row).id)")
       }
     }

@@ -91,7 +91,7 @@ struct Failure {
       case .samePerson: .refused
       case .busy: .tryAgainLater
       case .residue: .verificationFailed
-      case .unknownErasure, .wrongState, .notCompleted: .failed
+      case .unknownErasure, .unknownTarget, .wrongState, .notCompleted: .failed
       }
     self.init(error.code.rawValue, error.description, "muniment erase list", status)
   }

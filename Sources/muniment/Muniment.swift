@@ -13,7 +13,8 @@ struct Muniment: AsyncParsableCommand {
       InitCommand.self, ServeCommand.self, StatusCommand.self, IngestCommand.self, SearchCommand.self,
       UsersCommand.self, SavedSearchCommand.self,
       HistoryCommand.self, ArchiveCommand.self, RetentionCommand.self, HoldCommand.self, ExportCommand.self,
-      EraseCommand.self, AuditCommand.self, IndexCommand.self, KeysCommand.self, JobCommand.self,
+      EraseCommand.self, DeletionsCommand.self, AuditCommand.self, IndexCommand.self, KeysCommand.self,
+      JobCommand.self,
       AccessTokenCommand.self, TokenizeCommand.self, BenchCommand.self, ConfigCommand.self,
     ])
 

@@ -11,7 +11,7 @@ import Runtime
 struct RetentionCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "retention", abstract: "Policies: floors that keep, ceilings that delete.",
-    subcommands: [SetPolicies.self, List.self, Preview.self, Apply.self, Explain.self])
+    subcommands: [SetPolicies.self, List.self, Preview.self, Apply.self, Explain.self, Review.self])
 
   /// A policy file, YAML or JSON.
   static func document(_ path: String) throws -> PolicyDocument {
@@ -167,8 +167,14 @@ struct RetentionCommand: AsyncParsableCommand {
       let deleted: Int
       let held: Int
       let pending: Int
+      let inReview: Int
       let kept: Int
       let problem: String?
+
+      enum CodingKeys: String, CodingKey {
+        case due, deleted, held, pending, kept, problem
+        case inReview = "in_review"
+      }
     }
 
     func run() async throws {
@@ -179,10 +185,11 @@ struct RetentionCommand: AsyncParsableCommand {
         if !dryRun { _ = try await application.followFeed() }
         try common.output.value(
           Report(
-            due: run.due, deleted: run.deleted, held: run.held, pending: run.pending, kept: run.kept,
+            due: run.due, deleted: run.deleted, held: run.held, pending: run.pending,
+            inReview: run.inReview, kept: run.kept,
             problem: run.problem),
           text:
-            "due \(run.due), deleted \(run.deleted), held \(run.held), pending \(run.pending), kept \(run.kept)"
+            "due \(run.due), deleted \(run.deleted), held \(run.held), pending \(run.pending), in review \(run.inReview), kept \(run.kept)"
             + (run.problem.map { "\nproblem: \($0)" } ?? ""))
         return run.problem
       }

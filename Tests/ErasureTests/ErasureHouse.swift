@@ -62,7 +62,7 @@ final class ErasureHouse: Sendable {
   var retention: RetentionService {
     RetentionService(
       directory: application.directory(tenant), database: database, vault: application.vault,
-      history: application.history, audit: application.audit, groups: 2, now: { self.now })
+      history: application.history, audit: application.audit, groups: 2, notices: notices, now: { self.now })
   }
   var holds: HoldService {
     HoldService(
@@ -82,8 +82,15 @@ final class ErasureHouse: Sendable {
       deletePackages: {
         try before()
         _ = try await exporter.deleteWithdrawn()
-      }, now: { self.now })
+      }, purgeDeleted: { try await self.application.purgeDeleted(self.tenant, groups: $0) }, notices: notices,
+      now: { self.now })
   }
+
+  var notices: DeletionNotices {
+    DeletionNotices(directory: application.directory(tenant), history: application.history)
+  }
+  /// What the parts go by that are the application's own.
+  var realNow: Timestamp { Application.clock() }
 
   func set(_ entries: PolicyDocument.Entry...) async throws {
     let result = try await retention.set(PolicyDocument(policies: entries), actor: "admin")
@@ -96,7 +103,10 @@ final class ErasureHouse: Sendable {
 
   /// Takes events in; the index follows.
   func deliver(_ lines: [String]) async throws {
-    let ingestor = application.ingestor(application.directory(tenant))
+    let directory = application.directory(tenant)
+    let ingestor = Ingestor(
+      directory: directory, database: database, vault: application.vault, settings: .init(groups: 2),
+      notices: notices, now: Application.clock)
     let decoder = EventDecoder()
     var batch = IngestBatch(source: "test")
     for (number, line) in lines.enumerated() {

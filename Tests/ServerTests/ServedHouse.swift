@@ -26,13 +26,14 @@ final class ServedHouse: Sendable {
   static let sharedSecret = "a secret of the tests, longer than 32 bytes"
 
   /// A home with two tenants that nobody serves.
-  static func openHome() async throws -> Application {
+  static func openHome(_ moreSettings: String = "") async throws -> Application {
     let database = try await TestDatabase.make()
     let home = try TestDatabase.temporaryHome()
     // Without a cache of blocks: tests damage what lies in the store, and are to find it.
     let yaml =
       "schedule: {nightly: \"off\"}\nserver: {body_bytes: 1048576, requests_per_second: 100000}\nindex: {groups: 2}\n"
       + "archive: {cache_bytes: 0}\n"
+      + moreSettings
     try yaml.write(toFile: home + "/muniment.yaml", atomically: true, encoding: .utf8)
     let settings = try Settings(
       home: home,
@@ -44,8 +45,8 @@ final class ServedHouse: Sendable {
     return application
   }
 
-  static func open() async throws -> ServedHouse {
-    let application = try await openHome()
+  static func open(_ moreSettings: String = "") async throws -> ServedHouse {
+    let application = try await openHome(moreSettings)
     let (ports, send) = AsyncStream<Int>.makeStream()
     let group = try await application.serviceGroup(
       host: "127.0.0.1", port: 0, version: "test",

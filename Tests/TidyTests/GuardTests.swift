@@ -7,6 +7,8 @@ struct GuardTests {
   private static let tables: Set = [
     "message", "message_locator", "amendment", "pending_change", "membership", "subject_conversation",
     "preserved_copy", "preservation", "segment", "segment_block", "hold", "conversation", "tenant",
+    "deletion_notice",
+    "disposition_review", "subject_request",
   ]
 
   /// Every statement that can take one away, by file, and why it needs no guard or how it passes one. A new one fails
@@ -53,6 +55,21 @@ struct GuardTests {
       ("UPDATE segment", "that something of its period died"),
       ("UPDATE segment", "when compaction looked it through"),
     ],
+    "Sources/Catalog/ErasureScopes.swift": [
+      (
+        "DELETE FROM amendment",
+        "a person's changes to messages that no ground keeps, asked in the same transaction"
+      )
+    ],
+    "Sources/Catalog/DeletionOutbox.swift": [
+      ("DELETE FROM deletion_notice", "told, or older than they are kept: ids of what is gone already"),
+      ("UPDATE deletion_notice", "marks what goes once it is told"),
+    ],
+    "Sources/Catalog/Reviews.swift": [("UPDATE disposition_review", "decisions, and what is left to decide")],
+    "Sources/Catalog/SubjectRequests.swift": [
+      ("DELETE FROM subject_request", "a request that was never taken in"),
+      ("UPDATE subject_request", "where it stands"),
+    ],
     "Sources/Catalog/Holds.swift": [("UPDATE hold", "release")],
     "Sources/Catalog/Conversations.swift": [("UPDATE conversation", "closing and describing")],
     "Sources/Catalog/Tenants.swift": [("UPDATE tenant", "settings")],
@@ -93,6 +110,7 @@ struct GuardTests {
   private static let callers: [String: Set<String>] = [
     "Deletions.delete(": ["Ingestion", "Retention", "Erasure"],
     "Deletions.restrict(": ["Erasure"],
+    "Deletions.hide(": ["Erasure"],
     "Messages.removeHot(": ["Catalog", "Tiering"],
     "KeyVault.destroy(": ["Erasure", "Retention"],
   ]

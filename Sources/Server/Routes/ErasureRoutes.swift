@@ -29,6 +29,7 @@ enum ErasureRoutes {
   private struct ErasureReply: Encodable {
     let id: String
     let state: String
+    let scope: String
     let requestedAt: String
     let dueAt: String
     let approvedAt: String?
@@ -37,7 +38,7 @@ enum ErasureRoutes {
     let steps: AnyJSON
 
     enum CodingKeys: String, CodingKey {
-      case id, state, plan, steps
+      case id, state, scope, plan, steps
       case requestedAt = "requested_at"
       case dueAt = "due_at"
       case approvedAt = "approved_at"
@@ -48,7 +49,8 @@ enum ErasureRoutes {
   /// Who may not know of holds reads that there is one.
   private static func reply(_ row: ErasureRow, to principal: Principal) throws -> ErasureReply {
     ErasureReply(
-      id: Handle.text("erasure", row.id), state: row.state.rawValue, requestedAt: row.requestedAt.rfc3339,
+      id: Handle.text("erasure", row.id), state: row.state.rawValue, scope: row.scope.name,
+      requestedAt: row.requestedAt.rfc3339,
       dueAt: row.dueAt.rfc3339, approvedAt: row.approvedAt?.rfc3339, completedAt: row.completedAt?.rfc3339,
       plan: try row.plan.map { try AnyJSON(parsing: principal.knowsHolds ? $0 : withoutHolds($0)) },
       steps: try AnyJSON(parsing: row.steps))
@@ -60,21 +62,27 @@ enum ErasureRoutes {
   }
 
   private struct Requesting: Decodable {
-    let subject_id: String
+    let subject_id: String?
+    let conversation_id: String?
+    let message_id: String?
     let reason: String
   }
 
   /// Requests and plans in one, so that the approver sees what would go.
   @Sendable private static func request(_ call: Call, _ body: [UInt8]) async throws -> String {
     let requesting = try call.decoded(Requesting.self, from: body)
-    guard (1...128).contains(requesting.subject_id.utf8.count),
+    let ids = [requesting.subject_id, requesting.conversation_id, requesting.message_id].compactMap(\.self)
+    guard !ids.isEmpty, ids.allSatisfy({ (1...128).contains($0.utf8.count) }),
       (1...4_096).contains(requesting.reason.utf8.count)
     else {
-      throw Problem.badRequest("subject_id has 1 to 128 bytes, reason 1 to 4096")
+      throw Problem.badRequest(
+        "subject_id, conversation_id or message_id has 1 to 128 bytes, reason 1 to 4096")
     }
+    let target = try ErasureTarget(
+      subject: requesting.subject_id, conversation: requesting.conversation_id, message: requesting.message_id
+    )
     let service = try await service(call)
-    let row = try await service.request(
-      subject: requesting.subject_id, reason: requesting.reason, actor: call.principal.subject)
+    let row = try await service.request(target, reason: requesting.reason, actor: call.principal.subject)
     _ = try await service.plan(row.id)
     return Handle.text("erasure", row.id)
   }

@@ -179,6 +179,7 @@ enum RetentionRoutes {
       case .keep: "keep"
       case .held: "held"
       case .due: "due"
+      case .review: "review"
       case .pending: "pending"
       case .restricted: "restricted"
       }

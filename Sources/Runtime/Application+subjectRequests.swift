@@ -1,0 +1,105 @@
+import Blocking
+import Catalog
+import Curl
+package import History
+import Model
+import Postgres
+package import Server
+
+extension Application {
+  package func subjectRequests(_ directory: Directory) -> SubjectRequestService {
+    SubjectRequestService(
+      directory: directory, database: database, vault: vault, audit: audit, erasure: erasure(directory),
+      exporter: exporter(directory), home: settings.home, settings: settings.openDSR, now: Self.clock)
+  }
+
+  private static let requestsAtOnce = 100
+
+  /// Looks at the requests that are open: carries out those that may be, notes where the others stand. One that fails
+  /// keeps no other from its turn.
+  package func workSubjectRequests() async throws {
+    let now = Self.clock()
+    let open = try await database.read { tx in
+      try SubjectRequests.open(at: now, limit: Self.requestsAtOnce, in: tx)
+    }
+    guard !open.isEmpty else { return }
+    let tenants = try await tenants(nil)
+    var failure: (any Error)?
+    for row in open {
+      guard let tenant = tenants.first(where: { $0.id == row.tenant }) else { continue }
+      let service = subjectRequests(directory(tenant))
+      do {
+        if try await service.isDue(row) {
+          try await holding("subject-requests") { try await service.work(try await service.find(row.id)) }
+        } else {
+          _ = try await service.refresh(row)
+        }
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  private static let callsAtOnce = 20
+  /// 15 s, doubled each time up to six hours: given up after about three days.
+  private static let attemptsMax = 24
+
+  static func pauseSeconds(afterAttempt attempt: Int) -> Int64 {
+    min(15 << Int64(min(attempt - 1, 12)), 21_600)
+  }
+
+  /// Calls controllers back. A call is answered by any status of success; what is not is repeated, longer and longer
+  /// apart, and given up at last.
+  package func sendCallbacks() async throws {
+    let now = Self.clock()
+    let due = try await database.transaction { tx in
+      try SubjectRequestCallbacks.take(
+        limit: Self.callsAtOnce, at: now, again: now.adding(seconds: 300), in: tx)
+    }
+    guard !due.isEmpty else { return }
+    let tenants = try await tenants(nil)
+    for call in due {
+      guard let tenant = tenants.first(where: { $0.id == call.tenant }) else { continue }
+      let isDelivered = try await send(call, subjectRequests(directory(tenant)))
+      let ended = isDelivered || call.attempts >= Self.attemptsMax
+      let next = Self.clock().adding(seconds: Self.pauseSeconds(afterAttempt: call.attempts))
+      try await database.transaction { tx in
+        if ended {
+          try SubjectRequestCallbacks.end(call, delivered: isDelivered, in: tx)
+        } else {
+          try SubjectRequestCallbacks.postpone(call, to: next, in: tx)
+        }
+      }
+    }
+  }
+
+  private func send(_ call: CallbackRow, _ service: SubjectRequestService) async throws -> Bool {
+    guard let (url, body) = try await service.callback(call) else { return false }
+    let isOpen = settings.openDSR.allowsPrivateAddresses
+    let headers =
+      [(name: "Content-Type", value: "application/json")]
+      + service.signer.headers(body)
+    return await Self.isAnswered(
+      HTTPCall(method: "POST", url: url, headers: headers, body: .bytes(body), responseBytesMax: 65_536),
+      by: isOpen ? Self.openCaller : Self.guardedCaller)
+  }
+
+  /// Threads of their own: an address that hangs stops no other work.
+  private static let callers = BlockingThreads(name: "callbacks", limit: 4)
+  private static let guardedCaller = HTTPClient(timeouts: callTimeouts, refusesPrivateAddresses: true)
+  private static let openCaller = HTTPClient(timeouts: callTimeouts)
+  private static var callTimeouts: HTTPTimeouts {
+    var timeouts = HTTPTimeouts()
+    timeouts.stallSeconds = 15
+    return timeouts
+  }
+
+  /// Whatever goes wrong is the other side's, or passes: the caller tries again.
+  static func isAnswered(_ call: HTTPCall, by client: HTTPClient) async -> Bool {
+    let answer = try? await callers.run { () -> Int in
+      do { return try client.perform(call).status } catch { return 0 }
+    }
+    return (200...299).contains(answer ?? 0)
+  }
+}

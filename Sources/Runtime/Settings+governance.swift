@@ -1,0 +1,25 @@
+import Server
+
+extension SettingReader {
+  func isOn(_ name: String) throws -> Bool {
+    switch values[name] ?? "off" {
+    // YAML reads `on` and `off` as truth values.
+    case "on", "true": return true
+    case "off", "false": return false
+    default: throw refusal(name)
+    }
+  }
+
+  func openDSR() throws -> OpenDSRSettings {
+    let domain = values["opendsr.domain"] ?? ""
+    let isName = domain.utf8.allSatisfy {
+      (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2E
+    }
+    guard isName, (1...253).contains(domain.utf8.count) else { throw refusal("opendsr.domain") }
+    let base = values["opendsr.base_url"] ?? ""
+    guard base.isEmpty || ((base.hasPrefix("https://") || base.hasPrefix("http://")) && !base.hasSuffix("/"))
+    else { throw refusal("opendsr.base_url") }
+    return OpenDSRSettings(
+      domain: domain, baseURL: base, allowsPrivateAddresses: try isOn("opendsr.private_callbacks"))
+  }
+}

@@ -1,0 +1,126 @@
+import Catalog
+import Foundation
+import Hummingbird
+import Model
+package import Retention
+
+/// Disposition reviews: what policies would delete, but for somebody's decision.
+enum ReviewRoutes {
+  static let all = [
+    Route.get("/v1/retention/reviews", readers, list),
+    Route.get("/v1/retention/reviews/:id", readers) { call in
+      Reply.json(ReviewReply(try await service(call).review(try call.handle("review"))))
+    },
+    Route.post("/v1/retention/reviews/:id/decision", deciders, decide),
+    Route.post("/v1/retention/reviews/:id/approve", [.approver]) { call in
+      let view = try await service(call).approveReview(
+        try call.handle("review"), actor: call.principal.subject)
+      return Reply.json(ReviewReply(view))
+    },
+  ]
+
+  private static let deciders: Set<Role> = [.compliance, .admin]
+  private static let readers: Set<Role> = [.compliance, .admin, .approver]
+  private static let pageMax = 1_000
+
+  private static func service(_ call: Call) async throws -> RetentionService {
+    call.services.flows.retention(try await call.directory())
+  }
+
+  private struct ReviewsReply: Encodable {
+    let reviews: [ReviewReply]
+    let next_cursor: String?
+  }
+
+  /// Pages by the last review's id.
+  @Sendable private static func list(_ call: Call) async throws -> Response {
+    guard let state = Optional(call.value("state") ?? "open"), ["open", "all"].contains(state) else {
+      throw Problem.badRequest("state takes open or all")
+    }
+    var after = Int64.min
+    if let cursor = call.value("cursor") {
+      guard let number = Handle.number("review", cursor) else {
+        throw Problem.badRequest("cursor is not one of ours")
+      }
+      after = number
+    }
+    let limit = try call.number("limit", in: 1...pageMax, default: pageMax)
+    let views = try await service(call).reviews(open: state == "open", after: after, limit: limit)
+    return Reply.json(
+      ReviewsReply(
+        reviews: views.map(ReviewReply.init),
+        next_cursor: views.count == limit ? views.last.map { Handle.text("review", $0.row.id) } : nil))
+  }
+
+  private struct Deciding: Decodable {
+    let decision: String
+    let until: String?
+    let policy: String?
+    let justification: String
+  }
+
+  @Sendable private static func decide(_ call: Call) async throws -> Response {
+    let deciding = try call.decoded(Deciding.self, from: try await call.body())
+    let decision: ReviewRow.Decision
+    switch (deciding.decision, try call.time(deciding.until, "until"), deciding.policy) {
+    case ("delete", nil, nil): decision = .delete
+    case ("extend", let until?, nil): decision = .extend(until: until)
+    case ("move", nil, let policy?): decision = .move(to: policy)
+    default:
+      throw Problem.badRequest("decision takes delete, extend with until, or move with policy")
+    }
+    let view = try await service(call).decide(
+      try call.handle("review"), decision, justification: deciding.justification,
+      actor: call.principal.subject)
+    return Reply.json(ReviewReply(view))
+  }
+}
+
+/// As HTTP and the command line show it.
+package struct ReviewReply: Encodable {
+  package let id: String
+  package let state: String
+  package let conversation: String?
+  package let month: String
+  package let policy: String
+  package let messages: Int
+  package let deleted: Int
+  package let oldest: String
+  package let newest: String
+  package let waitingSince: String
+  package let decision: String?
+  package let until: String?
+  package let to: String?
+  package let decidedAt: String?
+  package let justification: String?
+
+  package init(_ view: ReviewView) {
+    let row = view.row
+    id = Handle.text("review", row.id)
+    state = row.state.rawValue
+    conversation = view.conversation
+    month = row.group.period.description
+    policy = "\(row.group.policy) v\(row.policyVersion)"
+    (messages, deleted) = (row.messages, row.deleted)
+    (oldest, newest, waitingSince) = (row.oldest.rfc3339, row.newest.rfc3339, row.waitingSince.rfc3339)
+    decision = row.decision?.name
+    if case .extend(let time) = row.decision { until = time.rfc3339 } else { until = nil }
+    if case .move(let policy) = row.decision { to = policy } else { to = nil }
+    decidedAt = row.decidedAt?.rfc3339
+    justification = view.justification
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case id, state, month, policy, messages, deleted, oldest, newest, decision, until, to, justification
+    case conversation = "conversation_id"
+    case waitingSince = "waiting_since"
+    case decidedAt = "decided_at"
+  }
+
+  package var text: String {
+    let place = conversation ?? "(erased)"
+    let what =
+      decision.map { "  \($0)\(until.map { " until \($0)" } ?? "")\(to.map { " to \($0)" } ?? "")" } ?? ""
+    return "\(id)  \(state)  \(month)  \(place)  \(policy)  \(messages) messages since \(waitingSince)\(what)"
+  }
+}

@@ -1,0 +1,118 @@
+import ArgumentParser
+import Catalog
+import Model
+import Retention
+import Runtime
+import Server
+
+extension RetentionCommand {
+  struct Review: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "review",
+      abstract: "What policies with `review: true` would delete, but for your decision.",
+      subcommands: [ListReviews.self, ShowReview.self, Decide.self, ApproveReview.self])
+  }
+
+  struct ReviewArgument: ParsableArguments {
+    @Argument(help: "Review id, as `retention review list` gives it.")
+    var id: String
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+
+    func show(_ body: (RetentionService, Int64) async throws -> ReviewView) async throws {
+      guard let number = Handle.number("review", id) else {
+        throw ValidationError("a review id looks like review-0123456789abcdef")
+      }
+      try await Application.with(try common.settings()) { application in
+        let service = application.retention(
+          application.directory(try await application.tenant(tenancy.tenant)))
+        let reply = ReviewReply(try await body(service, number))
+        try common.output.value(
+          reply, text: reply.text + (reply.justification.map { "\njustification: \($0)" } ?? ""))
+      }
+    }
+  }
+
+  struct ListReviews: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "list",
+      abstract: "Groups of messages, by conversation and month, that wait for a decision.")
+    @Flag(help: "Those that are decided and done with too.")
+    var all = false
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var tenancy: TenantOptions
+
+    func run() async throws {
+      try await Application.with(try common.settings()) { application in
+        let service = application.retention(
+          application.directory(try await application.tenant(tenancy.tenant)))
+        var cursor = Int64.min
+        while true {
+          let page = try await service.reviews(open: !all, after: cursor)
+          for view in page {
+            let reply = ReviewReply(view)
+            try common.output.value(reply, text: reply.text)
+          }
+          guard let last = page.last?.row.id else { return }
+          cursor = last
+        }
+      }
+    }
+  }
+
+  struct ShowReview: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "One group.")
+    @OptionGroup var review: ReviewArgument
+
+    func run() async throws { try await review.show { try await $0.review($1) } }
+  }
+
+  struct Decide: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "decide", abstract: "Delete, keep until a time, or move to another policy.",
+      discussion: """
+        Nothing is deleted by the decision: the next run of retention does, and asks holds and floors again. Where \
+        approvals.second_person is on, another person has to approve first.
+        """)
+    @OptionGroup var review: ReviewArgument
+    @OptionGroup var actor: ActorOptions
+    @Flag(help: "Delete what is due of it now.")
+    var delete = false
+    @Option(name: .customLong("extend-until"), help: "Keep it until this time (RFC 3339).")
+    var extendUntil: String?
+    @Option(
+      name: .customLong("move-to"), help: "Let this policy's deletion count in place of the present one's.")
+    var moveTo: String?
+    @Option(help: "Why, for the record; sealed.")
+    var justification: String
+
+    func run() async throws {
+      let decision = try decision()
+      try await review.show {
+        try await $0.decide($1, decision, justification: justification, actor: actor.name)
+      }
+    }
+
+    private func decision() throws -> ReviewRow.Decision {
+      switch (delete, extendUntil, moveTo) {
+      case (true, nil, nil): return .delete
+      case (false, let time?, nil):
+        guard let until = Timestamp(rfc3339: time) else {
+          throw ValidationError("--extend-until takes an RFC 3339 time")
+        }
+        return .extend(until: until)
+      case (false, nil, let policy?): return .move(to: policy)
+      default: throw ValidationError("give one of --delete, --extend-until and --move-to")
+      }
+    }
+  }
+
+  struct ApproveReview: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "approve", abstract: "A second person agrees to what was decided.")
+    @OptionGroup var review: ReviewArgument
+    @OptionGroup var actor: ActorOptions
+
+    func run() async throws { try await review.show { try await $0.approveReview($1, actor: actor.name) } }
+  }
+}
