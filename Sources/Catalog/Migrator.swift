@@ -26,6 +26,7 @@ package struct Migration: Sendable {
     Migration(26, "create_preservation", PackageResources._026_create_preservation_sql),
     Migration(27, "extend_erasure", PackageResources._027_extend_erasure_sql),
     Migration(28, "add_segment_deaths", PackageResources._028_add_segment_deaths_sql),
+    Migration(33, "extend_audit", PackageResources._033_extend_audit_sql),
     Migration(34, "index_retention", PackageResources._034_index_retention_sql),
   ]
 

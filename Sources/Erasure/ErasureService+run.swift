@@ -83,8 +83,8 @@ extension ErasureService {
       {
         try Feed.append(.edited, messages.map(\.key), group: Int16(group), in: tx)
       }
-      _ = try audit.eraseParts(about: subject, in: tx)
       return (
+        parts: try audit.eraseParts(about: row.subjectHash, tenant: tenant, in: tx),
         changes: try Amendments.removeAll(by: subject, in: tx),
         members: try Memberships.removeAll(of: subject, at: now, in: tx),
         setAside: try SetAside.removeAll(about: subject, in: tx),
@@ -95,6 +95,7 @@ extension ErasureService {
     steps.changes += removed.changes
     steps.memberships += removed.members
     steps.setAside += removed.setAside
+    steps.auditParts = (steps.auditParts ?? 0) + removed.parts
     steps.names = (steps.names ?? 0) + removed.names
     steps.searches = (steps.searches ?? 0) + removed.searches
     try await keep(steps, .running, row)

@@ -125,12 +125,14 @@ struct AuditLogTests {
   func forgetting() async throws {
     let fixture = try await AuditFixture.make()
     let log = fixture.log
-    let (alice, bob) = (SubjectID(rawValue: 11), SubjectID(rawValue: 12))
+    let tenant = TenantID(rawValue: 1)
+    let (alice, carol) = ([UInt8](repeating: 11, count: 16), [UInt8](repeating: 13, count: 16))
     let bobsKey = SecretBytes(random: 32)
     let entry = AuditEntry(
-      tenant: TenantID(rawValue: 1), actor: "dpo", action: "erasure.requested", object: "request/1",
+      tenant: tenant, actor: "dpo", action: "erasure.requested", object: "request/1",
       personal: ["requester": "Alice", "about": "Bob"],
-      subjects: ["requester": .init(alice), "about": .init(bob, key: bobsKey)])
+      subjects: ["about": .init(SubjectID(rawValue: 12), key: bobsKey)],
+      mentions: [.init(alice, part: "requester"), .init(carol)])
     @Sendable func parts(_ key: SecretBytes?, _ tx: borrowing Transaction) throws -> [String: AuditPart]? {
       try log.parts(of: log.entries(from: 0, limit: 1, in: tx), in: tx) { _ in key }[0]
     }
@@ -142,9 +144,12 @@ struct AuditLogTests {
         ])
       #expect(try parts(nil, tx)?["about"] == .erased)
       #expect(try parts(SecretBytes(random: 32), tx)?["about"] == .altered)
-      #expect(try log.partCount(about: alice, in: tx) == 1)
-      #expect(try log.eraseParts(about: alice, in: tx) == 1)
-      #expect(try log.partCount(about: alice, in: tx) == 0)
+      #expect(try log.partCount(about: alice, tenant: TenantID(rawValue: 2), in: tx) == 0)
+      #expect(try log.partCount(about: alice, tenant: tenant, in: tx) == 1)
+      #expect(try log.partCount(about: carol, tenant: tenant, in: tx) == 0)
+      #expect(try log.entries(about: carol, tenant: tenant, limit: 10, in: tx).entries.map(\.index) == [0])
+      #expect(try log.eraseParts(about: alice, tenant: tenant, in: tx) == 1)
+      #expect(try log.partCount(about: alice, tenant: tenant, in: tx) == 0)
       #expect(try parts(bobsKey, tx)?["requester"] == .erased)
     }
     #expect(try await fixture.verify().isIntact)
