@@ -76,7 +76,8 @@ extension Application {
       },
       problems: { try await self.problems() },
       indexLag: { try await self.indexer.lag() },
-      reviveDatabase: { try await embedded?.restartIfStopped() })
+      reviveDatabase: { try await embedded?.restartIfStopped() },
+      processingReport: { try await self.processingReport($0) })
   }
 }
 

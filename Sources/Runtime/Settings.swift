@@ -24,6 +24,7 @@ package struct Settings: Sendable {
   package let auditOrigin: String
   /// Verifier keys, checked.
   package let auditWitnesses: [String]
+  package let processing: ProcessingStatement
   /// Minutes after midnight UTC; `nil`: off.
   package let nightlyMinute: Int?
   package let bodyBytesMax: Int
@@ -62,6 +63,7 @@ package struct Settings: Sendable {
     setAsideSeconds = try read.duration("set_aside.expiry")
     auditOrigin = try read.auditOrigin()
     auditWitnesses = try read.auditWitnesses()
+    processing = ProcessingStatement(values)
     nightlyMinute = try read.timeOfDay("schedule.nightly")
     bodyBytesMax = Int(try read.number("server.body_bytes", in: 1_048_576...1_099_511_627_776))
     requestsPerSecond = Int(try read.number("server.requests_per_second", in: 1...100_000))

@@ -26,7 +26,7 @@ package struct APIServer: Sendable {
     + RetentionRoutes.all
     + HoldRoutes.all
     + ExportRoutes.all
-    + ErasureRoutes.all + AuditRoutes.all + JobRoutes.all + OperationsRoutes.all
+    + ErasureRoutes.all + AuditRoutes.all + JobRoutes.all + OperationsRoutes.all + ReportRoutes.all
 
   /// Every route there is.
   package static var routes: [RouteSummary] { all.map(RouteSummary.init) }

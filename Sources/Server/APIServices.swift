@@ -1,4 +1,5 @@
 package import AuditLog
+package import Catalog
 package import Erasure
 package import Exporting
 package import History
@@ -65,18 +66,22 @@ package struct APIServices: Sendable {
     package var indexLag: @Sendable () async throws -> [Int: Int64]
     /// Brings an embedded database back if it stopped; called by the health check.
     package var reviveDatabase: @Sendable () async throws -> Void
+    /// A tenant's records of processing.
+    package var processingReport: @Sendable (Tenant) async throws -> ProcessingReport
 
     package init(
       jobs: [JobSummary], startJob: @escaping @Sendable (String, String) async throws -> JobRun?,
       problems: @escaping @Sendable () async throws -> [SystemProblem],
       indexLag: @escaping @Sendable () async throws -> [Int: Int64],
-      reviveDatabase: @escaping @Sendable () async throws -> Void
+      reviveDatabase: @escaping @Sendable () async throws -> Void,
+      processingReport: @escaping @Sendable (Tenant) async throws -> ProcessingReport
     ) {
       self.jobs = jobs
       self.startJob = startJob
       self.problems = problems
       self.indexLag = indexLag
       self.reviveDatabase = reviveDatabase
+      self.processingReport = processingReport
     }
   }
 

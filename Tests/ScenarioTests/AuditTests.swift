@@ -47,5 +47,28 @@ extension Scenarios {
         #expect(try check(["--checkpoint", checkpoint]) == 5)
       }
     }
+
+    @Test("records of processing say what the settings say, what is kept, where, and what is missing")
+    func processing() throws {
+      let settings =
+        "processing: {controller: 'Example Ltd', purposes: 'history for members (Art. 6(1)(b)); duties of records'}\n"
+      let home = try Home(settings: settings)
+      let corpus = Corpus(messages: 40)
+      let source = try corpus.write()
+      defer { try? FileManager.default.removeItem(atPath: source) }
+      try home.done(["ingest", source])
+      try home.done(["export", "create", "--format", "jsonl", "--output", home.path + "/exports/all"])
+      let report = try home.done(["report", "processing"]).object
+      #expect(report["controller"]?.text == "Example Ltd")
+      #expect(report["purposes"]?.elements.count == 2)
+      #expect(report["data"]?.elements.first?["count"]?.number == corpus.lines.count)
+      #expect(report["recipients"]?.elements.last?["times"]?.number == 1)
+      #expect(report["stores"]?.elements.first?["place"]?.text == home.path + "/postgres")
+      #expect(report["missing"]?.elements.count == 2)
+      let page = try Run(["report", "processing", "--format", "markdown"], home: home.path).finish()
+      #expect(page.status == 0 && page.output.contains("## Time limits for erasure"))
+      let names = corpus.lines.flatMap { [$0.senderID, $0.senderName] }
+      #expect(!names.contains { page.output.contains($0) })
+    }
   }
 }

@@ -199,6 +199,8 @@ struct GovernanceRoutesTests {
     #expect(
       try await house.ask("GET", "/v1/audit/entries?limit=1000", token: token).text.contains("audit.exported")
     )
+    let report = try await house.ask("GET", "/v1/reports/processing", token: try house.token([.dpo]))
+    #expect(report.status == 200 && report.json["tenant"] as? String == "acme")
     let other = try await house.ask(
       "GET", "/v1/audit/proof/\(index)", token: try house.token([.auditor], tenant: "other"))
     #expect(other.status == 404)
