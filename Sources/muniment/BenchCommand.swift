@@ -12,7 +12,8 @@ struct BenchCommand: AsyncParsableCommand {
       """,
     subcommands: [
       IngestBench.self, IndexBench.self, SearchBench.self, ArchiveBench.self, ExportBench.self,
-     
+      AuditBench.self,
+      RetentionBench.self, ErasureBench.self,
     ])
 }
 
