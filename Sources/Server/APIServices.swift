@@ -88,6 +88,8 @@ package struct APIServices: Sendable {
   let database: PostgresPool
   let vault: KeyVault
   let audit: AuditLog
+  /// For looks: requests that come together are written together.
+  let looks: AuditQueue
   let index: SearchIndex
   let groups: Int
   let home: String
@@ -107,6 +109,7 @@ package struct APIServices: Sendable {
     self.database = database
     self.vault = vault
     self.audit = audit
+    self.looks = AuditQueue(log: audit, database: database)
     self.index = index
     self.groups = groups
     self.home = home

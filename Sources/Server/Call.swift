@@ -104,8 +104,7 @@ struct Call: Sendable {
     let entry = AuditEntry(
       tenant: directory.tenant.id, actor: principal.subject, action: action, object: object,
       details: details.merging(["request": id]) { first, _ in first }, personal: personal, mentions: mentions)
-    let (audit, now) = (services.audit, services.now())
-    try await services.database.transaction { tx in _ = try audit.append([entry], at: now, in: tx) }
+    try await services.looks.append(entry, at: services.now())
   }
 }
 

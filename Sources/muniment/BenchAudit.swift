@@ -6,8 +6,7 @@ import Model
 import Postgres
 import Runtime
 
-/// Appending to the audit log, in batches as jobs and sealing do, and one entry a transaction from several tasks as
-/// requests do; beside rows of the same bytes in a table without a tree.
+/// Appending to the audit log, in batches as jobs do, and one entry at a time from many tasks as requests do; beside rows of the same bytes in a table without a tree.
 struct AuditBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "audit", abstract: "Appends to the audit log, beside bare inserts of the same entries.")
@@ -15,8 +14,8 @@ struct AuditBench: AsyncParsableCommand {
   var entries = 20_000
   @Option(help: "Entries of one transaction.")
   var batch = 100
-  @Option(help: "Tasks that append one entry a transaction.")
-  var tasks = 6
+  @Option(help: "Tasks that append one entry at a time.")
+  var tasks = 32
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -86,14 +85,17 @@ private struct AuditMeasuring: Sendable {
       details: ["request": "0123456789abcdef"], personal: ["message": "message-\(number)"])
   }
 
-  /// A request's look: one entry, one transaction, and the next one waits for its commit.
+  /// As requests' looks: each task waits for its entry's commit before the next.
   private func singles() async throws -> (count: Int, seconds: Double) {
     let count = max(tasks, min(entries / 10, 2_000))
+    let queue = AuditQueue(log: audit, database: database)
     let watch = Stopwatch()
     try await withThrowingTaskGroup { group in
       for task in 0..<tasks {
         group.addTask {
-          for number in stride(from: task, to: count, by: tasks) { try await append(number..<(number + 1)) }
+          for number in stride(from: task, to: count, by: tasks) {
+            try await queue.append(entry(number), at: Application.clock())
+          }
         }
       }
       try await group.waitForAll()

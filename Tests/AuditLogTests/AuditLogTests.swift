@@ -111,6 +111,29 @@ struct AuditLogTests {
     #expect(result.isIntact && result.size == 18 * 3)
   }
 
+  @Test("Entries of many callers at once get an index each, and one that is refused is refused alone")
+  func queue() async throws {
+    let fixture = try await AuditFixture.make()
+    let queue = AuditQueue(log: fixture.log, database: fixture.pool)
+    let indexes = try await withThrowingTaskGroup { group in
+      for number in 0..<700 {
+        group.addTask { () -> Int64? in
+          var entry = AuditFixture.entry(number)
+          if number % 100 == 99 { entry.details["text"] = String(repeating: "x", count: 65_536) }
+          do {
+            return try await queue.append(entry, at: AuditFixture.time)
+          } catch let error as AuditError where error.code == .tooLarge {
+            return nil
+          }
+        }
+      }
+      return try await group.reduce(into: [Int64?]()) { $0.append($1) }
+    }
+    #expect(indexes.compactMap { $0 }.sorted() == Array(0..<693))
+    #expect(indexes.count { $0 == nil } == 7)
+    #expect(try await fixture.verify().isIntact)
+  }
+
   @Test("A checkpoint of an unchanged log is the one signed before")
   func repeatedCheckpoint() async throws {
     let fixture = try await AuditFixture.make()
