@@ -6,7 +6,8 @@ import Model
 import Postgres
 import Runtime
 
-/// Appending to the audit log, in batches as jobs do, and one entry at a time from many tasks as requests do; beside rows of the same bytes in a table without a tree.
+/// Appending to the audit log, in batches as jobs do, and one entry at a time from many tasks as requests do; beside
+/// rows of the same bytes in a table without a tree.
 struct AuditBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "audit", abstract: "Appends to the audit log, beside bare inserts of the same entries.")
