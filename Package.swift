@@ -192,8 +192,8 @@ let testTargets: [Target] = [
     "Erasure",
     [
       "Erasure", "Retention", "Exporting", "Ingestion", "Tiering", "Governance", "Catalog", "History",
-      "KeyVault", "AuditLog", "Search", "SearchIndex", "Runtime", "Model", "Postgres", "Sodium",
-      "TestSupport",
+      "KeyVault", "AuditLog", "Search", "SearchIndex", "SearchTokens", "Runtime", "Model", "Postgres",
+      "Sodium", "TestSupport",
     ]),
   tests(
     "Exporting",

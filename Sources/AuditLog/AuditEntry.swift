@@ -14,8 +14,21 @@ package struct AuditEntry: Sendable {
     }
   }
 
+  /// A person the entry is about, by the keyed hash of the tenant's that the catalogue knows people by, and the part
+  /// that names them: it goes when they are erased. Without a part, the entry is theirs to hear of, and stays.
+  package struct Mention: Hashable, Sendable {
+    package let hash: [UInt8]
+    package let part: String?
+    package init(_ hash: [UInt8], part: String? = nil) {
+      self.hash = hash
+      self.part = part
+    }
+  }
+
   /// The name the actor's part goes by beside those of `personal`.
   package static let actorPart = "actor"
+  /// The detail that is `true` where the people an entry is about must not hear of it.
+  package static let silentDetail = "silent"
 
   package var tenant: TenantID?
   /// Role or operator's name.
@@ -27,10 +40,12 @@ package struct AuditEntry: Sendable {
   package var personal: [String: String]
   /// By name of the part, ``actorPart`` included.
   package var subjects: [String: PartSubject]
+  /// Whom the entry is about.
+  package var mentions: [Mention]
 
   package init(
     tenant: TenantID?, actor: String, action: String, object: String, details: [String: String] = [:],
-    personal: [String: String] = [:], subjects: [String: PartSubject] = [:]
+    personal: [String: String] = [:], subjects: [String: PartSubject] = [:], mentions: [Mention] = []
   ) {
     precondition(personal[Self.actorPart] == nil, "the part \(Self.actorPart) is the actor's")
     self.tenant = tenant
@@ -40,6 +55,7 @@ package struct AuditEntry: Sendable {
     self.details = details
     self.personal = personal
     self.subjects = subjects
+    self.mentions = mentions
   }
 }
 

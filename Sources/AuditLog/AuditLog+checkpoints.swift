@@ -14,7 +14,7 @@ extension AuditLog {
       let note = last.text(0, 1)
       let signed = try Checkpoint.verify(note: note, by: key)
       try check(signed, isStartOf: range, in: tx)
-      if signed.size == range.size { return note }
+      if signed.size == range.size { return try cosigned(note, of: signed.size, in: tx) }
     }
     let text = Checkpoint(origin: origin, size: range.size, root: range.root).text
     let note = SignedNote.sign(text, name: origin, with: signer)
@@ -24,10 +24,10 @@ extension AuditLog {
     return note
   }
 
-  /// The newest signed checkpoint; `nil` before the first.
+  /// The newest signed checkpoint with what witnesses signed under it; `nil` before the first.
   package func lastCheckpoint(in tx: borrowing Transaction) throws -> String? {
     let rows = try tx.execute(AuditStatement.lastCheckpoint)
-    return rows.count == 1 ? rows.text(0, 1) : nil
+    return rows.count == 1 ? try cosigned(rows.text(0, 1), of: rows.int64(0, 0), in: tx) : nil
   }
 
   private func check(_ signed: Checkpoint, isStartOf range: CompactRange, in tx: borrowing Transaction) throws

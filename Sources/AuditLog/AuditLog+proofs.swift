@@ -36,7 +36,8 @@ extension AuditLog {
         .outOfRange, "no checkpoint covers entry \(index) yet; run `muniment audit head` to sign one")
     }
     let hashes = try inclusionProof(of: index, size: rows.int64(0, 0), in: tx)
-    return ProofFile(index: index, hashes: hashes, checkpoint: rows.text(0, 1))
+    return ProofFile(
+      index: index, hashes: hashes, checkpoint: try cosigned(rows.text(0, 1), of: rows.int64(0, 0), in: tx))
   }
 
   /// The bytes of a tile (C2SP tlog-tiles): up to 256 hashes, or as many entries, each led by its length in two

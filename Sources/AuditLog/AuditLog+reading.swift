@@ -12,6 +12,7 @@ package enum AuditPart: Hashable, Sendable {
 }
 
 extension AuditLog {
+  /// Of entries that are read at once.
   package static let pageMax = 5_000
 
   /// Up to `limit` entries from index `from` on, of one tenant or of all.
@@ -73,17 +74,6 @@ extension AuditLog {
       committed.commitment == entry.commitment(of: part.name)
     else { return .altered }
     return .readable(String(decoding: committed.value, as: UTF8.self))
-  }
-
-  /// Erases every readable part about `subject` and returns how many there were; the log's proofs are untouched.
-  @discardableResult
-  package func eraseParts(about subject: SubjectID, in tx: borrowing Transaction) throws -> Int {
-    try tx.execute(AuditStatement.eraseParts, [.int8(subject.rawValue)]).affected
-  }
-
-  /// How many readable parts about `subject` are left: for verifying an erasure by looking.
-  package func partCount(about subject: SubjectID, in tx: borrowing Transaction) throws -> Int {
-    Int(try tx.execute(AuditStatement.countParts, [.int8(subject.rawValue)]).int64(0, 0))
   }
 }
 

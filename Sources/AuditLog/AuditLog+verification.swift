@@ -15,7 +15,13 @@ extension AuditLog {
     let head = try tx.execute(AuditStatement.readHead)
     guard head.count == 1 else { throw AuditError(.damaged, "the audit log has no head") }
     var result = AuditVerification(size: head.int64(0, 0))
-    let kept = (0..<notes.count).map { (size: Int64?.some(notes.int64($0, 0)), note: notes.text($0, 1)) }
+    let kept = (0..<notes.count).map { row in
+      let lines = notes.text(row, 2)
+      return (
+        size: Int64?.some(notes.int64(row, 0)),
+        note: notes.text(row, 1) + lines + (lines.isEmpty ? "" : "\n")
+      )
+    }
     var statements = kept.compactMap { read($0.note, size: $0.size, "kept", &result) }
     if let checkpoint { statements += [read(checkpoint, size: nil, "given", &result)].compactMap { $0 } }
     try recompute(statements, &result, in: tx)
@@ -30,11 +36,12 @@ extension AuditLog {
     _ note: String, size: Int64?, _ origin: String, _ result: inout AuditVerification
   ) -> Statement? {
     do {
-      let signed = try Checkpoint.verify(note: note, by: key)
+      let (signed, cosigners) = try Checkpoint.verify(note: note, by: key, witnesses: witnesses)
       guard size == nil || size == signed.size else {
         result.add(nil, "a checkpoint is kept under a size it does not state")
         return nil
       }
+      result.cosignatures += cosigners.count
       return Statement(checkpoint: signed, name: "the \(origin) checkpoint of size \(signed.size)")
     } catch {
       result.add(nil, "the \(origin) checkpoint\(size.map { " of size \($0)" } ?? ""): \(error)")
@@ -121,10 +128,15 @@ struct VerifyingWalk {
       compareCheckpoints()
     }
     if position < end {
-      result.add(position, "entry \(position) is missing")
-      isBroken = true
+      stop("entry \(position) is missing")
     }
     return levels
+  }
+
+  /// Ends the walk where it stands.
+  mutating func stop(_ description: String) {
+    result.add(position, description)
+    isBroken = true
   }
 
   /// Compares the checkpoints whose size the tree has reached.

@@ -11,12 +11,15 @@ package struct AuditLog: Sendable {
   let signer: SigningKey
   /// Seals the readable parts that are about no subject with a key of its own.
   let sealing: SecretBytes
+  /// Whose signatures under checkpoints are taken in and shown.
+  package let witnesses: [NoteKey]
 
-  package init(origin: String, signer: SigningKey, sealing: SecretBytes) {
+  package init(origin: String, signer: SigningKey, sealing: SecretBytes, witnesses: [NoteKey] = []) {
     precondition(NoteKey(name: origin, publicKey: signer.publicKey) != nil, "not a valid origin: \(origin)")
     self.origin = origin
     self.signer = signer
     self.sealing = sealing
+    self.witnesses = witnesses
   }
 
   /// What auditors configure their verifiers with.
@@ -43,6 +46,7 @@ package struct AuditLog: Sendable {
       let parts = entry.parts
       let bytes = try entry.bytes(index: range.size, at: time, parts: parts)
       for part in parts { batch.add(seal(part, of: entry, at: range.size)) }
+      batch.add(entry.mentions, of: entry.tenant, index: range.size)
       batch.add(entry, bytes, index: range.size)
       batch.add(range.append(Merkle.leaf(bytes)))
     }
@@ -99,12 +103,19 @@ private struct AppendBatch {
   private var entries: [(index: Int64, tenant: Int64, action: String, bytes: [UInt8])] = []
   private var nodes: [(node: MerkleNode, hash: [UInt8])] = []
   private var parts: [SealedPart] = []
+  private var mentions: [(tenant: Int64, hash: [UInt8], index: Int64, part: String)] = []
 
   mutating func add(_ entry: AuditEntry, _ bytes: [UInt8], index: Int64) {
     entries.append((index, entry.tenant?.rawValue ?? -1, entry.action, bytes))
   }
   mutating func add(_ completed: [(node: MerkleNode, hash: [UInt8])]) { nodes += completed }
   mutating func add(_ part: SealedPart) { parts.append(part) }
+  mutating func add(_ found: [AuditEntry.Mention], of tenant: TenantID?, index: Int64) {
+    precondition(found.isEmpty || tenant != nil, "people belong to a tenant")
+    for mention in Set(found) {
+      mentions.append((tenant?.rawValue ?? 0, mention.hash, index, mention.part ?? ""))
+    }
+  }
 
   func write(at time: Timestamp, in tx: borrowing Transaction) throws {
     try tx.execute(
@@ -126,6 +137,13 @@ private struct AppendBatch {
         .int8Array(parts.map(\.index)), .textArray(parts.map(\.name)),
         .int8Array(parts.map { $0.subject?.rawValue ?? -1 }), .boolArray(parts.map(\.underSubjectKey)),
         .bytesArray(parts.map(\.bytes)),
+      ])
+    guard !mentions.isEmpty else { return }
+    try tx.execute(
+      AuditStatement.insertMentions,
+      [
+        .int8Array(mentions.map(\.tenant)), .bytesArray(mentions.map(\.hash)),
+        .int8Array(mentions.map(\.index)), .textArray(mentions.map(\.part)),
       ])
   }
 }

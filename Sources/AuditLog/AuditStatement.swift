@@ -43,10 +43,39 @@ enum AuditStatement {
     SELECT entry_index, name, subject_id, under_subject_key, sealed FROM audit_personal
     WHERE entry_index = ANY ($1) ORDER BY entry_index, name
     """
-  static let eraseParts = "DELETE FROM audit_personal WHERE subject_id = $1"
-  static let countParts = "SELECT count(*) FROM audit_personal WHERE subject_id = $1"
+
+  static let insertMentions = """
+    INSERT INTO audit_mention (tenant_id, subject_hash, entry_index, part)
+    SELECT t, h, i, p FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::text[]) AS m(t, h, i, p)
+    """
+  static let eraseParts = """
+    DELETE FROM audit_personal p USING audit_mention m WHERE m.tenant_id = $1 AND m.subject_hash = $2
+      AND p.entry_index = m.entry_index AND p.name = m.part
+    """
+  static let eraseMentions =
+    "DELETE FROM audit_mention WHERE tenant_id = $1 AND subject_hash = $2 AND part <> ''"
+  static let countParts = """
+    SELECT count(*) FROM audit_personal p JOIN audit_mention m ON p.entry_index = m.entry_index AND p.name = m.part
+    WHERE m.tenant_id = $1 AND m.subject_hash = $2
+    """
+  static let mentioning = """
+    SELECT e.entry_index, e.entry, e.appended_at FROM audit_entry e
+    WHERE e.entry_index > $3 AND e.entry_index IN (
+      SELECT entry_index FROM audit_mention WHERE tenant_id = $1 AND subject_hash = $2 AND entry_index > $3)
+    ORDER BY e.entry_index LIMIT $4
+    """
+
+  static let insertCosignature = """
+    INSERT INTO audit_cosignature (size, witness, line, received_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (size, witness) DO UPDATE SET line = excluded.line, received_at = excluded.received_at
+    """
+  static let cosignatures = "SELECT line FROM audit_cosignature WHERE size = $1 ORDER BY witness LIMIT 16"
+  static let checkpointOf = "SELECT size, note FROM audit_checkpoint WHERE size = $1"
 
   static let lastCheckpoint = "SELECT size, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1"
   static let insertCheckpoint = "INSERT INTO audit_checkpoint (size, note, signed_at) VALUES ($1, $2, $3)"
-  static let checkpoints = "SELECT size, note FROM audit_checkpoint ORDER BY size"
+  static let checkpoints = """
+    SELECT c.size, c.note, coalesce(string_agg(s.line, E'\\n' ORDER BY s.witness), '')
+    FROM audit_checkpoint c LEFT JOIN audit_cosignature s ON s.size = c.size GROUP BY c.size, c.note ORDER BY c.size
+    """
 }

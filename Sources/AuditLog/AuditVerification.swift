@@ -9,10 +9,12 @@ package struct AuditVerification: Hashable, Sendable {
   package static let problemsMax = 100
 
   /// As the head states it.
-  package let size: Int64
+  package internal(set) var size: Int64
   /// As computed from the entries.
   package internal(set) var root: [UInt8] = Merkle.empty
   package internal(set) var checkpoints = 0
+  /// Valid signatures of configured witnesses under kept checkpoints.
+  package internal(set) var cosignatures = 0
   /// At most ``problemsMax``.
   package private(set) var problems: [AuditProblem] = []
 

@@ -28,6 +28,19 @@ package struct Checkpoint: Hashable, Sendable {
   package static func verify(note: String, by key: NoteKey) throws(AuditError) -> Checkpoint {
     let note = try SignedNote(parsing: note)
     try note.verify(by: [key])
+    return try stated(in: note, by: key)
+  }
+
+  /// As ``verify(note:by:)``, and which witnesses signed too; a known witness's wrong signature is refused.
+  package static func verify(note: String, by key: NoteKey, witnesses: [NoteKey]) throws(AuditError)
+    -> (checkpoint: Checkpoint, witnesses: Set<NoteKey>)
+  {
+    let note = try SignedNote(parsing: note)
+    try note.verify(by: [key])
+    return (try stated(in: note, by: key), try note.signers(among: witnesses))
+  }
+
+  private static func stated(in note: SignedNote, by key: NoteKey) throws(AuditError) -> Checkpoint {
     let checkpoint = try Checkpoint(parsing: note.text)
     guard checkpoint.origin == key.name else {
       throw AuditError(.notAuthentic, "the checkpoint is of another log: \(checkpoint.origin)")

@@ -1,44 +1,39 @@
 package import Sodium
 
-/// Who may sign a note: a name and an Ed25519 key (C2SP signed-note).
-package struct NoteKey: Hashable, Sendable {
-  package let name: String
-  /// 32 bytes.
-  package let publicKey: [UInt8]
-
-  /// `nil` for a name the format refuses: empty, or with white space, control characters or a plus sign.
-  package init?(name: String, publicKey: [UInt8]) {
-    guard !name.isEmpty, publicKey.count == 32,
-      !name.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0 == "+" || $0.value < 0x20 })
-    else { return nil }
-    self.name = name
-    self.publicKey = publicKey
-  }
-
-  /// The first 4 bytes of SHA-256(name ‖ newline ‖ 0x01 ‖ public key); 0x01 stands for Ed25519.
-  package var keyID: [UInt8] { Array(SHA256.hash(Array(name.utf8) + [0x0A, 0x01] + publicKey)[..<4]) }
-
-  /// The form verifiers are configured with: `name+hex(key id)+base64(0x01 ‖ public key)`.
-  package var verifierKey: String { "\(name)+\(keyID.hex)+\(([0x01] + publicKey).base64())" }
-
-  package init?(verifierKey text: String) {
-    let parts = text.split(separator: "+", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 3, let key = [UInt8](base64: parts[2]), key.first == 0x01,
-      let parsed = NoteKey(name: parts[0], publicKey: Array(key.dropFirst())),
-      parsed.keyID.hex == parts[1]
-    else { return nil }
-    self = parsed
-  }
-}
-
 /// A text with signatures below it, in the form of C2SP signed-note.
 package struct SignedNote: Hashable, Sendable {
-  private static let signaturesMax = 64
+  static let signaturesMax = 64
 
   package struct Signature: Hashable, Sendable {
     package let name: String
     package let keyID: [UInt8]
     package let bytes: [UInt8]
+
+    /// `nil` for anything that is not a line of a note's signatures.
+    package init?(line: String) {
+      let parts = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 3, parts[0] == "\u{2014}", !parts[1].isEmpty,
+        let bytes = [UInt8](base64: parts[2]),
+        bytes.count > 4
+      else { return nil }
+      (name, keyID, self.bytes) = (parts[1], Array(bytes[..<4]), Array(bytes[4...]))
+    }
+
+    package var line: String { "\u{2014} \(name) \((keyID + bytes).base64())" }
+
+    func isBy(_ key: NoteKey) -> Bool { key.name == name && key.keyID == keyID }
+
+    /// Whether `key`, whose signature it says it is, made it over `text`.
+    func verifies(_ text: String, by key: NoteKey) -> Bool {
+      switch key.kind {
+      case .ed25519: return Ed25519.verify(bytes, of: Array(text.utf8), by: key.publicKey)
+      case .cosignature:
+        guard bytes.count == 72 else { return false }
+        let seconds = bytes[..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        let signed = Array("cosignature/v1\ntime \(seconds)\n\(text)".utf8)
+        return Ed25519.verify(Array(bytes[8...]), of: signed, by: key.publicKey)
+      }
+    }
   }
 
   /// What is signed; ends in a newline.
@@ -67,27 +62,31 @@ package struct SignedNote: Hashable, Sendable {
     }
     var signatures: [Signature] = []
     for line in lines {
-      let parts = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
-      guard parts.count == 3, parts[0] == "\u{2014}", !parts[1].isEmpty,
-        let bytes = [UInt8](base64: parts[2]), bytes.count > 4
-      else { throw AuditError(.notAuthentic, "the note has a malformed signature line") }
-      signatures.append(Signature(name: parts[1], keyID: Array(bytes[..<4]), bytes: Array(bytes[4...])))
+      guard let signature = Signature(line: String(line)) else {
+        throw AuditError(.notAuthentic, "the note has a malformed signature line")
+      }
+      signatures.append(signature)
     }
     self.signatures = signatures
   }
 
   /// At least one key of `keys` signed the text and none of them signed wrongly; unknown signers are ignored.
   package func verify(by keys: [NoteKey]) throws(AuditError) {
-    var verified = false
+    guard try !signers(among: keys).isEmpty else {
+      throw AuditError(.notAuthentic, "no known key signed the note")
+    }
+  }
+
+  /// Which of `keys` signed the text; throws if one of them signed wrongly.
+  package func signers(among keys: [NoteKey]) throws(AuditError) -> Set<NoteKey> {
+    var found: Set<NoteKey> = []
     for signature in signatures {
-      guard let key = keys.first(where: { $0.name == signature.name && $0.keyID == signature.keyID }) else {
-        continue
-      }
-      guard Ed25519.verify(signature.bytes, of: Array(text.utf8), by: key.publicKey) else {
+      guard let key = keys.first(where: signature.isBy) else { continue }
+      guard signature.verifies(text, by: key) else {
         throw AuditError(.notAuthentic, "the signature of \(key.name) is not valid for this note")
       }
-      verified = true
+      found.insert(key)
     }
-    guard verified else { throw AuditError(.notAuthentic, "no known key signed the note") }
+    return found
   }
 }

@@ -68,14 +68,17 @@ package enum Locators {
     try find([key], in: tx)[key]
   }
 
-  package static func count(tenant: TenantID, in tx: borrowing Transaction) throws -> [Locator.State: Int] {
-    let rows = try tx.execute(
-      "SELECT state, count(*) FROM message_locator WHERE tenant_id = $1 GROUP BY state",
-      [.int8(tenant.rawValue)])
-    return Dictionary(
-      uniqueKeysWithValues: (0..<rows.count).compactMap { row in
-        Locator.State(rawValue: Int16(rows.int64(row, 0))).map { ($0, Int(rows.int64(row, 1))) }
-      })
+  /// How many messages are there, live or restricted, counted up to `limit`.
+  package static func countThere(tenant: TenantID, upTo limit: Int, in tx: borrowing Transaction) throws
+    -> Int
+  {
+    Int(
+      try tx.execute(
+        """
+        SELECT count(*) FROM (SELECT 1 FROM message_locator WHERE tenant_id = $1 AND state IN (1, 5) LIMIT $2) l
+        """,
+        [.int8(tenant.rawValue), .int8(Int64(limit))]
+      ).int64(0, 0))
   }
 
   /// Live messages of a sender, in key order after `cursor`.

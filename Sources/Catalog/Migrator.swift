@@ -32,6 +32,8 @@ package struct Migration: Sendable {
     Migration(30, "create_deletion_outbox", PackageResources._030_create_deletion_outbox_sql),
     Migration(31, "add_erasure_scope", PackageResources._031_add_erasure_scope_sql),
     Migration(32, "create_disposition_review", PackageResources._032_create_disposition_review_sql),
+    Migration(33, "extend_audit", PackageResources._033_extend_audit_sql),
+    Migration(34, "index_retention", PackageResources._034_index_retention_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

@@ -51,23 +51,50 @@ package struct RetentionReach: Sendable, Hashable {
   package var isEmpty: Bool { !everything && kinds.isEmpty && conversations.isEmpty && senders.isEmpty }
 }
 
-/// Walks over messages in the order of their keys, hot and cold alike, as locators know both.
+/// Where a scan has come to.
+package struct ScanPosition: Sendable, Hashable {
+  let createdAt: Timestamp
+  let key: MessageKey
+
+  package init(_ locator: Locator) {
+    createdAt = locator.position.createdAt
+    key = locator.key
+  }
+}
+
+/// Walks over messages that are there, oldest first, hot and cold alike, as locators know both. A walk ends where
+/// messages are too young for every rule: it costs what is old, however much there is besides.
 package enum RetentionScan {
-  /// The next messages within reach; conversations with retention days of their own always are.
+  /// A page of a walk: what of it is within reach, and where the next one starts; without that, it was the last.
+  package struct Page: Sendable {
+    package let messages: [RetainedMessage]
+    package let next: ScanPosition?
+  }
+
+  /// The next `limit` messages that are old enough. Conversations with retention days of their own are within reach,
+  /// whatever they are reached by otherwise, up to `ownUpTo`, the newest that one of them could let go; `nil`: there
+  /// are none.
   package static func page(
-    _ reach: RetentionReach, tenant: TenantID, states: [Locator.State], after cursor: MessageKey?, limit: Int,
+    _ reach: RetentionReach, ownUpTo: Timestamp?, tenant: TenantID, after position: ScanPosition?, limit: Int,
     in tx: borrowing Transaction
-  ) throws -> [RetainedMessage] {
-    messages(
-      try tx.execute(
-        page,
-        [
-          .int8(tenant.rawValue), .int2Array(states.map(\.rawValue)), .int8(cursor?.high ?? Int64.min),
-          .int8(cursor?.low ?? Int64.min), .bool(reach.countsEdits), .bool(reach.everything),
-          .int2Array(reach.kinds.sorted()), .int8Array(reach.conversations.map(\.rawValue).sorted()),
-          .int8Array(reach.senders.map(\.rawValue).sorted()),
-          reach.createdUpTo.map { .timestamp(microseconds: $0.microseconds) } ?? .null, .int8(Int64(limit)),
-        ]))
+  ) throws -> Page {
+    let policies = reach.isEmpty ? Timestamp.earliest : reach.createdUpTo ?? .latest
+    let own = ownUpTo ?? .earliest
+    let rows = try tx.execute(
+      page,
+      [
+        .int8(tenant.rawValue), .timestamp(microseconds: (position?.createdAt ?? .earliest).microseconds),
+        .int8(position?.key.high ?? Int64.min), .int8(position?.key.low ?? Int64.min),
+        .bool(reach.countsEdits), .bool(reach.everything),
+        .int2Array(reach.kinds.sorted()), .int8Array(reach.conversations.map(\.rawValue).sorted()),
+        .int8Array(reach.senders.map(\.rawValue).sorted()),
+        .timestamp(microseconds: policies.microseconds), .timestamp(microseconds: own.microseconds),
+        .timestamp(microseconds: max(policies, own).microseconds), .int8(Int64(limit)),
+      ])
+    let all = messages(rows)
+    return Page(
+      messages: all.indices.filter { rows.bool($0, 13) }.map { all[$0] },
+      next: all.count == limit ? all.last.map { ScanPosition($0.locator) } : nil)
   }
 
   /// The same facts of given messages, whatever their state, with their edits.
@@ -81,9 +108,9 @@ package enum RetentionScan {
         [.int8(tenant.rawValue), .int8Array(keys.map(\.high)), .int8Array(keys.map(\.low)), .bool(true)]))
   }
 
-  /// Whether any conversation of the tenant has retention days of its own.
-  package static func hasOwnDays(tenant: TenantID, in tx: borrowing Transaction) throws -> Bool {
-    try tx.execute(hasOwnDays, [.int8(tenant.rawValue)]).count > 0
+  /// The fewest retention days that a conversation of the tenant has of its own; `nil`: none has any.
+  package static func fewestOwnDays(tenant: TenantID, in tx: borrowing Transaction) throws -> Int32? {
+    try tx.execute(fewestOwnDays, [.int8(tenant.rawValue)]).int64OrNil(0, 0).map { Int32($0) }
   }
 
   /// Messages their members deleted under a hold, where no hold covers them any more and the last one that did
@@ -112,31 +139,38 @@ package enum RetentionScan {
   }
 
   // A message whose conversation's row is missing must not slip through: it counts as a group's.
-  private static func columns(editsIf parameter: String) -> String {
+  private static func columns(editsIf parameter: String, and more: String = "") -> String {
     """
     SELECT \(Locators.prefixed("l")), coalesce(c.kind, 2::smallint), c.retention_days, c.closed_at,
       CASE WHEN \(parameter) THEN (SELECT max(a.at) FROM amendment a WHERE a.route_key = l.conversation_route
         AND a.conversation_id = l.conversation_id AND a.message_high = l.route_key
-        AND a.message_low = l.message_low AND a.kind = 1) END
-    FROM message_locator l
-    LEFT JOIN conversation c ON c.route_key = l.conversation_route AND c.conversation_id = l.conversation_id
+        AND a.message_low = l.message_low AND a.kind = 1) END\(more)
     """
   }
+  private static let conversations =
+    "LEFT JOIN conversation c ON c.route_key = l.conversation_route AND c.conversation_id = l.conversation_id"
+  // The inner query is nothing but a stretch of the index by time: with more conditions PostgreSQL expects so few rows
+  // that it reads and sorts all that are old, for every page.
   private static let page = """
-    \(columns(editsIf: "$5"))
-    WHERE l.tenant_id = $1 AND l.state = ANY($2) AND (l.route_key, l.message_low) > ($3, $4)
-      AND (c.retention_days IS NOT NULL OR (($10::timestamptz IS NULL OR l.created_at <= $10)
-        AND ($6 OR c.kind = ANY($7) OR l.conversation_id = ANY($8) OR l.sender_id = ANY($9))))
-    ORDER BY l.route_key, l.message_low LIMIT $11
+    \(columns(editsIf: "$5", and: ", " + within)) FROM (SELECT * FROM message_locator
+      WHERE tenant_id = $1 AND state IN (1, 5) AND created_at <= $12
+        AND (created_at, route_key, message_low) > ($2, $3, $4)
+      ORDER BY created_at, route_key, message_low LIMIT $13) l \(conversations)
+    ORDER BY l.created_at, l.route_key, l.message_low
+    """
+  private static let within = """
+    (c.retention_days IS NOT NULL AND l.created_at <= $11) OR (l.created_at <= $10
+      AND ($6 OR coalesce(c.kind, 2::smallint) = ANY($7) OR l.conversation_id = ANY($8) OR l.sender_id = ANY($9)))
     """
   private static let find = """
-    \(columns(editsIf: "$4"))
+    \(columns(editsIf: "$4")) FROM message_locator l \(conversations)
     WHERE l.tenant_id = $1
       AND (l.route_key, l.message_low) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))
     ORDER BY l.route_key, l.message_low
     """
-  private static let hasOwnDays =
-    "SELECT 1 FROM conversation WHERE tenant_id = $1 AND retention_days IS NOT NULL LIMIT 1"
+  private static let fewestOwnDays = """
+    SELECT min(retention_days) FROM conversation WHERE tenant_id = $1 AND retention_days IS NOT NULL
+    """
   private static let released = """
     SELECT \(Locators.prefixed("l")) FROM message_locator l
     WHERE l.tenant_id = $1 AND l.state = 5 AND (l.route_key, l.message_low) > ($2, $3)

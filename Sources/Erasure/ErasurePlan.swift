@@ -21,6 +21,8 @@ package struct ErasurePlan: Codable, Sendable {
   package var conversations: Int
   package var setAside: Int
   package var packages: Int
+  /// Readable parts of the audit log that name the person; absent in what older versions wrote.
+  package var auditParts: Int?
   /// Holds that keep messages: these become restricted, the others go.
   package var blockedBy: [Blocker]
   /// Absent in what older versions wrote.
@@ -39,6 +41,7 @@ package struct ErasurePlan: Codable, Sendable {
     case hotMessages = "hot_messages"
     case coldMessages = "cold_messages"
     case setAside = "set_aside"
+    case auditParts = "audit_parts"
     case blockedBy = "blocked_by"
     case notCovered = "not_covered"
     case dueAt = "due_at"
@@ -54,6 +57,7 @@ package struct ErasurePlan: Codable, Sendable {
   package static let limits = [
     "what other people wrote about, to or quoting the person stays, as it is theirs",
     "exports written outside the home were handed over; their holders must be told",
+    "audit entries stay, without what names the person in them; who acted in a role stays named",
     "set-aside input whose author could not be made out expires by itself",
     "dead tuples, write-ahead log and backups hold ciphertext until the backup window has passed",
   ]
@@ -80,6 +84,8 @@ package struct ErasureSteps: Codable, Sendable {
   package var packages = 0
   /// Tokens the person was found by in the directory; absent in what older versions wrote.
   package var names: Int?
+  /// Readable parts of the audit log that named the person; absent in what older versions wrote.
+  package var auditParts: Int?
   /// Searches the person kept; absent in what older versions wrote.
   package var searches: Int?
   /// Messages kept for holds and locked floors, hidden; absent in what older versions wrote.
@@ -93,6 +99,7 @@ package struct ErasureSteps: Codable, Sendable {
   enum CodingKeys: String, CodingKey {
     case messages, changes, memberships, packages, names, searches, restricted
     case setAside = "set_aside"
+    case auditParts = "audit_parts"
     case indexGroups = "index_groups"
     case keysDestroyed = "keys_destroyed"
     case keyShardRotated = "key_shard_rotated"

@@ -29,7 +29,8 @@ extension ErasureService {
       let entry = AuditEntry(
         tenant: tenant, actor: actor, action: "erasure.\(ending.rawValue)",
         object: Handle.text("erasure", id),
-        personal: ["reason": reason])
+        personal: ["reason": reason],
+        mentions: [.init(row.subjectHash, part: "reason")])
       _ = try audit.append([entry], at: now, in: tx)
       try KeyVault.destroy([request], reason: Handle.text("erasure", id), at: now, in: tx)
     }
@@ -49,7 +50,8 @@ extension ErasureService {
       }
       let entry = AuditEntry(
         tenant: tenant, actor: actor, action: "erasure.extended", object: Handle.text("erasure", id),
-        details: ["due_at": due.rfc3339], personal: ["reason": reason])
+        details: ["due_at": due.rfc3339], personal: ["reason": reason],
+        mentions: [.init(row.subjectHash, part: "reason")])
       _ = try audit.append([entry], at: now, in: tx)
     }
     return try await find(id)

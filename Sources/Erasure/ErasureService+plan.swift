@@ -1,3 +1,4 @@
+import AuditLog
 import Catalog
 import Model
 import Postgres
@@ -13,7 +14,8 @@ extension ErasureService {
     let subject = try await currentSubject(row)
     let now = now()
     return try await database.transaction { tx in
-      let plan = try Self.plan(row, subject, at: now, in: tx)
+      var plan = try Self.plan(row, subject, at: now, in: tx)
+      plan.auditParts = try audit.partCount(about: row.subjectHash, tenant: row.tenant, in: tx)
       try Erasures.setPlan(id, plan: try Self.json(plan), in: tx)
       return plan
     }

@@ -85,9 +85,9 @@ extension ErasureService {
       {
         try Feed.append(.edited, messages.map(\.key), group: Int16(group), in: tx)
       }
-      _ = try audit.eraseParts(about: subject, in: tx)
       try DeletionOutbox.forget(subject, tenant: tenant, in: tx)
       return (
+        parts: try audit.eraseParts(about: row.subjectHash, tenant: tenant, in: tx),
         changes: try Amendments.removeAll(by: subject, in: tx),
         members: try Memberships.removeAll(of: subject, at: now, in: tx),
         setAside: try SetAside.removeAll(about: subject, in: tx),
@@ -98,6 +98,7 @@ extension ErasureService {
     steps.changes += removed.changes
     steps.memberships += removed.members
     steps.setAside += removed.setAside
+    steps.auditParts = (steps.auditParts ?? 0) + removed.parts
     steps.names = (steps.names ?? 0) + removed.names
     steps.searches = (steps.searches ?? 0) + removed.searches
     try await keep(steps, .running, row)

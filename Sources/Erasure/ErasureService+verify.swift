@@ -25,8 +25,10 @@ extension ErasureService {
     var findings: [String] = []
     let (tenant, hash) = (tenant, row.subjectHash)
     let subject = subject ?? SubjectID(rawValue: 0)
+    let audit = audit
     let counts = try await database.transaction { tx in
       try Erasures.residue(subject: subject, hash: hash, tenant: tenant, in: tx)
+        + [("audit_parts", audit.partCount(about: hash, tenant: tenant, in: tx))]
     }
     findings += counts.filter { $0.count > 0 }.map { "database: \($0.count) \($0.what)" }
     vault.forget([.subject(tenant, subject)])

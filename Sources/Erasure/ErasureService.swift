@@ -86,7 +86,7 @@ package struct ErasureService: Sendable {
         id: erasure, tenant: tenant, scope: found.scope, subjectHash: found.hash, subject: found.subject,
         requesterHash: requester, sealed: sealed, at: now, due: now.adding(seconds: Self.dueSeconds), in: tx)
       _ = try audit.append(
-        [Self.entry("erasure.requested", erasure, actor, tenant)], at: now, in: tx)
+        [Self.entry("erasure.requested", erasure, actor, tenant, about: hash)], at: now, in: tx)
       guard let row = try Erasures.find(erasure, in: tx) else { throw Self.unknown }
       return row
     }
@@ -136,10 +136,13 @@ package struct ErasureService: Sendable {
   func actorHash(_ actor: String) -> [UInt8] { directory.hasher.hash("actor", actor) }
 
   static func entry(
-    _ action: String, _ erasure: Int64, _ actor: String, _ tenant: TenantID, _ details: [String: String] = [:]
+    _ action: String, _ erasure: Int64, _ actor: String, _ tenant: TenantID,
+    _ details: [String: String] = [:],
+    about subjectHash: [UInt8]? = nil
   ) -> AuditEntry {
     AuditEntry(
-      tenant: tenant, actor: actor, action: action, object: Handle.text("erasure", erasure), details: details)
+      tenant: tenant, actor: actor, action: action, object: Handle.text("erasure", erasure), details: details,
+      mentions: subjectHash.map { [AuditEntry.Mention($0)] } ?? [])
   }
 
   static func json(_ value: some Encodable) throws -> String {

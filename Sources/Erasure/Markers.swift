@@ -61,11 +61,15 @@ struct Markers: Sendable {
 struct ByteScan {
   /// By the first eight bytes, so that a position is looked up once whatever the number of markers.
   private var starts: [UInt64: [[UInt8]]] = [:]
+  /// Whether a marker begins with these two bytes: nearly every position is passed by without a further look.
+  private var begins = [Bool](repeating: false, count: 65_536)
   private let longest: Int
 
   init(_ markers: Markers) {
     for marker in markers.bytes where marker.count >= 8 {
-      starts[Self.word(marker, 0), default: []].append(marker)
+      let word = Self.word(marker, 0)
+      starts[word, default: []].append(marker)
+      begins[Int(word & 0xFFFF)] = true
     }
     longest = markers.bytes.map(\.count).max() ?? 0
   }
@@ -102,10 +106,10 @@ struct ByteScan {
 
   private func holdsMarker(_ chunk: [UInt8]) -> Bool {
     guard chunk.count >= 8 else { return false }
-    var word = Self.word(chunk, 0)
     for offset in 0...(chunk.count - 8) {
-      if offset > 0 { word = word >> 8 | UInt64(chunk[offset + 7]) << 56 }
-      guard let markers = starts[word] else { continue }
+      guard begins[Int(chunk[offset]) | Int(chunk[offset + 1]) << 8],
+        let markers = starts[Self.word(chunk, offset)]
+      else { continue }
       if markers.contains(where: { chunk[offset...].starts(with: $0) }) { return true }
     }
     return false

@@ -83,10 +83,11 @@ package struct HoldService: Sendable {
       id: id, tenant: tenant, custodians: try await custodians(request.custodians, at: now),
       conversations: try await conversations(request.conversations), from: request.from, to: request.to,
       silent: request.silent, sealed: try await seal.seal(text, of: id), placedAt: now)
-    let audit = audit
+    let (audit, hasher) = (audit, directory.hasher)
+    let mentions = request.custodians.map { AuditEntry.Mention(hasher.hash("subject", $0)) }
     try await database.transaction { tx in
       try Holds.insert(row, in: tx)
-      try audit.append([.placed(row, request, actor: actor)], at: now, in: tx)
+      try audit.append([.placed(row, request, actor: actor, mentions: mentions)], at: now, in: tx)
     }
     return id
   }
@@ -106,7 +107,8 @@ package struct HoldService: Sendable {
       guard try Holds.release(id, sealed: sealed, at: now, in: tx) else { throw Self.alreadyReleased(id) }
       let entry = AuditEntry(
         tenant: tenant, actor: actor, action: "hold.released", object: Handle.text("hold", id),
-        personal: ["reason": reason])
+        details: [AuditEntry.silentDetail: String(row.silent)], personal: ["reason": reason],
+        mentions: try Subjects.find(row.custodians, tenant: tenant, in: tx).map { .init($0.hash) })
       try audit.append([entry], at: now, in: tx)
     }
   }
@@ -152,13 +154,15 @@ package struct HoldService: Sendable {
 }
 
 extension AuditEntry {
-  fileprivate static func placed(_ row: HoldRow, _ request: HoldRequest, actor: String) -> AuditEntry {
+  fileprivate static func placed(
+    _ row: HoldRow, _ request: HoldRequest, actor: String, mentions: [Mention]
+  ) -> AuditEntry {
     AuditEntry(
       tenant: row.tenant, actor: actor, action: "hold.placed", object: Handle.text("hold", row.id),
       details: [
         "custodians": String(row.custodians.count), "conversations": String(row.conversations.count),
-        "from": row.from?.rfc3339 ?? "", "to": row.to?.rfc3339 ?? "", "silent": String(row.silent),
+        "from": row.from?.rfc3339 ?? "", "to": row.to?.rfc3339 ?? "", silentDetail: String(row.silent),
       ],
-      personal: ["matter": request.matter, "reason": request.reason])
+      personal: ["matter": request.matter, "reason": request.reason], mentions: mentions)
   }
 }

@@ -18,7 +18,8 @@ package struct RetentionRun: Hashable, Sendable {
   package internal(set) var inReview = 0
   /// Deleted by their members while a hold kept them; gone now that it is released and the grace is over.
   package internal(set) var released = 0
-  /// Messages that are still there and not counted above.
+  package static let keptMax = 100_000
+  /// Messages that are still there and not counted above, counted up to ``keptMax``.
   package internal(set) var kept = 0
   /// Months of which nothing was left, so that their key was destroyed.
   package internal(set) var expiredPeriods: [Period] = []

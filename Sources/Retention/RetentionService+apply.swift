@@ -20,14 +20,14 @@ extension RetentionService {
 
   private func expire(_ run: inout RetentionRun, _ touched: inout Set<Period>, actor: String) async throws {
     let (tenant, now) = (tenant, now())
-    let (history, ownDays) = try await database.transaction { tx in
-      (try Self.policies(of: tenant, in: tx), try RetentionScan.hasOwnDays(tenant: tenant, in: tx))
+    let (history, ownUpTo) = try await database.transaction { tx in
+      (try Self.policies(of: tenant, in: tx), try Self.ownUpTo(now, tenant: tenant, in: tx))
     }
     run.policySet = history.version
     let inForce = history.inForce(at: now)
     let reach = RetentionReach(inForce).due(by: inForce, at: now)
-    guard !reach.isEmpty || ownDays else { return }
-    var cursor: MessageKey?
+    guard !reach.isEmpty || ownUpTo != nil else { return }
+    var cursor: ScanPosition?
     var queue = try await database.transaction { tx in
       try ReviewQueue(history.policies, tenant: tenant, at: now, in: tx)
     }
@@ -35,7 +35,8 @@ extension RetentionService {
     repeat {
       let after = cursor
       let page = try await database.transaction { tx in
-        try DuePage(reach, history.policies, reviews, tenant: tenant, after: after, at: now, in: tx)
+        try DuePage(
+          reach, ownUpTo: ownUpTo, history.policies, reviews, tenant: tenant, after: after, at: now, in: tx)
       }
       queue.join(page.reviews)
       run.add(page)
@@ -48,6 +49,11 @@ extension RetentionService {
     guard !run.dryRun, history.policies.contains(where: \.review) else { return }
     let found = queue
     try await database.transaction { tx in try found.record(in: tx) }
+  }
+
+  /// The newest message that could be due by its conversation's own retention days; `nil`: none has any.
+  static func ownUpTo(_ now: Timestamp, tenant: TenantID, in tx: borrowing Transaction) throws -> Timestamp? {
+    try RetentionScan.fewestOwnDays(tenant: tenant, in: tx).map { now.adding(seconds: -Int64($0) * 86_400) }
   }
 
   /// A hold's release destroys nothing by itself: what members had deleted under it goes here, after the grace; and
@@ -91,12 +97,15 @@ extension RetentionService {
     run.add(result, of: batch)
   }
 
+  /// Up to a bound: counting all there is would cost more than the deletions of a quiet day.
   private func countKept(_ run: inout RetentionRun) async throws {
     let tenant = tenant
-    let counts = try await database.transaction { tx in try Locators.count(tenant: tenant, in: tx) }
-    let there = (counts[.live] ?? 0) + (counts[.restricted] ?? 0)
-    run.kept = max(
-      0, there - run.held - run.pending - run.inReview - (run.dryRun ? run.due + run.released : 0))
+    let counted = run.held + run.pending + run.inReview + (run.dryRun ? run.due + run.released : 0)
+    let limit = counted + RetentionRun.keptMax
+    let there = try await database.transaction { tx in
+      try Locators.countThere(tenant: tenant, upTo: limit, in: tx)
+    }
+    run.kept = max(0, there - counted)
   }
 }
 
@@ -108,21 +117,19 @@ private struct DuePage: Sendable {
   /// What waits for a decision.
   var reviews: ReviewQueue
   /// Where the next page starts; `nil`: this was the last.
-  var next: MessageKey?
+  var next: ScanPosition?
 
   init(
-    _ reach: RetentionReach, _ policies: [Policy], _ reviews: ReviewQueue, tenant: TenantID,
-    after cursor: MessageKey?,
-    at now: Timestamp,
-    in tx: borrowing Transaction
+    _ reach: RetentionReach, ownUpTo: Timestamp?, _ policies: [Policy], _ reviews: ReviewQueue,
+    tenant: TenantID, after cursor: ScanPosition?, at now: Timestamp, in tx: borrowing Transaction
   ) throws {
     self.reviews = reviews
-    let limit = RetentionService.batchMessagesMax
-    let messages = try RetentionScan.page(
-      reach, tenant: tenant, states: [.live, .restricted], after: cursor, limit: limit, in: tx)
+    let page = try RetentionScan.page(
+      reach, ownUpTo: ownUpTo, tenant: tenant, after: cursor, limit: RetentionService.batchMessagesMax, in: tx
+    )
     var candidates: [Locator] = []
     var waiting: [(Locator, ReviewGroup, Int32)] = []
-    for message in messages {
+    for message in page.messages {
       let disposition = message.disposition(policies, at: now)
       switch disposition.verdict {
       case .due: candidates.append(message.locator)
@@ -141,7 +148,7 @@ private struct DuePage: Sendable {
       self.reviews.wait(locator, in: group, version)
     }
     due = candidates.filter { held[$0.key] == nil }
-    next = messages.count == limit ? messages.last?.locator.key : nil
+    next = page.next
   }
 }
 

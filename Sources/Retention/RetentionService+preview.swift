@@ -13,36 +13,42 @@ extension RetentionService {
       proposed = try await names.numberedForPreview(document).policies.map { entry in try entry.policy() }
     }
     let (tenant, now) = (tenant, now())
-    let (history, ownDays) = try await database.transaction { tx in
-      (try Self.policies(of: tenant, in: tx), try RetentionScan.hasOwnDays(tenant: tenant, in: tx))
+    let (history, ownUpTo) = try await database.transaction { tx in
+      (try Self.policies(of: tenant, in: tx), try Self.ownUpTo(now, tenant: tenant, in: tx))
     }
     let inForce = history.inForce(at: now)
     let measure = PreviewMeasure(history: history, proposed: proposed, now: now)
     var reach = RetentionReach(inForce + (proposed ?? []))
     if proposed == nil { reach = reach.due(by: inForce, at: now) }
-    let tally = reach.isEmpty && !ownDays ? PreviewTally() : try await tally(reach, measure)
+    let tally =
+      reach.isEmpty && ownUpTo == nil ? PreviewTally() : try await tally(reach, ownUpTo: ownUpTo, measure)
     return RetentionPreview(
       policySet: history.version, rows: try await rows(tally), totals: tally.totals, examined: tally.examined,
       truncated: tally.truncated, tightenings: proposed.map { tightenings(from: inForce, to: $0) } ?? [])
   }
 
-  private func tally(_ reach: RetentionReach, _ measure: PreviewMeasure) async throws -> PreviewTally {
+  private func tally(_ reach: RetentionReach, ownUpTo: Timestamp?, _ measure: PreviewMeasure) async throws
+    -> PreviewTally
+  {
     var tally = PreviewTally()
-    var cursor: MessageKey?
+    var cursor: ScanPosition?
     let tenant = tenant
     repeat {
       let after = cursor
       let page = try await database.transaction { tx in
-        let messages = try RetentionScan.page(
-          reach, tenant: tenant, states: [.live, .restricted], after: after, limit: Self.batchMessagesMax,
-          in: tx)
+        let page = try RetentionScan.page(
+          reach, ownUpTo: ownUpTo, tenant: tenant, after: after, limit: Self.batchMessagesMax, in: tx)
+        let messages = page.messages
         let effects = messages.map { measure.effect(on: $0) }
         let due = zip(messages, effects).filter { $0.1 == .due }.map(\.0.locator.key)
         let held = try Deletions.heldBy(due, in: tx)
-        return zip(messages, effects).map { ($0.locator, held[$0.locator.key] == nil ? $1 : .held) }
+        return (
+          found: zip(messages, effects).map { ($0.locator, held[$0.locator.key] == nil ? $1 : .held) },
+          next: page.next
+        )
       }
-      for (locator, effect) in page { tally.add(locator, effect) }
-      cursor = page.count == Self.batchMessagesMax ? page.last?.0.key : nil
+      for (locator, effect) in page.found { tally.add(locator, effect) }
+      cursor = page.next
     } while cursor != nil
     return tally
   }

@@ -81,7 +81,8 @@ package final class Application: Sendable {
     self.embedded = embedded
     vault = try KeyVault(directory: settings.home + "/keys", database: database, root: settings.rootKeySource)
     audit = AuditLog(
-      origin: "muniment/audit", signer: vault.signingKey("audit"), sealing: vault.derivedKey("audit"))
+      origin: settings.auditOrigin, signer: vault.signingKey("audit"), sealing: vault.derivedKey("audit"),
+      witnesses: settings.auditWitnesses.compactMap { NoteKey(verifierKey: $0) })
     index = try SearchIndex(directory: settings.home + "/index", groups: settings.indexGroups)
     let owner = SHA256.hash(vault.signingKey("audit").publicKey).hex
     let store = try settings.objectStore.open(owner: owner, clock: Self.clock)

@@ -82,7 +82,8 @@ extension Application {
       problems: { try await self.problems() },
       indexLag: { try await self.indexer.lag() },
       reviveDatabase: { try await embedded?.restartIfStopped() },
-      blockCache: { self.history.archive.cache.counts })
+      blockCache: { self.history.archive.cache.counts },
+      processingReport: { try await self.processingReport($0) })
   }
 }
 

@@ -101,6 +101,30 @@ package struct SettingKey: Sendable {
       name: "set_aside.expiry", environment: nil, fallback: "30d", range: "a duration such as 30d",
       meaning: "how long input that was set aside is kept"),
     SettingKey(
+      name: "audit.origin", environment: nil, fallback: "muniment/audit",
+      range: "a URL without scheme, such as example.org/muniment, without spaces or plus signs",
+      meaning: "the audit log's name in checkpoints; fixed once one was signed"),
+    SettingKey(
+      name: "audit.witnesses", environment: nil, fallback: "",
+      range: "verifier keys with key type 04 (C2SP tlog-cosignature), with spaces between them",
+      meaning: "whose signatures under checkpoints the audit log takes in"),
+    SettingKey(
+      name: "processing.controller", environment: nil, fallback: "", range: "a text",
+      meaning: "who is responsible for the data; for `report processing`, as the following"),
+    SettingKey(
+      name: "processing.contact", environment: nil, fallback: "", range: "a text",
+      meaning: "how the controller is reached"),
+    SettingKey(
+      name: "processing.officer", environment: nil, fallback: "", range: "a text",
+      meaning: "the data protection officer, and how to reach them"),
+    SettingKey(
+      name: "processing.purposes", environment: nil, fallback: "",
+      range: "texts with semicolons between them",
+      meaning: "what the data is used for, each with its legal basis"),
+    SettingKey(
+      name: "processing.transfers", environment: nil, fallback: "", range: "a text",
+      meaning: "transfers to third countries and their safeguards, or that there are none"),
+    SettingKey(
       name: "schedule.nightly", environment: nil, fallback: "02:15",
       range: "a time of day in UTC, HH:MM, or off",
       meaning: "when `serve` runs the nightly job"),

@@ -1,3 +1,4 @@
+import AuditLog
 import Foundation
 import Governance
 package import KeyVault
@@ -24,6 +25,10 @@ package struct Settings: Sendable {
   package let reviewSeconds: Int64
   package let backupWindowSeconds: Int64
   package let setAsideSeconds: Int64
+  package let auditOrigin: String
+  /// Verifier keys, checked.
+  package let auditWitnesses: [String]
+  package let processing: ProcessingStatement
   /// Minutes after midnight UTC; `nil`: off.
   package let nightlyMinute: Int?
   package let bodyBytesMax: Int
@@ -65,6 +70,9 @@ package struct Settings: Sendable {
     reviewSeconds = try read.duration("retention.review_within")
     backupWindowSeconds = try read.duration("keys.backup_window")
     setAsideSeconds = try read.duration("set_aside.expiry")
+    auditOrigin = try read.auditOrigin()
+    auditWitnesses = try read.auditWitnesses()
+    processing = ProcessingStatement(values)
     nightlyMinute = try read.timeOfDay("schedule.nightly")
     bodyBytesMax = Int(try read.number("server.body_bytes", in: 1_048_576...1_099_511_627_776))
     requestsPerSecond = Int(try read.number("server.requests_per_second", in: 1...100_000))
@@ -153,6 +161,23 @@ struct SettingReader {
     guard let value = values[name], !value.isEmpty else { return nil }
     guard value.utf8.count >= 32 else { throw refusal(name) }
     return value
+  }
+
+  func auditOrigin() throws -> String {
+    let origin = values["audit.origin"] ?? ""
+    let stand = [UInt8](repeating: 0, count: 32)
+    guard NoteKey(name: origin, publicKey: stand) != nil, !origin.contains("://") else {
+      throw refusal("audit.origin")
+    }
+    return origin
+  }
+
+  func auditWitnesses() throws -> [String] {
+    let keys = words("audit.witnesses")
+    guard keys.allSatisfy({ NoteKey(verifierKey: $0)?.kind == .cosignature }) else {
+      throw refusal("audit.witnesses")
+    }
+    return keys
   }
 
   func words(_ name: String) -> [String] { (values[name] ?? "").split(separator: " ").map(String.init) }

@@ -27,7 +27,7 @@ package struct APIServer: Sendable {
     + HoldRoutes.all
     + ExportRoutes.all
     + ErasureRoutes.all + OpenDSRRoutes.all + DeletionRoutes.all + AuditRoutes.all + JobRoutes.all
-    + OperationsRoutes.all
+    + OperationsRoutes.all + ReportRoutes.all
 
   /// Every route there is.
   package static var routes: [RouteSummary] { all.map(RouteSummary.init) }

@@ -1,4 +1,5 @@
 package import AuditLog
+package import Catalog
 package import Erasure
 package import Exporting
 package import History
@@ -77,6 +78,8 @@ package struct APIServices: Sendable {
     package var reviveDatabase: @Sendable () async throws -> Void
     /// How the cache of old history does.
     package var blockCache: @Sendable () -> BlockCache.Counts
+    /// A tenant's records of processing.
+    package var processingReport: @Sendable (Tenant) async throws -> ProcessingReport
 
     package init(
       jobs: [JobSummary], startJob: @escaping @Sendable (String, String) async throws -> JobRun?,
@@ -84,7 +87,8 @@ package struct APIServices: Sendable {
       problems: @escaping @Sendable () async throws -> [SystemProblem],
       indexLag: @escaping @Sendable () async throws -> [Int: Int64],
       reviveDatabase: @escaping @Sendable () async throws -> Void,
-      blockCache: @escaping @Sendable () -> BlockCache.Counts = { BlockCache.Counts() }
+      blockCache: @escaping @Sendable () -> BlockCache.Counts,
+      processingReport: @escaping @Sendable (Tenant) async throws -> ProcessingReport
     ) {
       self.blockCache = blockCache
       self.jobs = jobs
@@ -93,6 +97,7 @@ package struct APIServices: Sendable {
       self.problems = problems
       self.indexLag = indexLag
       self.reviveDatabase = reviveDatabase
+      self.processingReport = processingReport
     }
   }
 
@@ -100,6 +105,8 @@ package struct APIServices: Sendable {
   let vault: KeyVault
   let shelf: DirectoryShelf
   let audit: AuditLog
+  /// For looks: requests that come together are written together.
+  let looks: AuditQueue
   let index: SearchIndex
   let groups: Int
   let home: String
@@ -120,6 +127,7 @@ package struct APIServices: Sendable {
     self.vault = vault
     self.shelf = DirectoryShelf(database: database, vault: vault)
     self.audit = audit
+    self.looks = AuditQueue(log: audit, database: database)
     self.index = index
     self.groups = groups
     self.home = home

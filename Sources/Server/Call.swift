@@ -2,6 +2,7 @@ import AuditLog
 import Catalog
 import Foundation
 import History
+import KeyVault
 import Hummingbird
 import Model
 import Postgres
@@ -111,12 +112,18 @@ struct Call: Sendable {
   /// Writes down that somebody looked. Called before the reply leaves: a look that cannot be written down is not given.
   func look(
     _ directory: Directory, _ action: String, object: String, details: [String: String] = [:],
-    personal: [String: String] = [:]
+    personal: [String: String] = [:], mentions: [AuditEntry.Mention] = []
   ) async throws {
     let entry = AuditEntry(
       tenant: directory.tenant.id, actor: principal.subject, action: action, object: object,
-      details: details.merging(["request": id]) { first, _ in first }, personal: personal)
-    let (audit, now) = (services.audit, services.now())
-    try await services.database.transaction { tx in _ = try audit.append([entry], at: now, in: tx) }
+      details: details.merging(["request": id]) { first, _ in first }, personal: personal, mentions: mentions)
+    try await services.looks.append(entry, at: services.now())
+  }
+}
+
+extension Directory {
+  /// That an audit entry is about the person of that id; `part` is the readable part that names them, if one does.
+  func mention(_ subject: String, part: String? = nil) -> AuditEntry.Mention {
+    AuditEntry.Mention(hasher.hash("subject", subject), part: part)
   }
 }

@@ -79,7 +79,8 @@ package struct Problem: Error, Sendable {
     case let error as ErasureError: self = .erasure(error)
     case let error as ExportError: self = .export(error)
     case let error as AuditError:
-      self.init(error.code == .outOfRange ? 404 : 500, "audit_\(error.code.rawValue)", error.description)
+      let status = error.code == .outOfRange ? 404 : error.code == .notAuthentic ? 400 : 500
+      self.init(status, "audit_\(error.code.rawValue)", error.description)
     case let error as CatalogError where error.code == .unknownTenant:
       self.init(403, "unknown_tenant", "the access token names no tenant of this server")
     case let error as CatalogError: self.init(500, error.code.rawValue, error.description)

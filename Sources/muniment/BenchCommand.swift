@@ -10,7 +10,11 @@ struct BenchCommand: AsyncParsableCommand {
       Works in a temporary home with a PostgreSQL of its own and removes it. Rates on a busy machine are lower bounds; \
       the ratio to the peer, measured in the same run, says more.
       """,
-    subcommands: [IngestBench.self, IndexBench.self, SearchBench.self, ArchiveBench.self, ExportBench.self])
+    subcommands: [
+      IngestBench.self, IndexBench.self, SearchBench.self, ArchiveBench.self, ExportBench.self,
+      AuditBench.self,
+      RetentionBench.self, ErasureBench.self,
+    ])
 }
 
 struct BenchOptions: ParsableArguments {

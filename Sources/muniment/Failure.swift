@@ -75,7 +75,9 @@ struct Failure {
     case let error as ExportError:
       self.init(error.code.rawValue, error.description, "muniment export list", .failed)
     case let error as AuditError:
-      self.init("\(error.code)", error.description, "muniment audit verify", .failed)
+      self.init(
+        "\(error.code)", error.description, "muniment audit verify",
+        error.code == .notAuthentic ? .verificationFailed : .failed)
     case let error as CocoaError:
       self.init("file_error", error.localizedDescription, "check the path and its permissions", .failed)
     case is ValidationError, is CleanExit, is ExitCode: return nil

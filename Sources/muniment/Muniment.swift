@@ -14,7 +14,7 @@ struct Muniment: AsyncParsableCommand {
       UsersCommand.self, SavedSearchCommand.self,
       HistoryCommand.self, ArchiveCommand.self, RetentionCommand.self, HoldCommand.self, ExportCommand.self,
       EraseCommand.self, DeletionsCommand.self, AuditCommand.self, IndexCommand.self, KeysCommand.self,
-      JobCommand.self,
+      JobCommand.self, ReportCommand.self,
       AccessTokenCommand.self, TokenizeCommand.self, BenchCommand.self, ConfigCommand.self,
     ])
 

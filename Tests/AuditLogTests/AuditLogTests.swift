@@ -111,6 +111,29 @@ struct AuditLogTests {
     #expect(result.isIntact && result.size == 18 * 3)
   }
 
+  @Test("Entries of many callers at once get an index each, and one that is refused is refused alone")
+  func queue() async throws {
+    let fixture = try await AuditFixture.make()
+    let queue = AuditQueue(log: fixture.log, database: fixture.pool)
+    let indexes = try await withThrowingTaskGroup { group in
+      for number in 0..<700 {
+        group.addTask { () -> Int64? in
+          var entry = AuditFixture.entry(number)
+          if number % 100 == 99 { entry.details["text"] = String(repeating: "x", count: 65_536) }
+          do {
+            return try await queue.append(entry, at: AuditFixture.time)
+          } catch let error as AuditError where error.code == .tooLarge {
+            return nil
+          }
+        }
+      }
+      return try await group.reduce(into: [Int64?]()) { $0.append($1) }
+    }
+    #expect(indexes.compactMap { $0 }.sorted() == Array(0..<693))
+    #expect(indexes.count { $0 == nil } == 7)
+    #expect(try await fixture.verify().isIntact)
+  }
+
   @Test("A checkpoint of an unchanged log is the one signed before")
   func repeatedCheckpoint() async throws {
     let fixture = try await AuditFixture.make()
@@ -125,12 +148,14 @@ struct AuditLogTests {
   func forgetting() async throws {
     let fixture = try await AuditFixture.make()
     let log = fixture.log
-    let (alice, bob) = (SubjectID(rawValue: 11), SubjectID(rawValue: 12))
+    let tenant = TenantID(rawValue: 1)
+    let (alice, carol) = ([UInt8](repeating: 11, count: 16), [UInt8](repeating: 13, count: 16))
     let bobsKey = SecretBytes(random: 32)
     let entry = AuditEntry(
-      tenant: TenantID(rawValue: 1), actor: "dpo", action: "erasure.requested", object: "request/1",
+      tenant: tenant, actor: "dpo", action: "erasure.requested", object: "request/1",
       personal: ["requester": "Alice", "about": "Bob"],
-      subjects: ["requester": .init(alice), "about": .init(bob, key: bobsKey)])
+      subjects: ["about": .init(SubjectID(rawValue: 12), key: bobsKey)],
+      mentions: [.init(alice, part: "requester"), .init(carol)])
     @Sendable func parts(_ key: SecretBytes?, _ tx: borrowing Transaction) throws -> [String: AuditPart]? {
       try log.parts(of: log.entries(from: 0, limit: 1, in: tx), in: tx) { _ in key }[0]
     }
@@ -142,9 +167,12 @@ struct AuditLogTests {
         ])
       #expect(try parts(nil, tx)?["about"] == .erased)
       #expect(try parts(SecretBytes(random: 32), tx)?["about"] == .altered)
-      #expect(try log.partCount(about: alice, in: tx) == 1)
-      #expect(try log.eraseParts(about: alice, in: tx) == 1)
-      #expect(try log.partCount(about: alice, in: tx) == 0)
+      #expect(try log.partCount(about: alice, tenant: TenantID(rawValue: 2), in: tx) == 0)
+      #expect(try log.partCount(about: alice, tenant: tenant, in: tx) == 1)
+      #expect(try log.partCount(about: carol, tenant: tenant, in: tx) == 0)
+      #expect(try log.entries(about: carol, tenant: tenant, limit: 10, in: tx).entries.map(\.index) == [0])
+      #expect(try log.eraseParts(about: alice, tenant: tenant, in: tx) == 1)
+      #expect(try log.partCount(about: alice, tenant: tenant, in: tx) == 0)
       #expect(try parts(bobsKey, tx)?["requester"] == .erased)
     }
     #expect(try await fixture.verify().isIntact)

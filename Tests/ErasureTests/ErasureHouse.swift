@@ -2,6 +2,7 @@ import Catalog
 import Erasure
 import Exporting
 import Foundation
+import Glibc
 import Governance
 import History
 import Ingestion
@@ -25,12 +26,12 @@ final class ErasureHouse: Sendable {
   let tenant: Tenant
   private let clock = Mutex(ErasureHouse.start)
 
-  private init(secondPerson: Bool) async throws {
-    let database = try await TestDatabase.make()
+  private init(secondPerson: Bool, ownDatabase: Bool = false) async throws {
     let home = try TestDatabase.temporaryHome()
     try "index: {groups: 2}\n".write(toFile: home + "/muniment.yaml", atomically: true, encoding: .utf8)
-    application = try await Application.open(
-      Settings(home: home, environment: ["MUNIMENT_DATABASE_URL": database.conninfo]), creating: true)
+    let environment =
+      ownDatabase ? [:] : ["MUNIMENT_DATABASE_URL": try await TestDatabase.make().conninfo]
+    application = try await Application.open(Settings(home: home, environment: environment), creating: true)
     try await application.database.transaction { tx in
       let tenant = try Tenants.ensure("default", at: ErasureHouse.start, in: tx)
       try Tenants.set("approvals.second_person", secondPerson, tenant: tenant.id, in: tx)
@@ -49,8 +50,24 @@ final class ErasureHouse: Sendable {
     }
   }
 
+  /// With PostgreSQL's files below the home, as a home has them that names no database.
+  static func withOwnDatabase(_ body: (ErasureHouse) async throws -> Void) async throws {
+    let house = try await ErasureHouse(secondPerson: false, ownDatabase: true)
+    do {
+      try await body(house)
+      await house.close()
+    } catch {
+      await house.close()
+      throw error
+    }
+  }
+
   private func close() async {
     await application.close()
+    // Where the database is the home's own, its watcher holds this lock until the server is down.
+    let watch = open(home + "/postgres.watch.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    flock(watch, LOCK_EX)
+    Glibc.close(watch)
     try? FileManager.default.removeItem(atPath: application.settings.home)
   }
 
@@ -118,9 +135,23 @@ final class ErasureHouse: Sendable {
     try await application.indexer.catchUp()
   }
 
-  func archive() async throws {
+  func archive(before time: Timestamp = Application.clock()) async throws {
     let archiver = application.archiver(tenant)
-    _ = try await archiver.run(try await archiver.plan(before: Application.clock()))
+    _ = try await archiver.run(try await archiver.plan(before: time))
+  }
+
+  /// Takes in what contradicts what is there: all of it is set aside.
+  func refuse(_ lines: [String]) async throws {
+    let ingestor = application.ingestor(application.directory(tenant))
+    let decoder = EventDecoder()
+    var batch = IngestBatch(source: "refused")
+    for (number, line) in lines.enumerated() {
+      let raw = Array(line.utf8)
+      batch.items.append(IngestItem(line: Int64(number + 1), raw: raw, event: try decoder.decode(raw).event))
+    }
+    guard try await ingestor.store(batch).setAsideCount == lines.count else {
+      throw HouseError(reason: "not all was set aside")
+    }
   }
 
   /// Requested, planned and approved; what is left is to run it.

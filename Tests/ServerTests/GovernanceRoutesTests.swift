@@ -186,6 +186,21 @@ struct GovernanceRoutesTests {
     }
     let checkpoint = try await house.ask("GET", "/v1/audit/checkpoint", token: token)
     #expect(checkpoint.text.hasPrefix("muniment/audit\n"))
+    let key = try await house.ask("GET", "/v1/audit/key", token: token).text
+    #expect(key == house.application.audit.key.verifierKey + "\n")
+    let request = try await house.ask("GET", "/v1/audit/consistency?from=1", token: token)
+    #expect(request.text.hasPrefix("old 1\n") && request.text.contains("\n\nmuniment/audit\n"))
+    let refused = try await house.ask(
+      "POST", "/v1/audit/cosignatures", token: token, body: Array(checkpoint.text.utf8))
+    #expect((refused.status, refused.code) == (400, "audit_notAuthentic"))
+    let lines = try await house.ask("GET", "/v1/audit/export?readable=true", token: token).text
+    #expect(lines.contains(#""actor":"counsel""#) && lines.hasSuffix("}\n"))
+    #expect(!(try await house.ask("GET", "/v1/audit/export", token: token).text.contains("counsel")))
+    #expect(
+      try await house.ask("GET", "/v1/audit/entries?limit=1000", token: token).text.contains("audit.exported")
+    )
+    let report = try await house.ask("GET", "/v1/reports/processing", token: try house.token([.dpo]))
+    #expect(report.status == 200 && report.json["tenant"] as? String == "acme")
     let other = try await house.ask(
       "GET", "/v1/audit/proof/\(index)", token: try house.token([.auditor], tenant: "other"))
     #expect(other.status == 404)

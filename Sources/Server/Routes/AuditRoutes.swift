@@ -10,7 +10,11 @@ import Postgres
 enum AuditRoutes {
   static let all = [
     Route.get("/v1/audit/checkpoint", roles, checkpoint),
+    Route.get("/v1/audit/key", roles, key),
+    Route.get("/v1/audit/consistency", roles, consistency),
+    Route.post("/v1/audit/cosignatures", roles, cosign),
     Route.get("/v1/audit/entries", roles, entries),
+    Route.get("/v1/audit/export", roles, export),
     Route.get("/v1/audit/proof/:n", roles, proof),
     Route.get("/v1/audit/tile/**", roles, tile),
   ]

@@ -130,7 +130,9 @@ enum MessageRoutes {
     let message = try await call.services.flows.conversations(directory)
       .message(id, reader: reader)
     if reader == .compliance {
-      try await call.look(directory, "message.read", object: "message", personal: ["message": id])
+      try await call.look(
+        directory, "message.read", object: "message", personal: ["message": id],
+        mentions: message.senderID.map { [directory.mention($0, part: "message")] } ?? [])
     }
     return Reply.json(message)
   }

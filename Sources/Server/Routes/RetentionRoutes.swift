@@ -191,8 +191,10 @@ enum RetentionRoutes {
     guard let explanation = try await service(call).explain(id) else {
       throw Problem(404, "unknown_message", "there is no such message in this tenant")
     }
+    let directory = try await call.directory()
     try await call.look(
-      try await call.directory(), "disposition.read", object: "message", personal: ["message": id])
+      directory, "disposition.read", object: "message", personal: ["message": id],
+      mentions: explanation.sender.map { [directory.mention($0, part: "message")] } ?? [])
     return Reply.json(DispositionReply(explanation, knowsHolds: call.principal.knowsHolds))
   }
 }

@@ -161,7 +161,8 @@ enum SearchRoutes {
     let reply = try await call.services.flows.search(directory).search(request, reader: reader)
     if reader == .compliance {
       try await call.look(
-        directory, "search.performed", object: "search", details: ["hits": String(reply.hits.count)])
+        directory, "search.performed", object: "search", details: ["hits": String(reply.hits.count)],
+        mentions: parsed.from.map { directory.mention($0) })
     }
     return Reply.json(reply)
   }
