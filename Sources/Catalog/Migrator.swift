@@ -26,6 +26,8 @@ package struct Migration: Sendable {
     Migration(26, "create_preservation", PackageResources._026_create_preservation_sql),
     Migration(27, "extend_erasure", PackageResources._027_extend_erasure_sql),
     Migration(28, "add_segment_deaths", PackageResources._028_add_segment_deaths_sql),
+    Migration(35, "extend_export", PackageResources._035_extend_export_sql),
+    Migration(36, "create_export_link", PackageResources._036_create_export_link_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

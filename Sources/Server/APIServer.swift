@@ -25,7 +25,7 @@ package struct APIServer: Sendable {
     EventRoutes.all + MessageRoutes.all + SearchRoutes.all + UserSearchRoutes.all + SavedSearchRoutes.all
     + RetentionRoutes.all
     + HoldRoutes.all
-    + ExportRoutes.all
+    + ExportRoutes.all + ExportLinkRoutes.all
     + ErasureRoutes.all + AuditRoutes.all + JobRoutes.all + OperationsRoutes.all
 
   /// Every route there is.
