@@ -117,9 +117,8 @@ let flows: [Target] = [
   room(
     "Exporting",
     [
-      "Model", "Catalog", "AuditLog", "KeyVault", "History", "Segments", "SegmentFormat", "Postgres",
-      "Sodium",
-      "Blocking", "Archive",
+      "Model", "Governance", "Catalog", "AuditLog", "KeyVault", "History", "Segments", "SegmentFormat",
+      "Postgres", "Sodium", "Blocking", "Archive",
     ]),
 ]
 

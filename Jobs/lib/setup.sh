@@ -19,6 +19,12 @@ packages=(
   opensc softhsm2
 )
 
+# A browser and its fonts, and what virtual environments are made with: for more of other people's programs, which tests
+# ask where they are there.
+viewer_packages=(chromium fonts-noto-cjk fonts-noto-color-emoji fonts-noto-core python3-venv)
+# From PyPI, into an environment of the build's own.
+viewer_libraries=(duckdb slack-export-viewer)
+
 # A real S3 server: Ceph's, which checks signatures and enforces locks. Only tests need it.
 object_store_packages=(ceph-common ceph-mgr ceph-mon ceph-osd radosgw)
 
@@ -77,4 +83,22 @@ install_object_store() {
     return 0
   fi
   printf '\n!! NOT TESTED: the S3 store, as these packages could not be installed: %s\n\n' "${missing[*]}" >&2
+}
+
+# As with the object store: what could not be had is said.
+install_viewers() {
+  local package missing=() environment="$scratch/viewers"
+  for package in "${viewer_packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  if ((${#missing[@]} > 0)) && ! { ((EUID == 0)) && apt-get update -q &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"; }; then
+    printf '\n!! NOT TESTED: pages in a browser, as these packages could not be installed: %s\n\n' "${missing[*]}" >&2
+  fi
+  if ! "$environment/bin/python" -c 'import duckdb, slackviewer' 2>/dev/null &&
+    ! { python3 -m venv "$environment" && "$environment/bin/pip" install -q "${viewer_libraries[@]}"; }; then
+    printf '\n!! NOT TESTED: readers of exports that could not be installed: %s\n\n' "${viewer_libraries[*]}" >&2
+    return 0
+  fi
+  export MUNIMENT_VIEWERS_PYTHON="$environment/bin/python"
 }

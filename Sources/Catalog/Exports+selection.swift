@@ -10,6 +10,8 @@ package struct ExportFilter: Sendable, Hashable {
   package var from: Timestamp?
   /// Exclusive.
   package var to: Timestamp?
+  /// The last step of each index group's feed that counts; `nil`: everything that is there.
+  package var heads: [Int64]?
 
   package init(
     tenant: TenantID, sender: SubjectID? = nil, conversations: [ConversationID]? = nil, hold: Int64? = nil,
@@ -32,6 +34,7 @@ package struct ExportFilter: Sendable, Hashable {
 
   fileprivate var bounds: [PostgresValue] {
     [from, to].map { $0.map { .timestamp(microseconds: $0.microseconds) } ?? .null }
+      + [heads.map { .int8Array($0) } ?? .null, .int8(Int64(heads?.count ?? 1))]
   }
 }
 
@@ -164,6 +167,8 @@ extension Exports {
       AND ($3::bigint[] IS NULL OR l.conversation_id = ANY($3))
       AND ($4::bigint IS NULL OR EXISTS (SELECT 1 FROM hold h WHERE h.hold_id = $4 AND \(Holds.covers)))
       AND ($5::timestamptz IS NULL OR l.created_at >= $5) AND ($6::timestamptz IS NULL OR l.created_at < $6)
+      AND ($7::bigint[] IS NULL
+        OR l.sequence <= ($7)[1 + (((l.conversation_route >> 32) & 4294967295) % $8)::int])
     """
   private static let counts = """
     SELECT l.conversation_id, c.client_sealed, l.state, count(*)
@@ -174,7 +179,7 @@ extension Exports {
   private static let totals =
     "SELECT l.state, count(*) FROM message_locator l WHERE \(selected) GROUP BY l.state"
   private static let senders = """
-    SELECT l.sender_id, count(*) FROM message_locator l WHERE \(selected) AND l.state = ANY($7)
+    SELECT l.sender_id, count(*) FROM message_locator l WHERE \(selected) AND l.state = ANY($9)
     GROUP BY l.sender_id
     """
   private static let covered = """

@@ -3,7 +3,16 @@ package import Postgres
 
 /// A package that was made, is being made, or was withdrawn. Path and selection are sealed.
 package struct ExportRow: Sendable {
-  package enum State: String, Sendable { case running, completed, failed, withdrawn }
+  package enum State: String, Sendable { case running, completed, failed, withdrawn, cancelled }
+  /// Why a package's content is gone while its record stays.
+  package enum Removal: String, Sendable { case deleted, expired }
+  /// The newest run of one that is not finished.
+  package struct Run: Sendable, Hashable {
+    package let startedAt: Timestamp
+    /// Messages that were written when it began.
+    package let startedMessages: Int64
+    package let beatAt: Timestamp
+  }
   package let id: Int64
   package let tenant: TenantID
   package let state: State
@@ -17,11 +26,21 @@ package struct ExportRow: Sendable {
   package let manifestHash: [UInt8]?
   package let createdAt: Timestamp
   package let finishedAt: Timestamp?
+  /// The hold it was made for.
+  package let hold: Int64?
+  /// Messages it was to have, as counted at its start.
+  package var expected: Int64 = 0
+  package var run: Run?
+  /// Of the package as it was handed out.
+  package var contentBytes: Int64 = 0
+  package var expiresAt: Timestamp?
+  package var removal: (reason: Removal, at: Timestamp)?
 
   package init(
     id: Int64, tenant: TenantID, state: State = .running, formats: [String], insideHome: Bool,
     sealed: [UInt8],
-    messages: Int64 = 0, manifestHash: [UInt8]? = nil, createdAt: Timestamp, finishedAt: Timestamp? = nil
+    messages: Int64 = 0, manifestHash: [UInt8]? = nil, createdAt: Timestamp, finishedAt: Timestamp? = nil,
+    hold: Int64? = nil
   ) {
     self.id = id
     self.tenant = tenant
@@ -33,6 +52,7 @@ package struct ExportRow: Sendable {
     self.manifestHash = manifestHash
     self.createdAt = createdAt
     self.finishedAt = finishedAt
+    self.hold = hold
   }
 }
 
@@ -43,6 +63,7 @@ package enum Exports {
       [
         .int8(row.id), .int8(row.tenant.rawValue), .text(row.state.rawValue), .textArray(row.formats),
         .bool(row.insideHome), .bytes(row.sealed), .timestamp(microseconds: row.createdAt.microseconds),
+        row.hold.map { .int8($0) } ?? .null,
       ])
   }
 
@@ -131,31 +152,45 @@ package enum Exports {
         """, [.int8(tenant.rawValue), state.map { .text($0.rawValue) } ?? .null]))
   }
 
-  private static func rows(_ rows: PostgresRows) -> [ExportRow] {
+  static func rows(_ rows: PostgresRows) -> [ExportRow] {
     (0..<rows.count).map { row in
-      ExportRow(
+      func time(_ column: Int) -> Timestamp? {
+        rows.timestampOrNil(row, column).map { Timestamp(microseconds: $0) }
+      }
+      var export = ExportRow(
         id: rows.int64(row, 0), tenant: TenantID(rawValue: rows.int64(row, 1)),
         state: ExportRow.State(rawValue: rows.text(row, 2)) ?? .failed,
         formats: rows.text(row, 3).split(separator: ",").map(String.init), insideHome: rows.bool(row, 4),
         sealed: rows.bytes(row, 5), messages: rows.int64(row, 6), manifestHash: rows.bytesOrNil(row, 7),
-        createdAt: Timestamp(microseconds: rows.timestamp(row, 8)),
-        finishedAt: rows.timestampOrNil(row, 9).map { Timestamp(microseconds: $0) })
+        createdAt: Timestamp(microseconds: rows.timestamp(row, 8)), finishedAt: time(9),
+        hold: rows.isNull(row, 10) ? nil : rows.int64(row, 10))
+      export.expected = rows.int64(row, 11)
+      if let started = time(12), let beat = time(14) {
+        export.run = .init(startedAt: started, startedMessages: rows.int64(row, 13), beatAt: beat)
+      }
+      export.contentBytes = rows.int64(row, 15)
+      export.expiresAt = time(16)
+      if let at = time(17), let reason = rows.textOrNil(row, 18).flatMap(ExportRow.Removal.init) {
+        export.removal = (reason, at)
+      }
+      return export
     }
   }
 
-  private static let columns = """
+  static let columns = """
     export_id, tenant_id, state, array_to_string(formats, ','), inside_home, sealed, message_count, manifest_hash,
-      created_at, finished_at
+      created_at, finished_at, hold_id, expected_count, started_at, started_count, beat_at, content_bytes, expires_at,
+      removed_at, removal
     """
   private static let insert = """
-    INSERT INTO export (export_id, tenant_id, state, formats, inside_home, sealed, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    INSERT INTO export (export_id, tenant_id, state, formats, inside_home, sealed, created_at, hold_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     """
   private static let addSubjects = """
     INSERT INTO export_subject (export_id, subject_id) SELECT DISTINCT $1::bigint, s FROM unnest($2::bigint[]) AS n(s)
     ON CONFLICT DO NOTHING
     """
-  private static let removeSubjects = "DELETE FROM export_subject WHERE export_id = $1"
+  static let removeSubjects = "DELETE FROM export_subject WHERE export_id = $1"
   private static let countSubjects = "SELECT count(*) FROM export_subject WHERE export_id = $1"
   private static let pinPreserved = """
     SELECT e.subject_id FROM export_subject e JOIN preservation p ON p.subject_id = e.subject_id
@@ -175,12 +210,12 @@ package enum Exports {
   private static let fail =
     "UPDATE export SET state = 'failed', finished_at = $2 WHERE export_id = $1 AND state = 'running'"
   private static let withdraw = """
-    UPDATE export SET state = 'withdrawn', finished_at = $2 WHERE state IN ('running', 'completed')
+    UPDATE export SET state = 'withdrawn', finished_at = $2 WHERE state IN ('running', 'completed', 'cancelled')
       AND export_id IN (SELECT export_id FROM export_subject WHERE subject_id = $1)
     RETURNING
     """ + " "
   private static let countContaining = """
     SELECT count(*) FROM export_subject s JOIN export e ON e.export_id = s.export_id
-    WHERE s.subject_id = $1 AND e.state IN ('running', 'completed')
+    WHERE s.subject_id = $1 AND e.state IN ('running', 'completed', 'cancelled')
     """
 }

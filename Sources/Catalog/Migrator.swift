@@ -34,6 +34,8 @@ package struct Migration: Sendable {
     Migration(32, "create_disposition_review", PackageResources._032_create_disposition_review_sql),
     Migration(33, "extend_audit", PackageResources._033_extend_audit_sql),
     Migration(34, "index_retention", PackageResources._034_index_retention_sql),
+    Migration(35, "extend_export", PackageResources._035_extend_export_sql),
+    Migration(36, "create_export_link", PackageResources._036_create_export_link_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

@@ -52,6 +52,11 @@ package enum Tenants {
     return rows.count == 0 ? nil : tenant(rows, 0)
   }
 
+  package static func find(_ id: TenantID, in tx: borrowing Transaction) throws -> Tenant? {
+    let rows = try tx.execute(select + " WHERE tenant_id = $1", [.int8(id.rawValue)])
+    return rows.count == 0 ? nil : tenant(rows, 0)
+  }
+
   package static func all(in tx: borrowing Transaction) throws -> [Tenant] {
     let rows = try tx.execute(select + " ORDER BY tenant_id")
     return (0..<rows.count).map { tenant(rows, $0) }

@@ -17,6 +17,21 @@ package struct ExportError: Error, CustomStringConvertible {
     case withdrawn
     /// The destination cannot be written or read.
     case destination
+    /// Somebody stopped it.
+    case cancelled
+    /// It is not in a state in which that can be done.
+    case wrongState = "wrong_state"
+    /// What an interrupted run left is not as it was.
+    case draftDamaged = "draft_damaged"
+    /// The hold a package was made for is in force.
+    case held
+    /// The package lies where the house cannot delete it.
+    case beyondReach = "beyond_reach"
+    /// As many packages, or bytes of them, as the tenant may have.
+    case quota
+    /// As many exports run as may at once.
+    case busy
+    case unknownLink = "unknown_link"
     /// Not a package, or not a whole one.
     case notAPackage = "not_a_package"
   }

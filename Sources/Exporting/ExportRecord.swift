@@ -31,6 +31,8 @@ package struct ExportCounts: Sendable, Hashable, Codable {
   package var unreadable = 0
   /// Stretches of the archive that could not be read.
   package var gaps = 0
+  /// Attachments that are described, and whose bytes are the platform's; `nil` in older packages.
+  package var attachments: Int?
 
   package init() {}
 }
@@ -54,6 +56,38 @@ package struct ExportRecord: Sendable {
   package let insideHome: Bool
   package let createdAt: Timestamp
   package let finishedAt: Timestamp?
+  /// Of the package as it was handed out.
+  package var contentBytes: Int64 = 0
+  /// When the package goes; `nil`: never by itself.
+  package var expiresAt: Timestamp?
+  /// Why and when the package went.
+  package var removal: (reason: ExportRow.Removal, at: Timestamp)?
+  /// Of one that runs.
+  package var progress: Progress?
+  /// Whether its run died, and another can go on with it.
+  package var isInterrupted = false
+
+  /// How far a running export is.
+  package struct Progress: Sendable, Hashable {
+    package let messages: Int64
+    package let expected: Int64
+    /// At the rate of the newest run; `nil` until that is known.
+    package let secondsLeft: Int64?
+
+    init(_ row: ExportRow) {
+      (messages, expected) = (row.messages, row.expected)
+      guard let run = row.run, run.startedAt < run.beatAt, row.messages > run.startedMessages else {
+        secondsLeft = nil
+        return
+      }
+      let seconds = Double(run.beatAt.microseconds - run.startedAt.microseconds) / 1_000_000
+      let rate = Double(row.messages - run.startedMessages) / seconds
+      secondsLeft = Int64((Double(max(0, row.expected - row.messages)) / rate).rounded(.up))
+    }
+  }
+
+  /// Whether there is a package to fetch.
+  package var hasContent: Bool { state == .completed && removal == nil }
 
   /// Whether everything that was selected is inside.
   package var isComplete: Bool { state == .completed && counts.unreadable == 0 && counts.gaps == 0 }

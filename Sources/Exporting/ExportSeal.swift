@@ -10,11 +10,16 @@ struct ExportAccount: Sendable, Hashable, Codable {
   /// The machine whose disk the path is on.
   let host: String
   let packaging: ExportPackaging
+  /// Of each part, where the file is cut.
+  let partBytes: Int64?
   var counts = ExportCounts()
   var auditIndex: Int64?
   private var completedMicroseconds: Int64?
 
-  init(path: String, packaging: ExportPackaging, actor: String, host: String) {
+  init(
+    path: String, packaging: ExportPackaging, partBytes: Int64? = nil, actor: String, host: String
+  ) {
+    self.partBytes = partBytes
     self.path = path
     self.packaging = packaging
     self.actor = actor

@@ -17,6 +17,8 @@ package struct ExportSelection: Sendable, Hashable {
   package var from: Timestamp?
   /// Exclusive.
   package var to: Timestamp?
+  /// The last step of each index group's feed that counts, once an export has begun.
+  var heads: [Int64]?
 
   package init(
     subject: SubjectID? = nil, conversations: [ConversationID]? = nil, hold: Int64? = nil,
@@ -43,14 +45,17 @@ package struct ExportSelection: Sendable, Hashable {
       let found = Set(messages.map(\.conversation))
       places = places.map { $0.filter(found.contains) } ?? found.sorted()
     }
-    return ExportFilter(
+    var filter = ExportFilter(
       tenant: tenant, sender: subject, conversations: places, hold: hold, from: from, to: to)
+    filter.heads = heads
+    return filter
   }
 
   /// The part of the selection that a located message can answer for alone; the hold is asked of the catalogue.
   func admits(_ locator: Locator) -> Bool {
     (subject.map { $0 == locator.sender } ?? true) && (from.map { $0 <= locator.position.createdAt } ?? true)
       && (to.map { locator.position.createdAt < $0 } ?? true) && states.contains(locator.state)
+      && (heads.map { locator.position.sequence <= $0[locator.route.group(of: $0.count)] } ?? true)
   }
 }
 

@@ -24,17 +24,17 @@ extension Exporter {
 
   func begin(
     _ selection: ExportSelection, _ formats: Set<ExportFormat>, output path: String,
-    _ packaging: ExportPackaging = .directory, actor: String
+    _ packaging: ExportPackaging = .directory, _ partBytes: Int64? = nil, actor: String
   ) async throws -> Job {
-    guard !Paths.exists(path) else {
+    guard PackageParts.files(at: path).isEmpty else {
       throw ExportError(.pathExists, "\(path) exists already; choose a path where nothing is")
     }
     let id = Randomness.identifier()
     let account = ExportAccount(
-      path: path, packaging: packaging, actor: actor, host: ExportAccount.thisHost)
+      path: path, packaging: packaging, partBytes: partBytes, actor: actor, host: ExportAccount.thisHost)
     let row = ExportRow(
       id: id, tenant: tenant.id, formats: formats.map(\.rawValue).sorted(), insideHome: isInsideHome(path),
-      sealed: try accountSeal.seal(account, id: id), createdAt: now())
+      sealed: try accountSeal.seal(account, id: id), createdAt: now(), hold: selection.hold)
     try await database.transaction { tx in try Exports.insert(row, in: tx) }
     return Job(row: row, account: account, formats: formats)
   }
@@ -48,7 +48,7 @@ extension Exporter {
     return PackageDraft.temporary(for: home + "/exports/package", export: id)
   }
 
-  private func isInsideHome(_ path: String) -> Bool { home.map { path.hasPrefix($0 + "/") } ?? false }
+  func isInsideHome(_ path: String) -> Bool { home.map { path.hasPrefix($0 + "/") } ?? false }
 
   var accountSeal: ExportSeal { ExportSeal(vault: vault, tenant: tenant.id) }
 
@@ -83,6 +83,7 @@ extension Exporter {
     named.query = selection.query
     named.from = selection.from?.rfc3339
     named.to = selection.to?.rfc3339
+    named.feed = selection.heads
     return named
   }
 
@@ -104,7 +105,7 @@ extension Exporter {
     }
   }
 
-  private static let withdrawn = ExportError(
+  static let withdrawn = ExportError(
     .withdrawn, "somebody inside is being erased, or the run was given up for dead; make the export again",
     isRetryable: true)
 
@@ -127,20 +128,41 @@ extension Exporter {
     let account = try accountSeal.open(row.sealed, id: row.id)
     let custody = try custody(row, account).bytes
     let draft = draftPath(of: account, row.id)
-    guard account.packaging.isFile else {
+    try await addProof(row, account, to: draft)
+    if account.packaging.isFile {
+      let packing = PackagePacking(
+        draft: draft, destination: account.path, export: row.id, packaging: account.packaging,
+        modified: row.createdAt.microseconds / 1_000_000, partBytes: account.partBytes,
+        parts: { [signer = vault.signingKey("export")] parts in
+          try PackageParts(
+            exportID: ExportID.text(row.id), manifestSHA256: (row.manifestHash ?? []).hex,
+            encrypted: !account.packaging.recipients.isEmpty, parts: parts
+          ).signed(by: signer)
+        })
+      try await blocking { try PackageDraft.deliver(custody: custody, packing) }
+    } else {
       try await blocking { try PackageDraft.deliver(draft, custody: custody, to: account.path) }
-      return
     }
-    let packing = PackagePacking(
-      draft: draft, destination: account.path, export: row.id, packaging: account.packaging,
-      modified: row.createdAt.microseconds / 1_000_000)
-    try await blocking { try PackageDraft.deliver(custody: custody, packing) }
+    try await note(row, account)
+  }
+
+  /// How big the package is, and until when it is kept here.
+  private func note(_ row: ExportRow, _ account: ExportAccount) async throws {
+    let bytes = try await blocking {
+      try PackageParts.files(at: account.path).reduce(0) { $0 + (try Paths.bytes(of: $1)) }
+    }
+    let completed = account.completedAt ?? row.createdAt
+    let expires = row.insideHome ? settings.expirySeconds.map { completed.adding(seconds: $0) } : nil
+    try await database.transaction { tx in
+      try Exports.note(row.id, bytes: bytes, expiresAt: expires, in: tx)
+    }
   }
 
   private func custody(_ row: ExportRow, _ account: ExportAccount) throws -> Custody {
     let completed = (account.completedAt ?? row.createdAt).rfc3339
     return try Custody(
       exportID: ExportID.text(row.id), manifestSHA256: (row.manifestHash ?? []).hex, auditLog: audit.origin,
+      auditKey: audit.key.verifierKey,
       events: [
         Custody.Event(
           action: "export.requested", by: account.actor, at: row.createdAt.rfc3339, auditIndex: nil),

@@ -27,11 +27,19 @@ extension Exporter {
 
   func record(_ row: ExportRow) throws -> ExportRecord {
     let account = row.sealed.isEmpty ? nil : try accountSeal.open(row.sealed, id: row.id)
-    return ExportRecord(
+    var record = ExportRecord(
       id: ExportID.text(row.id), tenant: row.tenant, state: row.state, formats: row.formats,
       path: account?.path,
       actor: account?.actor, counts: account?.counts ?? ExportCounts(), manifestHash: row.manifestHash,
       auditIndex: account?.auditIndex, insideHome: row.insideHome, createdAt: row.createdAt,
       finishedAt: row.finishedAt)
+    record.contentBytes = row.contentBytes
+    record.expiresAt = row.expiresAt
+    record.removal = row.removal
+    if row.state == .running {
+      record.progress = ExportRecord.Progress(row)
+      record.isInterrupted = account.map { isResumable(row, $0) } ?? false
+    }
+    return record
   }
 }

@@ -12,23 +12,20 @@ extension Exporter {
   private static let pageConversations = 200
   private static let pageMembers = 1_000
 
-  /// Reads conversation after conversation and hands each message to every format.
+  /// Reads conversation after conversation and hands each message to every format; goes on from a checkpoint.
   func write(
-    _ selection: ExportSelection, _ job: Job, into draft: PackageDraft, states: [Locator.State: Int],
-    _ progress: @Sendable (ExportProgress) -> Void
+    _ snapshot: ExportSnapshot, _ selection: ExportSelection, _ job: Job, into draft: PackageDraft,
+    from checkpoint: ExportCheckpoint?, _ progress: @escaping @Sendable (ExportProgress) -> Void
   ) async throws -> ExportCounts {
-    let expected = selection.states.reduce(0) { $0 + (states[$1] ?? 0) }
-    let writing = ExportWriting(
-      selection: selection, export: job.row.id, draft: draft,
-      formats: try await context(selection, job, draft).writers(job.formats),
-      progress: ExportProgress(expected: expected))
+    let writing = try await writing(snapshot, selection, job, draft, progress)
+    try await writing.restore(checkpoint)
+    try await start(writing, isFresh: checkpoint == nil)
     var picked: [ConversationID: [Locator]]?
     if let messages = selection.messages {
       picked = Dictionary(grouping: try await chosen(messages, selection), by: \.conversation)
     }
-    var cursor: ConversationID?
-    while let page = try await nextConversations(selection, after: cursor), let last = page.last {
-      cursor = last
+    if let place = checkpoint?.place { try await goOn(at: place, picked, writing) }
+    while let page = try await nextConversations(selection, after: writing.done), !page.isEmpty {
       let cards = try await directory.cards(Set(page))
       for id in page {
         try Task.checkCancellation()
@@ -37,12 +34,43 @@ extension Exporter {
         } else {
           writing.nameless += 1
         }
-        writing.progress.conversations += 1
-        progress(writing.progress)
+        try await end(id, writing)
       }
     }
     for format in writing.formats { try await format.finish() }
-    return try await finish(writing, states: states)
+    try await writing.contents?.close()
+    return try await finish(writing, states: snapshot.states)
+  }
+
+  private func writing(
+    _ snapshot: ExportSnapshot, _ selection: ExportSelection, _ job: Job, _ draft: PackageDraft,
+    _ progress: @escaping @Sendable (ExportProgress) -> Void
+  ) async throws -> ExportWriting {
+    let states = snapshot.states
+    return ExportWriting(
+      selection: selection, export: job.row.id, draft: draft,
+      formats: try await context(selection, job, draft).writers(job.formats),
+      expected: snapshot.expectedByConversation,
+      progress: ExportProgress(expected: selection.states.reduce(0) { $0 + (states[$1] ?? 0) }),
+      report: progress)
+  }
+
+  /// The rest of a conversation that an interrupted run was in the midst of.
+  private func goOn(
+    at place: ExportCheckpoint.Place, _ picked: [ConversationID: [Locator]]?, _ writing: ExportWriting
+  ) async throws {
+    let id = ConversationID(rawValue: place.conversation)
+    guard let card = try await directory.cards([id])[id] else {
+      throw ExportError(.draftDamaged, "a conversation that an interrupted export was in is gone")
+    }
+    for (format, saved) in zip(writing.formats, writing.saved) { try await format.restore(saved, in: card) }
+    try await members(of: card, writing, written: true)
+    writing.current = place.messages
+    var source = MessageSource(card: card, picked: picked.map { $0[id] ?? [] })
+    source.after = place.position
+    source.picked?.removeAll { $0.position <= place.position }
+    try await write(from: source, begun: true, writing)
+    try await end(id, writing)
   }
 
   private func context(_ selection: ExportSelection, _ job: Job, _ draft: PackageDraft)
@@ -70,12 +98,17 @@ extension Exporter {
   /// One conversation: its head with the first message, so that a conversation without any leaves no trace, unless
   /// it was asked for as a whole.
   private func write(_ card: ConversationCard, picked: [Locator]?, _ writing: ExportWriting) async throws {
-    var source = MessageSource(card: card, picked: picked)
     var begun = false
     if writing.selection.takesWholeConversations || writing.person != nil {
       try await begin(card, writing)
       begun = true
     }
+    try await write(from: MessageSource(card: card, picked: picked), begun: begun, writing)
+  }
+
+  private func write(from start: MessageSource, begun wasBegun: Bool, _ writing: ExportWriting) async throws {
+    var (source, begun) = (start, wasBegun)
+    let card = source.card
     do {
       while let page = try await next(&source, writing.selection) {
         try Task.checkCancellation()
@@ -84,6 +117,7 @@ extension Exporter {
         if !begun { try await begin(card, writing) }
         begun = true
         try await write(messages, writing)
+        try await passed(writing, in: source)
       }
     } catch let error where HistoryReader.isDamage(error) {
       // Wrong now, and wrong again the next time: a gap that is stated, instead of no package at all.
@@ -91,8 +125,10 @@ extension Exporter {
       writing.draft.warnings.add(
         .gap(conversation: card.profile.id, after: source.after.createdAt.rfc3339, reason: "\(error)"))
     }
+    if begun { try await reactions(in: card, writing) }
     if begun { try await receipts(of: card, writing) }
     if begun { for format in writing.formats { try await format.end() } }
+    try await writing.state(card)
   }
 
   private func next(_ source: inout MessageSource, _ selection: ExportSelection) async throws
@@ -100,7 +136,7 @@ extension Exporter {
   {
     if var picked = source.picked {
       guard !picked.isEmpty else { return nil }
-      let page = Array(picked.prefix(Self.pageMessages))
+      let page = Array(picked.prefix(settings.page))
       picked.removeFirst(page.count)
       source.picked = picked
       source.after = page.last?.position ?? source.after
@@ -112,7 +148,7 @@ extension Exporter {
       conversation: source.card.conversation, route: source.card.route, tenant: tenant.id,
       after: max(source.after, selection.from.map { MessagePosition(createdAt: $0, sequence: 0) } ?? .start),
       before: selection.to.map { MessagePosition(createdAt: $0, sequence: 0) } ?? .end, ascending: true)
-    let page = try await history.page(span, limit: Self.pageMessages, states: selection.states)
+    let page = try await history.page(span, limit: settings.page, states: selection.states)
     guard let last = page.last else { return nil }
     source.after = last.position
     return page.filter { selection.admits($0.locator) }
@@ -129,6 +165,11 @@ extension Exporter {
   private func begin(_ card: ConversationCard, _ writing: ExportWriting) async throws {
     writing.counts.conversations += 1
     for format in writing.formats { try await format.begin(card) }
+    try await members(of: card, writing, written: false)
+  }
+
+  /// - Parameter written: by an interrupted run, so that formats are only reminded of them.
+  private func members(of card: ConversationCard, _ writing: ExportWriting, written: Bool) async throws {
     var cursor: MembershipRow?
     var nameless = 0
     while true {
@@ -146,9 +187,11 @@ extension Exporter {
         profiles[row.subject].map { ExportedMember(row: row, profile: $0) }
       }
       nameless += shown.count - members.count
-      for format in writing.formats { try await format.add(members) }
+      for format in writing.formats {
+        if written { format.recall(members) } else { try await format.add(members) }
+      }
     }
-    if nameless > 0 {
+    if nameless > 0, !written {
       writing.draft.warnings.add(.namelessMembers(conversation: card.profile.id, members: nameless))
     }
   }
@@ -194,6 +237,8 @@ extension Exporter {
       writing.counts.gaps += 1
       warnings.add(.queryIncomplete)
     }
+    try await policies(writing)
+    if let attachments = writing.counts.attachments { warnings.add(.attachments(attachments)) }
     if writing.nameless > 0 { warnings.add(.namelessConversations(writing.nameless)) }
     for (state, count) in states.sorted(by: { $0.key.rawValue < $1.key.rawValue })
     where !writing.selection.states.contains(state) && writing.person == nil {

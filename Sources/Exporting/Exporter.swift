@@ -17,11 +17,12 @@ package struct Exporter: Sendable {
   let audit: AuditLog
   /// Packages below this directory are the house's to delete when a person inside is erased.
   let home: String?
+  package var settings: ExportLimits
   let now: @Sendable () -> Timestamp
 
   package init(
     directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, audit: AuditLog,
-    home: String? = nil, now: @escaping @Sendable () -> Timestamp
+    home: String? = nil, settings: ExportLimits = ExportLimits(), now: @escaping @Sendable () -> Timestamp
   ) {
     self.directory = directory
     self.database = database
@@ -29,6 +30,7 @@ package struct Exporter: Sendable {
     self.history = history
     self.audit = audit
     self.home = home.map(Paths.absolute)
+    self.settings = settings
     self.now = now
   }
 
@@ -40,18 +42,36 @@ package struct Exporter: Sendable {
   }
 
   /// Select → read hot and cold → write formats → manifest → sign → state it in the audit log → name the package.
-  /// A crash leaves a draft under another name, which the next run removes or, where the log states it already,
-  /// finishes. Refuses a destination that exists.
+  /// A crash leaves a draft under another name. Whoever asks for the same at the same path goes on with it; where the
+  /// log states the package already, the next run finishes it. Refuses a destination that exists.
+  /// - Parameters:
+  ///   - partBytes: cuts the file into parts of so many bytes.
+  ///   - onStart: gets the export's id as soon as it is in the books.
   package func create(
     _ selection: ExportSelection, formats: Set<ExportFormat>, output path: String,
-    as packaging: ExportPackaging = .directory, actor: String,
-    progress: @escaping @Sendable (ExportProgress) -> Void = { _ in }
+    as packaging: ExportPackaging = .directory, partBytes: Int64? = nil, actor: String,
+    progress: @escaping @Sendable (ExportProgress) -> Void = { _ in },
+    onStart: @Sendable (String) async throws -> Void = { _ in }
   ) async throws -> ExportRecord {
     try await sweep()
     try await check(selection)
     try DSARFormat.check(formats, selection)
-    let states = try await totals(selection)
-    let job = try await begin(selection, formats, output: Paths.absolute(path), packaging, actor: actor)
+    let path = Paths.absolute(path)
+    try Self.check(partBytes, packaging)
+    if let row = try await interrupted(at: path, selection, formats, packaging, partBytes) {
+      try await onStart(ExportID.text(row.id))
+      return try await resume(row, progress)
+    }
+    try await checkQuota(path)
+    let job = try await begin(selection, formats, output: path, packaging, partBytes, actor: actor)
+    try await onStart(ExportID.text(job.row.id))
+    return try await carryOut(job, selection, progress)
+  }
+
+  /// The run of an export that has begun.
+  func carryOut(
+    _ job: Job, _ selection: ExportSelection, _ progress: @escaping @Sendable (ExportProgress) -> Void
+  ) async throws -> ExportRecord {
     let draft: PackageDraft
     do {
       draft = try PackageDraft(
@@ -60,14 +80,34 @@ package struct Exporter: Sendable {
       try? await fail(job.row.id)
       throw error
     }
+    return try await finishing(job, draft) {
+      let snapshot = try await snapshot(of: selection)
+      try await blocking { [notes = draft.notes] in try notes.keep(snapshot) }
+      var selection = selection
+      selection.heads = snapshot.heads
+      return (snapshot, selection, nil)
+    } progress: {
+      progress($0)
+    }
+  }
+
+  /// What a run starts from.
+  typealias Start = (snapshot: ExportSnapshot, selection: ExportSelection, checkpoint: ExportCheckpoint?)
+
+  func finishing(
+    _ job: Job, _ draft: PackageDraft, _ start: () async throws -> Start,
+    progress: @escaping @Sendable (ExportProgress) -> Void
+  ) async throws -> ExportRecord {
     do {
-      let counts = try await write(selection, job, into: draft, states: states, progress)
+      let (snapshot, selection, checkpoint) = try await start()
+      let counts = try await write(
+        snapshot, selection, job, into: draft, from: checkpoint, progress)
       let sealed = try await seal(selection, job, draft, counts)
       try await complete(job, sealed)
       try await handOver(sealed)
       return try await show(ExportID.text(job.row.id))
     } catch {
-      try? await giveUp(job, draft)
+      try? await letGo(job, draft, after: error)
       throw error
     }
   }
@@ -85,16 +125,25 @@ package struct Exporter: Sendable {
     }
   }
 
-  /// The draft goes, unless the log states the package already: then the next run delivers it.
-  private func giveUp(_ job: Job, _ draft: PackageDraft) async throws {
+  /// The draft goes, unless the log states the package already (then the next run delivers it), or the run was only
+  /// interrupted (then another one goes on with it).
+  private func letGo(_ job: Job, _ draft: PackageDraft, after error: any Error) async throws {
     let id = job.row.id
+    if Self.isInterruption(error), draft.notes.isResumable { return }
     let state = try await database.transaction { tx in try Exports.find(id, in: tx)?.state }
     guard state != .completed else { return }
     await draft.abandon()
     try await fail(id)
+    if state == .cancelled {
+      try await database.transaction { tx in try Exports.forgetPeople(of: id, in: tx) }
+    }
   }
 
-  private func fail(_ id: Int64) async throws {
+  private static func isInterruption(_ error: any Error) -> Bool {
+    error is CancellationError || (error as? PostgresError)?.isRetryable == true
+  }
+
+  func fail(_ id: Int64) async throws {
     let now = now()
     _ = try await database.transaction { tx in try Exports.fail(id, at: now, in: tx) }
   }

@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import History
 import Model
 
@@ -31,11 +32,22 @@ protocol PackageFormat: AnyObject {
   /// After the messages; only of those who take them.
   func add(_ receipts: [ExportedReceipt]) async throws
   var takesReceipts: Bool { get }
+  /// What the person whose package it is did to others' messages; only of those who write such packages.
+  func add(_ reactions: [ExportedReaction]) async throws
   func end() async throws
   func finish() async throws
+  /// What another process has to know to go on from here; `nil` where that cannot be said: within a conversation, of
+  /// formats that hold a part of it in memory.
+  func save() throws -> Data?
+  /// Goes on from there, in the middle of a conversation if one is given; its members come through ``recall(_:)``.
+  func restore(_ saved: Data, in card: ConversationCard?) async throws
+  /// Members of the conversation that is gone on with, which are written already.
+  func recall(_ members: [ExportedMember])
 }
 
 extension PackageFormat {
   var takesReceipts: Bool { false }
   func add(_ receipts: [ExportedReceipt]) async throws {}
+  func add(_ reactions: [ExportedReaction]) async throws {}
+  func recall(_ members: [ExportedMember]) {}
 }

@@ -26,8 +26,7 @@ extension Application {
   package func exporter(_ directory: Directory) -> Exporter {
     Exporter(
       directory: directory, database: database, vault: vault, history: history, audit: audit,
-      home: settings.home,
-      now: Self.clock)
+      home: settings.home, settings: settings.exporting, now: Self.clock)
   }
 
   package func retention(_ directory: Directory) -> RetentionService {

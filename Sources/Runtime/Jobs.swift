@@ -1,6 +1,7 @@
 import AuditLog
 import Catalog
 import Erasure
+import Exporting
 package import JobQueue
 import KeyVault
 import Model
@@ -17,13 +18,14 @@ package enum Job: String, Sendable, CaseIterable {
   case keyRotation = "key-rotation"
   case checkpoint
   case setAsideExpiry = "set-aside-expiry"
+  case exportExpiry = "export-expiry"
   case indexCompact = "index-compact"
   case indexCheck = "index-check"
 
   package var purpose: String {
     switch self {
     case .nightly:
-      "archive, retention, compact, verify, key-rotation, checkpoint, set-aside-expiry, index-check and index-compact, one after the other"
+      "archive, retention, compact, verify, key-rotation, checkpoint, set-aside-expiry, export-expiry, index-check and index-compact, one after the other"
     case .archive: "move messages older than archive.older_than into sealed segments"
     case .retention: "delete what policies say is due and no hold keeps"
     case .compact: "rewrite segments without dead lanes and deleted messages"
@@ -31,6 +33,7 @@ package enum Job: String, Sendable, CaseIterable {
     case .keyRotation: "re-wrap the keys of shards with destroyed ones, and erase old key-encryption keys"
     case .checkpoint: "sign the state of the audit log"
     case .setAsideExpiry: "delete input that was set aside and has expired"
+    case .exportExpiry: "delete packages of exports whose time is up; their records stay"
     case .indexCompact: "bring the search index into its smallest form, without a byte of what was deleted"
     case .indexCheck: "find and heal damage of the search index, and differences from the catalogue"
     }
@@ -39,8 +42,8 @@ package enum Job: String, Sendable, CaseIterable {
   /// What the nightly job does, in this order: what is archived is also subject to retention, keys that either
   /// destroyed are rotated out, and the checkpoint covers all of it.
   package static let nightlySteps: [Job] = [
-    .archive, .retention, .compact, .verify, .keyRotation, .checkpoint, .setAsideExpiry, .indexCheck,
-    .indexCompact,
+    .archive, .retention, .compact, .verify, .keyRotation, .checkpoint, .setAsideExpiry, .exportExpiry,
+    .indexCheck, .indexCompact,
   ]
 }
 
@@ -124,6 +127,7 @@ extension Application {
     case let error as TieringError: error.description
     case let error as SegmentStoreError: error.description
     case let error as RetentionError: error.description
+    case let error as ExportError where error.code != .pathExists: error.code.rawValue
     case let error as KeyVaultError: error.description
     case let error as AuditError: error.description
     case let error as SearchIndexError: error.description
@@ -156,6 +160,7 @@ extension Application {
     case .keyRotation: return try await rotateKeys()
     case .checkpoint: return try await signCheckpoint()
     case .setAsideExpiry: return try await expireSetAside()
+    case .exportExpiry: return try await forEachTenant { try await expireExports($0, actor: actor) }
     case .indexCompact: return try await compactIndex()
     case .indexCheck: return try await checkIndex()
     }
@@ -212,6 +217,11 @@ extension Application {
     let (audit, now) = (audit, Self.clock())
     try await database.transaction { tx in _ = try audit.checkpoint(in: tx, at: now) }
     return JobOutcome(due: 1, done: 1)
+  }
+
+  private func expireExports(_ tenant: Tenant, actor: String) async throws -> JobOutcome {
+    let run = try await exporter(directory(tenant)).expire(actor: actor)
+    return JobOutcome(due: Int64(run.due), done: Int64(run.done), blocked: Int64(run.held))
   }
 
   private func expireSetAside() async throws -> JobOutcome {

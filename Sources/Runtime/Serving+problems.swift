@@ -27,6 +27,7 @@ extension Application {
     problems += try await callbackProblems()
     problems += try await outboxProblems()
     problems += try await reviewProblems()
+    problems += try await exportProblems()
     problems += await objectStoreProblems()
     return problems
   }
@@ -199,6 +200,34 @@ extension Application {
         detail: "a segment of the archive was last checked at \(oldest), longer than \(days) days ago",
         nextStep: "muniment job run verify")
     ]
+  }
+
+  /// How long before packages go it is spoken of.
+  private static let expiryNoticeSeconds: Int64 = 3 * 86_400
+  /// A run that says nothing for so long has died.
+  private static let exportSilenceSeconds: Int64 = 120
+
+  private func exportProblems() async throws -> [SystemProblem] {
+    let now = Self.clock()
+    let (expiring, silent) = try await database.read { tx in
+      (
+        try Exports.expiring(from: now, to: now.adding(seconds: Self.expiryNoticeSeconds), in: tx),
+        try Exports.silent(since: now.adding(seconds: -Self.exportSilenceSeconds), in: tx)
+      )
+    }
+    var problems = silent.map { number in
+      let id = Handle.text("export", number)
+      return SystemProblem(
+        code: "export_interrupted", detail: "\(id) was interrupted before it was done",
+        nextStep: "muniment export resume \(id), or muniment export cancel \(id)")
+    }
+    if expiring > 0 {
+      problems.append(
+        SystemProblem(
+          code: "exports_expire_soon", detail: "\(expiring) packages are deleted within 3 days",
+          nextStep: "muniment export list; fetch what is still needed"))
+    }
+    return problems
   }
 
   /// How long before it is due an erasure is spoken of.

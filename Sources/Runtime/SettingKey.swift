@@ -125,6 +125,27 @@ package struct SettingKey: Sendable {
       name: "processing.transfers", environment: nil, fallback: "", range: "a text",
       meaning: "transfers to third countries and their safeguards, or that there are none"),
     SettingKey(
+      name: "exports.expiry", environment: nil, fallback: "30d",
+      range: "a duration such as 30d; 0d: never",
+      meaning: "how long packages below the home are kept; their records stay"),
+    SettingKey(
+      name: "exports.packages", environment: nil, fallback: "0",
+      range: "a number from 0 (no limit) to 1000000",
+      meaning: "packages below the home that a tenant may have"),
+    SettingKey(
+      name: "exports.bytes", environment: nil, fallback: "0",
+      range: "a number from 0 (no limit) to 1000000000000000",
+      meaning: "bytes that a tenant's packages below the home may have"),
+    SettingKey(
+      name: "exports.running", environment: nil, fallback: "8", range: "a number from 1 to 64",
+      meaning: "exports of a tenant that run or can be gone on with, at most"),
+    SettingKey(
+      name: "exports.resume_within", environment: nil, fallback: "24h", range: "a duration such as 24h",
+      meaning: "how long what an interrupted export wrote is kept to go on with"),
+    SettingKey(
+      name: "exports.rate", environment: nil, fallback: "0",
+      range: "a number from 0 (no limit) to 10000000", meaning: "messages a second an export reads, at most"),
+    SettingKey(
       name: "schedule.nightly", environment: nil, fallback: "02:15",
       range: "a time of day in UTC, HH:MM, or off",
       meaning: "when `serve` runs the nightly job"),

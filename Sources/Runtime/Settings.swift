@@ -1,4 +1,5 @@
 import AuditLog
+package import Exporting
 import Foundation
 import Governance
 package import KeyVault
@@ -29,6 +30,7 @@ package struct Settings: Sendable {
   /// Verifier keys, checked.
   package let auditWitnesses: [String]
   package let processing: ProcessingStatement
+  package let exporting: ExportLimits
   /// Minutes after midnight UTC; `nil`: off.
   package let nightlyMinute: Int?
   package let bodyBytesMax: Int
@@ -73,6 +75,7 @@ package struct Settings: Sendable {
     auditOrigin = try read.auditOrigin()
     auditWitnesses = try read.auditWitnesses()
     processing = ProcessingStatement(values)
+    exporting = try read.exporting()
     nightlyMinute = try read.timeOfDay("schedule.nightly")
     bodyBytesMax = Int(try read.number("server.body_bytes", in: 1_048_576...1_099_511_627_776))
     requestsPerSecond = Int(try read.number("server.requests_per_second", in: 1...100_000))
@@ -154,6 +157,22 @@ struct SettingReader {
     limits.steps = Int(try number("index.batch_steps", in: 1...50_000))
     limits.bytes = Int(try number("index.batch_bytes", in: 65_536...134_217_728))
     limits.time = .milliseconds(try number("index.batch_milliseconds", in: 20...60_000))
+    return limits
+  }
+
+  func exporting() throws -> ExportLimits {
+    func limit(_ name: String, _ most: Int64) throws -> Int64? {
+      let number = try number(name, in: 0...most)
+      return number == 0 ? nil : number
+    }
+    var limits = ExportLimits()
+    let expiry = try duration("exports.expiry")
+    limits.expirySeconds = expiry == 0 ? nil : expiry
+    limits.packagesMax = try limit("exports.packages", 1_000_000).map { Int($0) }
+    limits.bytesMax = try limit("exports.bytes", 1_000_000_000_000_000)
+    limits.runningMax = Int(try number("exports.running", in: 1...64))
+    limits.resumeSeconds = try duration("exports.resume_within")
+    limits.messagesPerSecond = try limit("exports.rate", 10_000_000).map { Int($0) }
     return limits
   }
 

@@ -129,8 +129,16 @@ package struct Problem: Error, Sendable {
 
   private static func export(_ error: ExportError) -> Problem {
     switch error.code {
-    case .unknownSubject, .unknownConversation, .unknownHold, .unknownExport:
+    case .unknownSubject, .unknownConversation, .unknownHold, .unknownExport, .unknownLink:
       return Problem(404, error.code.rawValue, error.description)
+    case .held, .beyondReach, .wrongState, .cancelled:
+      return Problem(409, error.code.rawValue, error.description)
+    case .quota: return Problem(429, "export_quota", error.description)
+    case .busy:
+      var problem = Problem(429, "exports_busy", error.description)
+      problem.retryAfterSeconds = 60
+      return problem
+    case .draftDamaged: return Problem(500, error.code.rawValue, error.description)
     case .withdrawn: return Problem(409, error.code.rawValue, error.description)
     case .badSelection, .tooMany: return Problem(422, error.code.rawValue, error.description)
     case .pathExists, .destination, .notAPackage:

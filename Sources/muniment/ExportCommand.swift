@@ -9,40 +9,10 @@ import Sodium
 struct ExportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Packages of messages for people, regulators and courts.",
-    subcommands: [Create.self, List.self, Show.self, VerifyPackage.self])
-
-  struct Row: Encodable {
-    let id: String
-    let state: String
-    let formats: [String]
-    let path: String?
-    let messages: Int
-    let sealed: Int
-    let unreadable: Int
-    let manifest: String?
-    let createdAt: String
-
-    init(_ record: ExportRecord) {
-      id = record.id
-      state = record.state.rawValue
-      formats = record.formats
-      path = record.path
-      messages = record.counts.messages
-      sealed = record.counts.sealed
-      unreadable = record.counts.unreadable
-      manifest = record.manifestHash?.hex
-      createdAt = record.createdAt.rfc3339
-    }
-
-    enum CodingKeys: String, CodingKey {
-      case id, state, formats, path, messages, sealed, unreadable, manifest
-      case createdAt = "created_at"
-    }
-
-    var text: String {
-      "\(id)  \(state)  \(formats.joined(separator: ","))  \(messages) messages  \(path ?? "(deleted)")"
-    }
-  }
+    subcommands: [
+      Create.self, List.self, Show.self, Resume.self, Cancel.self, Delete.self, VerifyPackage.self,
+      MakeOverlay.self,
+    ])
 
   struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -58,6 +28,9 @@ struct ExportCommand: AsyncParsableCommand {
     var output: String
     @Option(help: "Encrypt to this age recipient, age1…; repeatable. The name must end in .age then.")
     var recipient: [String] = []
+    @Option(
+      help: "Cut the file into parts of this size, as in 700M or 4G; `verify` takes the list X.parts.json.")
+    var split: String?
     @Option(help: "Only what this subject wrote.")
     var subject: String?
     @Option(help: "Only this conversation; repeatable.")
@@ -69,11 +42,14 @@ struct ExportCommand: AsyncParsableCommand {
     @Option(help: "Before this time.")
     var to: String?
     @OptionGroup var finding: ExportQueryOptions
+    @Option(help: "Read so many messages a second at most.")
+    var rate: Int?
     @Flag(help: "Estimate and stop.")
     var dryRun = false
 
-    private static func next(_ packaging: ExportPackaging, _ path: String) -> String {
-      packaging.recipients.isEmpty
+    private static func next(_ packaging: ExportPackaging, _ path: String, isSplit: Bool) -> String {
+      if isSplit { return "muniment export verify \(path).parts.json" }
+      return packaging.recipients.isEmpty
         ? "muniment export verify \(path)"
         : "hand it over; who has a key runs: age -d -i KEY -o X.zip \(path), then muniment export verify X.zip"
     }
@@ -100,14 +76,20 @@ struct ExportCommand: AsyncParsableCommand {
       }
     }
 
+    func validate() throws {
+      guard rate.map({ $0 > 0 }) ?? true else { throw ValidationError("--rate takes a number from 1 on") }
+    }
+
     func run() async throws {
       let formats = try formats()
       let packaging = try packaging()
+      let partBytes = try split.map(ByteSize.parse)
       let (start, end) = (try HoldCommand.time(from, "--from"), try HoldCommand.time(to, "--to"))
       let holdNumber = try hold.map(HoldCommand.number)
       let partial = try await Application.with(try common.settings()) { application in
         let directory = application.directory(try await application.tenant(tenancy.tenant))
-        let exporter = application.exporter(directory)
+        var exporter = application.exporter(directory)
+        exporter.settings.messagesPerSecond = rate ?? exporter.settings.messagesPerSecond
         var selection = try await exporter.selection(
           subject: subject, conversations: conversation, hold: holdNumber, from: start, to: end)
         selection = try await finding.narrow(
@@ -120,13 +102,15 @@ struct ExportCommand: AsyncParsableCommand {
         }
         let meter = common.meter
         let record = try await exporter.create(
-          selection, formats: formats, output: output, as: packaging, actor: actor.name
+          selection, formats: formats, output: output, as: packaging, partBytes: partBytes,
+          actor: actor.name
         ) {
           meter.update("export", count: $0.messages, share: Double($0.messages) / Double(max($0.expected, 1)))
         }
         meter.finish()
         try common.output.value(
-          Row(record), text: "\(Row(record).text)\nnext: \(Self.next(packaging, output))")
+          Row(record),
+          text: "\(Row(record).text)\nnext: \(Self.next(packaging, output, isSplit: split != nil))")
         return !record.isComplete
       }
       if partial { throw ExitStatus.doneInPart }
@@ -162,43 +146,6 @@ struct ExportCommand: AsyncParsableCommand {
         let row = Row(try await exporter.show(id))
         try common.output.value(row, text: row.text)
       }
-    }
-  }
-
-  struct VerifyPackage: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-      commandName: "verify", abstract: "Check a package offline; exit 5 if it was changed.")
-    @Argument(help: "The package's directory or ZIP file.")
-    var path: String
-    @Option(help: "Verifier key it must be signed by.")
-    var key: String?
-    @OptionGroup var common: CommonOptions
-
-    private struct Report: Encodable {
-      let id: String?
-      let signedBy: String?
-      let files: Int
-      let messages: Int
-      let problems: [String]
-
-      enum CodingKeys: String, CodingKey {
-        case id, files, messages, problems
-        case signedBy = "signed_by"
-      }
-    }
-
-    func run() async throws {
-      let found = try Exporter.verify(path: path, trusted: key)
-      let problems = found.problems.map { "\($0.path): \($0.kind.rawValue)" }
-      try common.output.value(
-        Report(
-          id: found.exportID, signedBy: found.signedBy, files: found.files, messages: found.messages,
-          problems: problems),
-        text: (problems + [
-          "\(found.files) files, \(found.messages) messages, signed by \(found.signedBy ?? "nobody")"
-        ])
-        .joined(separator: "\n"))
-      if !found.isValid { throw ExitStatus.verificationFailed }
     }
   }
 }

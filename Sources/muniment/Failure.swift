@@ -72,8 +72,7 @@ struct Failure {
       self.init(
         error.code.rawValue, error.description, "muniment retention list",
         error.isRefusal ? .refused : .failed)
-    case let error as ExportError:
-      self.init(error.code.rawValue, error.description, "muniment export list", .failed)
+    case let error as ExportError: self.init(export: error)
     case let error as AuditError:
       self.init(
         "\(error.code)", error.description, "muniment audit verify",
@@ -85,6 +84,16 @@ struct Failure {
       if String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") { return nil }
       self.init("failed", "\(error)", "muniment status", .failed)
     }
+  }
+
+  private init(export error: ExportError) {
+    let status: ExitStatus =
+      switch error.code {
+      case .held, .beyondReach, .quota: .refused
+      case .busy: .tryAgainLater
+      default: .failed
+      }
+    self.init(error.code.rawValue, error.description, "muniment export list", status)
   }
 
   private init(erasure error: ErasureError) {

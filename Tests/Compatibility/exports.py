@@ -3,10 +3,13 @@
 
     exports.py PACKAGE
 
-Needs notmuch, xmllint (libxml2-utils), unzip, bsdtar (libarchive-tools) and python3-jsonschema. Prints one line a
-format; the exit code is 1 if any of them finds something else than is there.
+Needs notmuch, xmllint (libxml2-utils), unzip, bsdtar (libarchive-tools) and python3-jsonschema. With chromium, and with
+a Python that has slack-export-viewer and duckdb (named by MUNIMENT_VIEWERS_PYTHON), these are asked too; where they are
+not there that is said. Prints one line a format; the exit code is 1 if any of them finds something else than is there.
+
+  MUNIMENT_SCREENSHOTS   a directory to leave Chromium's pictures of pages in
 """
-import csv, email.parser, email.policy, io, json, mailbox, os, re, subprocess, sys, tempfile, zipfile
+import csv, email.parser, email.policy, html, io, json, mailbox, os, re, shutil, subprocess, sys, tempfile, zipfile
 from pathlib import Path
 
 package = Path(sys.argv[1])
@@ -246,7 +249,83 @@ def check_globalrelay():
     check("globalrelay: ciphertext", ciphertexts >= len(sealed))
 
 
-for test in (check_csv, check_dat, check_mail, check_notmuch, check_rsmf, check_slack, check_actiance,
+VIEWER = """
+import json, sys
+from slackviewer.config import Config
+from slackviewer.reader import Reader
+reader = Reader(Config({"archive": sys.argv[1], "hide_channels": None}))
+kinds = [reader.compile_channels(), reader.compile_groups(), reader.compile_dm_messages(), reader.compile_mpim_messages()]
+reader.compile_dm_users(), reader.compile_mpim_users()
+messages = [m for kind in kinds for chat in kind.values() for m in chat]
+for message in messages:
+    str(message.msg), message.username, message.time, message.reactions
+print(json.dumps({"messages": len(messages), "chats": sum(len(kind) for kind in kinds)}))
+"""
+
+DUCK = """
+import duckdb, sys
+package = sys.argv[1]
+def count(sql, path):
+    return duckdb.sql(sql.format(path=path.replace("'", "''"))).fetchall()[0][0]
+csv = "SELECT count(*) FROM read_csv('{path}', header=true, all_varchar=true, max_line_size=16777216) WHERE record = 'message'"
+json = "SELECT count(*) FROM read_ndjson_objects('{path}') WHERE json->>'type' = 'message.created'"
+print(count(csv, package + "/csv/messages.csv"), count(json, package + "/messages.jsonl"))
+"""
+
+
+def viewers(name, module, program, *arguments):
+    """What a program says that needs a library from PyPI; None where that is not there."""
+    python = os.environ.get("MUNIMENT_VIEWERS_PYTHON", sys.executable)
+    if subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode:
+        print(f"skip  {name}: no {module} here")
+        return None
+    result = run(python, "-c", program, *arguments)
+    if result.returncode:
+        check(name, False, result.stderr[-400:])
+        return None
+    return result.stdout.strip().split("\n")[-1]
+
+
+def check_viewers():
+    with tempfile.TemporaryDirectory() as folder:
+        # The reader unpacks beside what it reads.
+        copied = shutil.copy(package / "slack.zip", folder)
+        seen = viewers("slack-export-viewer", "slackviewer", VIEWER, copied)
+    if seen:
+        check("slack-export-viewer: messages", json.loads(seen)["messages"] == len(created), seen)
+    counts = viewers("duckdb", "duckdb", DUCK, str(package))
+    if counts:
+        check("duckdb: csv and jsonl", counts == f"{len(created)} {len(created)}", counts)
+
+
+def check_chromium():
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not browser:
+        return print("skip  chromium: not here")
+    pages = sorted((package / "html").rglob("????-??.html"))
+    wanted = os.environ.get("MUNIMENT_SCREENSHOTS")
+    with tempfile.TemporaryDirectory() as folder:
+        flags = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+                 f"--user-data-dir={folder}/profile", "--window-size=900,2400", "--virtual-time-budget=5000"]
+        text = ""
+        for page in pages:
+            dumped = run(*flags, "--dump-dom", page.as_uri())
+            text += html.unescape(re.sub(r"<[^>]*>", "", dumped.stdout))
+        # White space is the browser's; what is not a control character has to be there.
+        flat = re.sub(r"\s+", "", text)
+        lost = [key for key, body in plain.items()
+                if not all(part in flat for part in re.split(r"[\s\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]+", body)
+                           if part.isprintable())]
+        check("chromium: texts", pages and not lost, f"{len(pages)} pages; lost {lost[:3]}")
+        for number, page in enumerate(pages[:12]):
+            picture = Path(wanted or folder, f"page-{number}.png")
+            run(*flags, f"--screenshot={picture}", page.as_uri())
+            if not picture.is_file() or picture.read_bytes()[:8] != b"\x89PNG\r\n\x1a\n":
+                return check("chromium: pictures", False, page.name)
+        check("chromium: pictures", True, f"{min(len(pages), 12)} pages")
+
+
+for test in (check_viewers, check_chromium, check_csv, check_dat, check_mail, check_notmuch, check_rsmf, check_slack, check_actiance,
              check_globalrelay):
     test()
 print(f"{len(failures)} failures; {len(created)} messages, {len(edits)} edits, {len(sealed)} sealed")

@@ -18,6 +18,7 @@ import Testing
     #"{"type":"message.created","message_id":"d1","conversation_id":"ann--bobby","sender_id":"bobby","created_at":"2026-01-02T00:00:00Z","body":{"plain":"a secret of the other"}}"#,
     #"{"type":"message.created","message_id":"d2","conversation_id":"ann--bobby","sender_id":"ann","created_at":"2026-01-02T00:00:01Z","mentions":["bobby","ann"],"body":{"sealed":"AAEC/w==","key_id":"k1","wrapped_keys":{"bobby":"AQ==","ann":"Ag=="}}}"#,
     #"{"type":"reaction.added","message_id":"d2","conversation_id":"ann--bobby","subject_id":"bobby","name":"heart","at":"2026-02-01T00:00:01Z"}"#,
+    #"{"type":"reaction.added","message_id":"d1","conversation_id":"ann--bobby","subject_id":"ann","name":"tada","at":"2026-02-02T00:00:01Z"}"#,
     #"{"type":"receipt","conversation_id":"ann--bobby","subject_id":"ann","state":"read","up_to":"d1","at":"2026-03-01T00:00:01Z"}"#,
     #"{"type":"receipt","conversation_id":"ann--bobby","subject_id":"bobby","state":"read","up_to":"d2","at":"2026-03-01T00:00:01Z"}"#,
   ]
@@ -52,7 +53,9 @@ import Testing
       let manifest = try String(contentsOfFile: path + "/manifest.json", encoding: .utf8)
       let warnings = try String(contentsOfFile: path + "/warnings.txt", encoding: .utf8)
       let all = try text(path + "/dsar") + manifest + warnings
-      for own in ["text of g1", "edited", "ann@example.org", "Silence", "person-1", "direct-1", "AAEC/w=="] {
+      for own in [
+        "text of g1", "edited", "ann@example.org", "Silence", "person-1", "direct-1", "AAEC/w==", "tada",
+      ] {
         #expect(all.contains(own), "\(own)")
       }
       for foreign in ["bobby", "Bobby", "\"bob\"", "a secret of the other", "AQ==", "tokens", "cyd"] {

@@ -184,8 +184,8 @@ struct PackedPackageTests {
       do {
         let draft = try PackageDraft(
           destination: path, temporary: exporter.draftPath(of: job.account, job.row.id), export: job.row.id)
-        let counts = try await exporter.write(
-          selection, job, into: draft, states: try await exporter.totals(selection), { _ in })
+        let snapshot = try await exporter.snapshot(of: selection)
+        let counts = try await exporter.write(snapshot, selection, job, into: draft, from: nil) { _ in }
         try await exporter.complete(job, try await exporter.seal(selection, job, draft, counts))
       }
       try await exporter.sweep()
@@ -205,7 +205,8 @@ struct PackedPackageTests {
     }
   }
 
-  @Test("A package that cannot be put in its place is kept, the error says so, and the next export puts it there")
+  @Test(
+    "A package that cannot be put in its place is kept, the error says so, and the next export puts it there")
   func late() async throws {
     try await Self.withHouse { house, exporter in
       let folder = house.root + "/out"

@@ -9,7 +9,8 @@ import Testing
   @Test func everyFormatIsOpenedByOtherPrograms() async throws {
     let house = try await ExportHouse()
     do {
-      let stored = try await house.ingest(SampleHistory.lines + HostileHistory.lines)
+      let stored = try await house.ingest(
+        SampleHistory.lines + HostileHistory.lines + ScriptHistory.lines)
       #expect(stored.setAsideCount == 0, "\(stored.setAside)")
       let path = house.root + "/package"
       let record = try await house.exporter().create(

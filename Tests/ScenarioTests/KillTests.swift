@@ -91,6 +91,47 @@ extension Scenarios {
       try home.expectIndexEqualsRebuilt()
     }
 
+    @Test("an export killed five times goes on each time, and has the bytes of one that was let be")
+    func exportKilled() throws {
+      let (home, corpus) = (try Home(), Corpus(messages: 600))
+      let source = try corpus.write()
+      let out = try Scratch.make("exports")
+      defer {
+        for path in [source, out] { try? FileManager.default.removeItem(atPath: path) }
+      }
+      try home.done(["ingest", source, "--no-index"])
+      try home.done(["archive", "run", "--before", corpus.lines[corpus.lines.count / 2].createdAt])
+      let words = ["export", "create", "--format", "jsonl", "--format", "csv", "--output"]
+      var kills = 0
+      for _ in 1...5 {
+        let before = Self.checkpoint(out)
+        let run = try home.start(words + [out + "/killed", "--rate", "40", "--json"])
+        // As soon as it has written down a bit more: each run has something of its own to lose.
+        if try run.kill(when: { Self.checkpoint(out) != before }).status == nil { kills += 1 }
+      }
+      note("  export: killed \(kills) times")
+      #expect(kills == 5 && !FileManager.default.fileExists(atPath: out + "/killed"))
+      #expect(try home.done(["export", "list"]).lines.map { $0["interrupted"]?.isTrue } == [true])
+      try home.done(words + [out + "/killed"])
+      try home.done(words + [out + "/peace"])
+      #expect(try home.done(["export", "list"]).lines.count == 2)
+      for package in ["killed", "peace"] { try home.done(["export", "verify", "\(out)/\(package)"]) }
+      for file in ["messages.jsonl", "conversations.jsonl", "csv/messages.csv", "csv/members.csv"] {
+        #expect(
+          FileManager.default.contentsEqual(atPath: "\(out)/killed/\(file)", andPath: "\(out)/peace/\(file)"),
+          "\(file) differs")
+      }
+      #expect(try home.done(["export", "verify", out + "/killed"]).object["messages"]?.number == 600)
+    }
+
+    /// What the export that is being made in a directory has written down.
+    private static func checkpoint(_ directory: String) -> Data? {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+      return names.first { $0.hasSuffix(".partial") }.flatMap {
+        FileManager.default.contents(atPath: "\(directory)/\($0)/.resume/checkpoint.json")
+      }
+    }
+
     @Test("an erasure killed at random moments is completed by running it again")
     func eraseKilled() throws {
       var random = SeededGenerator("erase killed")

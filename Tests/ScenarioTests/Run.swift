@@ -52,6 +52,13 @@ final class Run {
       seconds: (ContinuousClock.now - started) / .seconds(1))
   }
 
+  /// Kills it without warning once something is so, if it still runs then.
+  func kill(when condition: () -> Bool) throws -> Outcome {
+    while process.isRunning, !condition() { usleep(5_000) }
+    Glibc.kill(process.processIdentifier, SIGKILL)
+    return try finish()
+  }
+
   /// Kills it without warning when the time is up, if it still runs then.
   func kill(afterSeconds seconds: Double) throws -> Outcome {
     // The moment is the point of the test, so it is waited for: nothing can be waited on instead.

@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import History
 import Model
 import Sodium
@@ -23,6 +24,10 @@ final class ActianceFormat: PackageFormat {
   init(_ context: FormatContext) async throws {
     self.context = context
     file = try context.draft.file(Self.folder + "/actiance_export.xml")
+    guard file.isFresh else {
+      xml = XMLText(depth: 1)
+      return
+    }
     xml.declaration()
     xml.open("FileDump", [("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")])
     try await flush()
@@ -65,6 +70,11 @@ final class ActianceFormat: PackageFormat {
     try await flush()
     try await file.close()
   }
+
+  /// Between conversations only: who has entered is in memory.
+  func save() throws -> Data? { card == nil ? Data() : nil }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {}
 
   /// The conversation's head, once it is known when the period starts.
   private func open(at first: Timestamp?) async throws {

@@ -1,7 +1,10 @@
 /// Builds XML 1.0: what comes from people passes through ``element(_:_:)``.
 struct XMLText {
   private(set) var bytes: [UInt8] = []
-  private var depth = 0
+  private var depth: Int
+
+  /// - Parameter depth: elements that are open already, where an earlier run ended.
+  init(depth: Int = 0) { self.depth = depth }
 
   mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 

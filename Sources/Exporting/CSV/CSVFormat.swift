@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import History
 import Model
 import Sodium
@@ -32,7 +33,7 @@ final class CSVFormat: PackageFormat {
     for (file, columns) in [
       (messages, Self.messageColumns), (conversations, Self.conversationColumns),
       (members, Self.memberColumns),
-    ] {
+    ] where file.isFresh {
       try await file.write(Self.mark)
       try await row(columns, to: file)
     }
@@ -78,6 +79,13 @@ final class CSVFormat: PackageFormat {
 
   func finish() async throws {
     for file in [messages, conversations, members] { try await file.close() }
+  }
+
+  func save() throws -> Data? { try JSONEncoder().encode(count) }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {
+    count = try JSONDecoder().decode(Int.self, from: saved)
+    self.card = card
   }
 
   private func write(_ record: String, _ message: ExportedMessage, _ version: ExportedVersion) async throws {

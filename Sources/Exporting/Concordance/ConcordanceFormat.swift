@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import History
 import Model
 import Sodium
@@ -30,6 +31,7 @@ final class ConcordanceFormat: PackageFormat {
     prefix = Self.prefix(context.tenant)
     data = try context.draft.file(Self.volume + "/DATA/loadfile.dat")
     images = try context.draft.file(Self.volume + "/DATA/loadfile.opt")
+    guard data.isFresh else { return }
     rows.row(Self.columns)
     data.lines += 1
     try await data.write(LoadFile.byteOrderMark + rows.bytes)
@@ -68,6 +70,15 @@ final class ConcordanceFormat: PackageFormat {
   }
 
   func end() async throws { composer = nil }
+
+  func save() throws -> Data? { try JSONEncoder().encode(documents) }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {
+    documents = try JSONDecoder().decode(Int.self, from: saved)
+    composer = card.map { MailComposer(tenant: context.tenant, card: $0, lineEnd: [0x0D, 0x0A]) }
+  }
+
+  func recall(_ members: [ExportedMember]) { composer?.attendance.add(members) }
 
   func finish() async throws {
     try await data.close()

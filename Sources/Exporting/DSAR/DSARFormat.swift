@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import History
 import Model
 
@@ -11,6 +12,7 @@ final class DSARFormat: PackageFormat {
   private let draft: PackageDraft
   private let others: ThirdParties
   private let parts: [any PackageFormat]
+  private var isWithin = false
 
   init(_ context: FormatContext) async throws {
     guard let person = context.person else { throw Self.needsPerson }
@@ -38,6 +40,7 @@ final class DSARFormat: PackageFormat {
   var takesReceipts: Bool { true }
 
   func begin(_ card: ConversationCard) async throws {
+    isWithin = true
     let card = others.card(card)
     for part in parts { try await part.begin(card) }
   }
@@ -58,7 +61,13 @@ final class DSARFormat: PackageFormat {
     for part in parts where part.takesReceipts && !receipts.isEmpty { try await part.add(receipts) }
   }
 
+  /// Whose message it was stays untold; its id is told, as that of a message they answered is.
+  func add(_ reactions: [ExportedReaction]) async throws {
+    for part in parts { try await part.add(reactions) }
+  }
+
   func end() async throws {
+    isWithin = false
     for part in parts { try await part.end() }
   }
 
@@ -68,17 +77,36 @@ final class DSARFormat: PackageFormat {
       Array(Self.about(others: others.count).utf8), to: Self.folder + "/about.txt", listed: true)
   }
 
+  private struct Saved: Codable {
+    let others: ThirdParties.Numbers
+    let parts: [Data]
+  }
+
+  /// Between conversations only, as its pages are small.
+  func save() throws -> Data? {
+    guard !isWithin else { return nil }
+    let parts = try parts.compactMap { try $0.save() }
+    return try JSONEncoder().encode(Saved(others: others.numbers, parts: parts))
+  }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {
+    let saved = try JSONDecoder().decode(Saved.self, from: saved)
+    others.numbers = saved.others
+    for (part, saved) in zip(parts, saved.parts) { try await part.restore(saved, in: nil) }
+  }
+
   private static func about(others: Int) -> String {
     """
     What is held on you in the archive of this service (GDPR Art. 15), in a form other services can read (Art. 20).
 
     pages/index.html   to read: your conversations, when you were in them, what you wrote, with every version of it
     data.jsonl         the same for machines, one event a line: who you are, your memberships, messages, edits,
-                       reactions to your messages, and how far you have read
+                       reactions to your messages, yours to others', and how far you have read
+    policies.json      the rules of this service on how long messages are kept that apply to yours
 
     The words you wrote are whole. Other people (\(others)) stand as person-1, person-2 and so on, the same person
     under the same number; direct conversations as direct-1, direct-2 and so on; groups and channels under their names.
-    Not inside: what others wrote, your reactions to it, the bytes of attachments, and the words the service's search
+    Not inside: what others wrote, the bytes of attachments, and the words the service's search
     was given for your messages. What only your own devices can open is here as it was sealed.
 
     """

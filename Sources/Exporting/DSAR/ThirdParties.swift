@@ -10,6 +10,17 @@ final class ThirdParties {
   private var people: [String: Int] = [:]
   private var directs = 0
 
+  /// What was given out so far.
+  struct Numbers: Codable {
+    let people: [String: Int]
+    let directs: Int
+  }
+
+  var numbers: Numbers {
+    get { Numbers(people: people, directs: directs) }
+    set { (people, directs) = (newValue.people, newValue.directs) }
+  }
+
   init(except subject: SubjectID, _ own: SubjectProfile) {
     self.subject = subject
     self.own = own

@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import History
 import Model
 import Sodium
@@ -40,6 +41,13 @@ final class GlobalRelayFormat: PackageFormat {
   }
 
   func finish() async throws {}
+
+  /// Between conversations only: the day that is open is in memory.
+  func save() throws -> Data? { card == nil ? try JSONEncoder().encode(folders) : nil }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {
+    folders = try JSONDecoder().decode(FolderNames.self, from: saved)
+  }
 
   private func write(_ slice: DaySlice) async throws {
     guard let card else { return }

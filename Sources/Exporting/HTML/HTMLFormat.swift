@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import History
 import Model
 
@@ -25,6 +26,7 @@ final class HTMLFormat: PackageFormat {
     self.folder = folder
     self.draft = draft
     index = try draft.file(folder + "/index.html")
+    guard index.isFresh else { return }
     html.pageStart("Conversations", up: nil)
     html.raw("<table><tr><th>conversation</th><th>kind</th><th>messages</th></tr>\n")
     try await write(to: index)
@@ -101,6 +103,42 @@ final class HTMLFormat: PackageFormat {
     try await index.close()
   }
 
+  private struct Saved: Codable {
+    struct Month: Codable {
+      let period: Int32
+      let messages: Int
+    }
+    let ordinal: Int
+    var folder = ""
+    var open: Int32?
+    var months: [Month] = []
+  }
+
+  func save() throws -> Data? {
+    var saved = Saved(ordinal: ordinal)
+    if let conversation {
+      saved.folder = conversation.folder
+      saved.open = conversation.month?.period.rawValue
+      saved.months = conversation.months.map { .init(period: $0.period.rawValue, messages: $0.messages) }
+    }
+    return try JSONEncoder().encode(saved)
+  }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {
+    let saved = try JSONDecoder().decode(Saved.self, from: saved)
+    ordinal = saved.ordinal
+    guard let card else { return }
+    let base = folder + "/" + saved.folder
+    var open = Conversation(
+      card: card, title: card.title, folder: saved.folder, page: try draft.file(base + "/index.html"))
+    open.months = saved.months.map { (Period(rawValue: $0.period), $0.messages) }
+    open.month = try saved.open.map { raw in
+      let period = Period(rawValue: raw)
+      return (period, try draft.file(base + "/\(period).html"))
+    }
+    conversation = open
+  }
+
   /// Ends the page of the month before and begins the next one.
   private func turn(to period: Period?) async throws {
     guard let open = conversation else { return }
@@ -112,7 +150,7 @@ final class HTMLFormat: PackageFormat {
     }
     guard let period else { return }
     let file = try draft.file(folder + "/" + open.folder + "/\(period).html")
-    html.pageStart("\(open.title), \(period)", up: ("index.html", open.title))
+    html.pageStart(open.title, part: "\(period)", up: ("index.html", open.title))
     try await write(to: file)
     conversation?.month = (period, file)
     conversation?.months.append((period, 0))

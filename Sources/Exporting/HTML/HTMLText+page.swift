@@ -1,14 +1,15 @@
 /// The frame of every page: no scripts, nothing loaded from anywhere, light or dark as the reader's system, and
 /// fit for paper. No language is claimed, so that the reader's system picks the forms of Han characters.
 extension HTMLText {
-  mutating func pageStart(_ title: String, up: (href: String, label: String)?) {
+  /// - Parameter part: of what the page's title names; it stays where it is whatever the direction of the name.
+  mutating func pageStart(_ title: String, part: String? = nil, up: (href: String, label: String)?) {
     raw("<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\">")
     raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")
     raw(
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     )
     raw("<meta name=\"referrer\" content=\"no-referrer\"><title>")
-    text(title)
+    text(part.map { title + ", " + $0 } ?? title)
     raw("</title><style>\(Self.style)</style></head>\n<body>\n")
     if let up {
       raw("<nav>")
@@ -16,7 +17,12 @@ extension HTMLText {
       raw("</nav>\n")
     }
     raw("<h1 dir=\"auto\">")
-    text(title)
+    if let part {
+      name(title)
+      text(", " + part)
+    } else {
+      text(title)
+    }
     raw("</h1>\n")
   }
 

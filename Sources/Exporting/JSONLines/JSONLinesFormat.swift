@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import History
 import Model
 
@@ -62,6 +63,15 @@ final class JSONLinesFormat: PackageFormat {
     }
   }
 
+  func add(_ reactions: [ExportedReaction]) async throws {
+    guard let card else { return }
+    for reaction in reactions {
+      json.change(
+        reaction.change, by: reaction.by.id, message: reaction.message, conversation: card.profile.id)
+      try await write(lines: 1)
+    }
+  }
+
   func end() async throws {
     if let card, let closed = card.closedAt {
       json.conversationClosed(card.profile.id, at: closed)
@@ -71,6 +81,13 @@ final class JSONLinesFormat: PackageFormat {
   }
 
   func finish() async throws { try await file.close() }
+
+  func save() throws -> Data? { try JSONEncoder().encode(announced.sorted()) }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {
+    announced = Set(try JSONDecoder().decode([String].self, from: saved))
+    self.card = card
+  }
 
   private func announce(_ profile: SubjectProfile) async throws {
     if announced.count >= Self.announcedMax { announced.removeAll() }

@@ -8,6 +8,12 @@ struct JSONWriter {
 
   init(reservingCapacity capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
+  /// Goes on after elements of a list that were written before.
+  init(elements: [UInt8]) {
+    bytes = elements
+    needsComma = !elements.isEmpty
+  }
+
   /// Starts anew with the memory it has.
   mutating func removeAll() {
     bytes.removeAll(keepingCapacity: true)

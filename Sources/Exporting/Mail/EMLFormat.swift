@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import History
 import Model
 
@@ -36,6 +37,24 @@ final class EMLFormat: PackageFormat {
 
   func end() async throws { composer = nil }
   func finish() async throws {}
+
+  private struct Saved: Codable {
+    let folders: FolderNames
+    let folder: String
+    let ordinal: Int
+  }
+
+  func save() throws -> Data? {
+    try JSONEncoder().encode(Saved(folders: folders, folder: folder, ordinal: ordinal))
+  }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {
+    let saved = try JSONDecoder().decode(Saved.self, from: saved)
+    (folders, folder, ordinal) = (saved.folders, saved.folder, saved.ordinal)
+    composer = card.map { MailComposer(tenant: context.tenant, card: $0, lineEnd: Self.crlf) }
+  }
+
+  func recall(_ members: [ExportedMember]) { composer?.attendance.add(members) }
 }
 
 /// `mbox/`: a mailbox per conversation, the versions of a message one after the other.
@@ -71,10 +90,26 @@ final class MboxFormat: PackageFormat {
   }
 
   func finish() async throws {}
+
+  private struct Saved: Codable {
+    let folders: FolderNames
+    let file: String?
+  }
+
+  func save() throws -> Data? { try JSONEncoder().encode(Saved(folders: folders, file: file?.name)) }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {
+    let saved = try JSONDecoder().decode(Saved.self, from: saved)
+    folders = saved.folders
+    composer = card.map { MailComposer(tenant: context.tenant, card: $0, lineEnd: [0x0A]) }
+    file = try saved.file.map(context.draft.file)
+  }
+
+  func recall(_ members: [ExportedMember]) { composer?.attendance.add(members) }
 }
 
 /// Names of folders for conversations, in the order in which they are written.
-struct FolderNames {
+struct FolderNames: Codable {
   let prefix: String
   private var ordinal = 0
 

@@ -24,6 +24,8 @@ struct Custody: Codable, Hashable {
   /// Hexadecimal.
   let manifestSHA256: String
   let auditLog: String
+  /// The public key of that log; `nil` in packages without a proof of it.
+  var auditKey: String?
   let events: [Event]
   /// A signed note over the other members.
   var note: String?
@@ -33,6 +35,7 @@ struct Custody: Codable, Hashable {
     case exportID = "export_id"
     case manifestSHA256 = "manifest_sha256"
     case auditLog = "audit_log"
+    case auditKey = "audit_key"
   }
 
   var bytes: [UInt8] {

@@ -30,6 +30,8 @@ struct Manifest: Codable, Hashable {
     var query: ExportQuery?
     var from: String?
     var to: String?
+    /// The last step of the feed that counts, by index group: what came later is not inside.
+    var feed: [Int64]?
   }
 
   var version = Self.version

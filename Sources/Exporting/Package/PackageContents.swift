@@ -17,11 +17,21 @@ enum Packages {
   static func open(_ path: String) throws -> any PackageContents {
     if Paths.isDirectory(path) { return PackageDirectory(root: path) }
     switch try start(of: path) {
-    case "PK": return try PackageZip(path: path)
+    case "PK": return try PackageZip(paths: [path])
     case "age":
       throw ExportError(.notAPackage, "\(path) is encrypted; open it first: age -d -i KEY -o X.zip \(path)")
     default: throw ExportError(.notAPackage, "\(path) is neither a directory nor a ZIP file")
     }
+  }
+
+  /// As ``open(_:)``, also of a package that was cut into parts, which must all be there.
+  static func openWhole(_ path: String) throws -> any PackageContents {
+    guard let (list, folder) = try PackageParts.read(path) else { return try open(path) }
+    guard !list.encrypted else {
+      throw ExportError(
+        .notAPackage, "\(path) is encrypted; put its parts together and open it with age first")
+    }
+    return try PackageZip(paths: list.parts.map { folder + "/" + $0.name })
   }
 
   /// Whether the file at a path is an encrypted package, as far as anybody can tell without a key.
@@ -59,14 +69,16 @@ struct PackageDirectory: PackageContents {
 struct PackageZip: PackageContents {
   private static let kept: [String: Int] = [
     Manifest.fileName: Manifest.bytesMax, Manifest.signatureName: 65_536, Manifest.keyName: 4_096,
-    Custody.fileName: Custody.bytesMax,
+    Custody.fileName: Custody.bytesMax, AuditProof.entryName: AuditProof.entryBytesMax,
+    AuditProof.proofName: AuditProof.proofBytesMax, OverlayManifest.fileName: OverlayManifest.bytesMax,
   ]
-  let path: String
+  private let paths: [String]
   private var small: [String: [UInt8]] = [:]
 
-  init(path: String) throws {
-    self.path = path
-    let reader = try ZipReader([path])
+  /// - Parameter paths: one file, or its parts in order.
+  init(paths: [String]) throws {
+    self.paths = paths
+    let reader = try ZipReader(paths)
     while let entry = try reader.next() {
       guard entry.isFile, let limit = Self.kept[entry.name] else { continue }
       var bytes: [UInt8] = []
@@ -82,7 +94,7 @@ struct PackageZip: PackageContents {
   func read(_ path: String, limit: Int) -> [UInt8]? { small[path].flatMap { $0.count <= limit ? $0 : nil } }
 
   func forEach(_ visit: (String, Bool, () throws -> [UInt8]) throws -> Void) throws {
-    let reader = try ZipReader([path])
+    let reader = try ZipReader(paths)
     // A folder's entry holds nothing.
     while let entry = try reader.next() {
       guard !entry.name.hasSuffix("/") else { continue }

@@ -10,8 +10,17 @@ final class PackageDraft {
   let temporary: String
   let warnings = PackageWarnings()
   private(set) var files: [Manifest.File] = []
+  let notes: DraftNotes
   private var lock: DirectoryLock?
   private var made: Set<String> = []
+  /// Directories with entries that are not synced.
+  private var touched: Set<String> = []
+  private var open: [String: PackageFile] = [:]
+  /// Files an interrupted run had open.
+  private var left: [String: PackageFile.Extent] = [:]
+  private var closedBytes: Int64 = 0
+  /// Of ``files``, how many a checkpoint has, and how long its list of them is.
+  private var noted = (files: 0, bytes: 0)
 
   /// Where the draft of an export lies: a hidden neighbour of the destination, so that the last step is a rename.
   static func temporary(for destination: String, export: Int64) -> String {
@@ -23,20 +32,119 @@ final class PackageDraft {
   init(destination: String, temporary: String? = nil, export: Int64) throws {
     self.destination = destination
     self.temporary = temporary ?? Self.temporary(for: destination, export: export)
+    notes = DraftNotes(draft: self.temporary)
     guard !Paths.exists(destination) else {
       throw ExportError(.pathExists, "\(destination) exists already; choose a path where nothing is")
     }
     for path in [destination, self.temporary] { try Paths.makeDirectory(Paths.parent(of: path)) }
     guard mkdir(self.temporary, 0o700) == 0 else { throw ExportError.system("create", self.temporary) }
-    lock = try DirectoryLock(self.temporary)
+    lock = try DirectoryLock(self.temporary, tries: 100)
+    try notes.make()
   }
 
-  /// A new file; what is above it is made too.
-  func file(_ name: String) throws -> PackageFile {
-    if let slash = name.lastIndex(of: "/"), made.insert(String(name[..<slash])).inserted {
-      try Paths.makeDirectory(temporary + "/" + name[..<slash])
+  /// Takes over what an interrupted run left; whatever it wrote after its last checkpoint goes. Blocks.
+  /// - Throws: ``ExportError`` `.draftDamaged` if what the checkpoint counts on is not there.
+  init(resuming temporary: String, for destination: String, from checkpoint: ExportCheckpoint) throws {
+    self.destination = destination
+    self.temporary = temporary
+    notes = DraftNotes(draft: temporary)
+    guard !Paths.exists(destination) else {
+      throw ExportError(.pathExists, "\(destination) exists already; the export cannot be put there")
     }
-    return try PackageFile(name: name, in: temporary) { [weak self] in self?.files.append($0) }
+    lock = try DirectoryLock(temporary, tries: 100)
+    files = try notes.files(checkpoint.listed)
+    noted = (files.count, checkpoint.listed)
+    closedBytes = files.reduce(0) { $0 + Int64($1.bytes) }
+    left = Dictionary(checkpoint.open.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    warnings.saved = checkpoint.warnings
+    do {
+      try removeStrays()
+    } catch let error as ExportError where error.code == .destination {
+      throw ExportError(.draftDamaged, error.description)
+    }
+  }
+
+  private func removeStrays() throws {
+    var known = Set(left.keys)
+    for (name, extent) in left where try Paths.size(temporary + "/" + name) < Int64(extent.bytes) {
+      throw ExportError(.draftDamaged, "\(name) is shorter than an interrupted export left it")
+    }
+    for file in files {
+      guard try Paths.size(temporary + "/" + file.path) == Int64(file.bytes) else {
+        throw ExportError(.draftDamaged, "\(file.path) is not as an interrupted export left it")
+      }
+      known.insert(file.path)
+    }
+    for path in try Paths.files(in: temporary)
+    where !known.contains(path) && !path.hasPrefix(DraftNotes.folder + "/") {
+      try Paths.remove(temporary + "/" + path)
+    }
+  }
+
+  /// A new file; what is above it is made too. One an interrupted run had open is gone on with.
+  func file(_ name: String) throws -> PackageFile {
+    let file: PackageFile
+    // Not held by its files: the lock goes with the last who uses the draft.
+    let close: (Manifest.File) -> Void = { [weak self] in self?.close($0) }
+    if let extent = left.removeValue(forKey: name) {
+      file = try PackageFile(extent, in: temporary, closed: close)
+    } else {
+      let folder = name.lastIndex(of: "/").map { String(name[..<$0]) } ?? ""
+      if !folder.isEmpty, made.insert(folder).inserted {
+        try Paths.makeDirectory(temporary + "/" + folder)
+        touch(folder)
+      }
+      touched.insert(folder)
+      // Of what only helps in the making, a later run than the checkpoint may have left one of that name.
+      if name.hasPrefix(DraftNotes.folder + "/") { try Paths.remove(temporary + "/" + name) }
+      file = try PackageFile(name: name, in: temporary, closed: close)
+    }
+    open[name] = file
+    return file
+  }
+
+  private func close(_ file: Manifest.File) {
+    open[file.path] = nil
+    // What only helps in the making is no part of the package.
+    guard !file.path.hasPrefix(DraftNotes.folder + "/") else { return }
+    files.append(file)
+    closedBytes += Int64(file.bytes)
+  }
+
+  /// Everything above a new directory has a new entry.
+  private func touch(_ folder: String) {
+    var folder = folder
+    while folder != "." {
+      folder = Paths.parent(of: folder)
+      touched.insert(folder == "." ? "" : folder)
+    }
+  }
+
+  /// As of the last checkpoint.
+  private(set) var writtenBytes: Int64 = 0
+
+  /// Writes down how far everything is; afterwards another process can go on from here.
+  func checkpoint(_ checkpoint: ExportCheckpoint) async throws {
+    var checkpoint = checkpoint
+    checkpoint.open = []
+    for name in open.keys.sorted() {
+      if let file = open[name] { checkpoint.open.append(try await file.settle()) }
+    }
+    try await syncTouched()
+    writtenBytes =
+      closedBytes + checkpoint.open.reduce(0) { $0 + Int64($1.bytes) }
+    checkpoint.warnings = warnings.saved
+    let (notes, new, before, complete) = (notes, Array(files[noted.files...]), noted.bytes, checkpoint)
+    noted.bytes = try await runBlocking { try notes.keep(complete, newFiles: new, after: before) }
+    noted.files = files.count
+  }
+
+  private func syncTouched() async throws {
+    let (temporary, folders) = (temporary, touched.sorted(by: >))
+    try await runBlocking {
+      for folder in folders { try Paths.syncDirectory(folder.isEmpty ? temporary : temporary + "/" + folder) }
+    }
+    touched.removeAll(keepingCapacity: true)
   }
 
   /// Writes a small file as a whole. It appears among ``files`` only if it is `listed`.
@@ -91,6 +199,7 @@ final class PackageDraft {
   }
 
   private static func finish(_ temporary: String, custody: [UInt8]) throws {
+    try DraftNotes(draft: temporary).remove()
     try Paths.replace(temporary + "/" + Custody.fileName, with: custody)
     try Paths.syncDirectory(temporary)
   }
@@ -107,11 +216,18 @@ final class PackageDraft {
 final class DirectoryLock {
   private let descriptor: Int32
 
-  /// Throws ``ExportError`` if another process holds it.
-  init(_ path: String) throws(ExportError) {
+  /// Throws ``ExportError`` if another process holds it. Blocks a little for each further try.
+  init(_ path: String, tries: Int = 1) throws(ExportError) {
     descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .system("open", path) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    // Whoever lists exports looks at locks for a moment, which must not end a run that begins just then.
+    var left = tries
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      left -= 1
+      guard left <= 0 else {
+        usleep(10_000)
+        continue
+      }
       let error = ExportError.system("lock", path)
       close(descriptor)
       throw error

@@ -4,7 +4,7 @@ import Sodium
 
 /// Makes one file of a draft. Each step may be the last before a crash: the draft, once packed, has another name, and
 /// the file gets its own by a rename that replaces nothing. All of it blocks.
-struct PackagePacking {
+struct PackagePacking: Sendable {
   /// The package's directory, as it was written.
   let draft: String
   let destination: String
@@ -12,6 +12,12 @@ struct PackagePacking {
   let packaging: ExportPackaging
   /// Seconds since 1970, of every entry: the same package has the same bytes, unless it is encrypted.
   let modified: Int64
+  /// Where the file is cut into parts.
+  var partBytes: Int64?
+  /// Makes the list of parts.
+  var parts: @Sendable ([PackageParts.Part]) throws -> PackageParts = { _ in
+    throw ExportError(.badSelection, "nobody signs the list of parts")
+  }
 
   private static let pieceBytes = 1 << 20
 
@@ -33,25 +39,32 @@ struct PackagePacking {
       guard rename(draft, packed) == 0 else { throw ExportError.system("rename", draft) }
       try Paths.syncDirectory(Paths.parent(of: packed))
     }
-    if Paths.exists(file) { try Paths.moveFile(file, to: destination) }
+    // The list of parts comes last in order of names: where it is, the parts are.
+    for written in PackageParts.files(at: file) {
+      try Paths.moveFile(written, to: destination + written.dropFirst(file.count))
+    }
     try Paths.remove(packed)
   }
 
   private func pack() throws {
     try Paths.makeDirectory(Paths.parent(of: destination))
     // What a crash left: nobody has seen it.
-    try Paths.remove(file)
-    let output = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard output >= 0 else { throw ExportError.system("create", file) }
-    defer { close(output) }
+    for path in PackageParts.files(at: file) { try Paths.remove(path) }
+    let output = PackageOutput(file, partBytes: partBytes)
     switch packaging {
     case .encrypted(let recipients):
       var encryption = try AgeEncryption(to: recipients)
-      try zip { try PackageFile.write(encryption.encrypt($0), to: output, file) }
-      try PackageFile.write(encryption.finish(), to: output, file)
-    case .zip, .directory: try zip { try PackageFile.write($0, to: output, file) }
+      try zip { try output.write(encryption.encrypt($0)) }
+      try output.write(encryption.finish())
+    case .zip, .directory: try zip { try output.write($0) }
     }
-    guard fsync(output) == 0 else { throw ExportError.system("sync", file) }
+    try output.finish()
+    guard partBytes != nil else { return }
+    let name = destination.split(separator: "/").last.map(String.init) ?? destination
+    let named = output.parts.map {
+      PackageParts.Part(name: name + $0.name, bytes: $0.bytes, sha256: $0.sha256)
+    }
+    try Paths.replace(file + PackageParts.suffix, with: try parts(named).bytes)
   }
 
   /// In order of names, so that the order of writing does not show.

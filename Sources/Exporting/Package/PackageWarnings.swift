@@ -12,6 +12,9 @@ final class PackageWarnings {
     /// Messages the selection names, in a state that is not taken in.
     case leftOut(state: String, messages: Int)
     case longLine(message: String)
+    /// The bytes of files are the platform's, not the archive's.
+    case attachment(message: String, id: String)
+    case attachments(Int)
     /// The index could not answer for everything the query asked about.
     case queryIncomplete
 
@@ -27,6 +30,9 @@ final class PackageWarnings {
       case .namelessConversations(let count):
         "unnamed: \(count) conversations are missing: their keys are destroyed"
       case .leftOut(let state, let messages): "left out: \(messages) messages are \(state)"
+      case .attachment(let message, let id):
+        "attachment: message \(message): \(id) is described, its bytes are not inside: they are the platform's"
+      case .attachments(let count): "attachments: \(count) in all are described, and not inside"
       case .queryIncomplete:
         "query: messages may be missing that the index does not know yet or cannot know, such as sealed ones without "
           + "tokens; `search` with the same query names them under coverage"
@@ -40,6 +46,17 @@ final class PackageWarnings {
   static let linesMax = 10_000
   private var lines: [String] = []
   private var beyond = 0
+
+  /// What was warned of so far, to go on from in another process.
+  struct Lines: Codable {
+    let lines: [String]
+    let beyond: Int
+  }
+
+  var saved: Lines {
+    get { Lines(lines: lines, beyond: beyond) }
+    set { (lines, beyond) = (newValue.lines, newValue.beyond) }
+  }
 
   func add(_ warning: Warning) {
     guard lines.count < Self.linesMax else {

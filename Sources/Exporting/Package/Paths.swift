@@ -1,4 +1,5 @@
 import Foundation
+import Sodium
 
 /// The few things a package asks of the file system. All of these may block.
 enum Paths {
@@ -23,6 +24,21 @@ enum Paths {
     var status = stat()
     guard lstat(path, &status) == 0 else { throw ExportError.system("look at", path) }
     return Int64(status.st_size)
+  }
+
+  /// Of a file, or of all files below a directory.
+  static func bytes(of path: String) throws -> Int64 {
+    guard isDirectory(path) else { return try size(path) }
+    return try files(in: path).reduce(0) { $0 + (try size(path + "/" + $1)) }
+  }
+
+  /// Of a whole file.
+  static func sha256(_ path: String) throws -> [UInt8] {
+    guard let file = FileHandle(forReadingAtPath: path) else { throw ExportError.system("open", path) }
+    defer { try? file.close() }
+    var hash = SHA256Stream()
+    while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty { hash.update(Array(piece)) }
+    return hash.finish()
   }
 
   /// Everything below a directory that is not one itself, links included: paths relative to it, in order.

@@ -1,6 +1,7 @@
 import Archive
 import Blocking
 import Catalog
+import Foundation
 import History
 import Model
 import Sodium
@@ -34,6 +35,13 @@ final class RSMFFormat: PackageFormat {
   }
 
   func finish() async throws {}
+
+  /// Between conversations only: the day that is open is in memory.
+  func save() throws -> Data? { card == nil ? try JSONEncoder().encode(folders) : nil }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {
+    folders = try JSONDecoder().decode(FolderNames.self, from: saved)
+  }
 
   private func write(_ slice: DaySlice) async throws {
     guard let card else { return }

@@ -1,6 +1,7 @@
 import Archive
 import Blocking
 import Catalog
+import Foundation
 import History
 import Model
 
@@ -10,9 +11,13 @@ final class SlackFormat: PackageFormat {
   /// Messages whose time a thread may point at.
   private static let timesMax = 1_000_000
 
-  private let file: PackageFile
-  private let zip: ZipWriter
+  private let draft: PackageDraft
   private let madeAt: Timestamp
+  /// Days that are written lie in the draft's notes until the archive is made of them: an archive cannot be gone on
+  /// with in another process, files can.
+  private var days: [Day] = []
+  private var day: PackageFile?
+  private var messages = 0
   private var people: [String: SubjectProfile] = [:]
   private var names: Set<String> = []
   private var lists = Dictionary(uniqueKeysWithValues: List.allCases.map { ($0, JSONWriter()) })
@@ -20,6 +25,12 @@ final class SlackFormat: PackageFormat {
 
   /// Files that list conversations of a kind.
   private enum List: String, CaseIterable { case channels, groups, dms, mpims }
+
+  private struct Day: Codable {
+    let entry: String
+    let part: Int
+    var path: String { "\(DraftNotes.folder)/slack-\(part)" }
+  }
 
   private struct Conversation {
     let card: ConversationCard
@@ -37,8 +48,7 @@ final class SlackFormat: PackageFormat {
   }
 
   init(_ context: FormatContext) async throws {
-    file = try context.draft.file("slack.zip")
-    zip = try ZipWriter()
+    draft = context.draft
     madeAt = context.madeAt
   }
 
@@ -80,9 +90,10 @@ final class SlackFormat: PackageFormat {
       try await endDay(open)
       open.day = day
       open.isFirst = true
-      let date = DaySlice(day: day).date
-      try zip.begin("\(open.folder)/\(date).json", modified: madeAt.microseconds / 1_000_000)
-      try zip.write([0x5B])
+      let next = Day(entry: "\(open.folder)/\(DaySlice(day: day).date).json", part: days.count + 1)
+      days.append(next)
+      self.day = try draft.file(next.path)
+      try await self.day?.write([0x5B])
     }
     let stamp = max(message.sentAt.microseconds, open.last &+ (open.last == .min ? 0 : 1))
     open.last = stamp
@@ -91,11 +102,10 @@ final class SlackFormat: PackageFormat {
     let root = (message.message.original.threadID ?? message.message.original.replyTo)
       .flatMap { open.times[$0.hashValue] }
     SlackMessage(message: message, stamp: stamp, thread: root).write(&json)
-    try zip.write((open.isFirst ? [0x0A] : [0x2C, 0x0A]) + json.bytes)
+    try await self.day?.write((open.isFirst ? [0x0A] : [0x2C, 0x0A]) + json.bytes)
     open.isFirst = false
     conversation = open
-    file.messages += 1
-    try await flush()
+    messages += 1
   }
 
   func end() async throws {
@@ -106,13 +116,17 @@ final class SlackFormat: PackageFormat {
   }
 
   func finish() async throws {
+    let zip = try ZipWriter()
+    let file = try draft.file("slack.zip")
+    file.messages = messages
+    for day in days { try await pack(day, zip, file) }
     for list in List.allCases {
-      try write(list.rawValue + ".json", (lists[list] ?? JSONWriter()).bytes)
+      try write(list.rawValue + ".json", (lists[list] ?? JSONWriter()).bytes, zip)
     }
     var users = JSONWriter()
     for profile in people.values.sorted(by: { $0.id < $1.id }) { user(profile, &users) }
-    try write("users.json", users.bytes)
-    try write("integration_logs.json", [])
+    try write("users.json", users.bytes, zip)
+    try write("integration_logs.json", [], zip)
     try zip.finish()
     try await file.write(zip.take())
     try await file.close()
@@ -129,16 +143,56 @@ final class SlackFormat: PackageFormat {
 
   private func endDay(_ open: Conversation) async throws {
     guard open.day != nil else { return }
-    try zip.write([0x0A, 0x5D, 0x0A])
-    try await flush()
+    try await day?.write([0x0A, 0x5D, 0x0A])
+    try await day?.close()
+    day = nil
   }
 
-  private func flush() async throws {
-    if zip.ready > 0 { try await file.write(zip.take()) }
+  private func pack(_ day: Day, _ zip: ZipWriter, _ file: PackageFile) async throws {
+    try zip.begin(day.entry, modified: madeAt.microseconds / 1_000_000)
+    let path = draft.temporary + "/" + day.path
+    guard let input = FileHandle(forReadingAtPath: path) else { throw ExportError.system("open", path) }
+    defer { try? input.close() }
+    while let piece = try input.read(upToCount: 1 << 20), !piece.isEmpty {
+      try zip.write(Array(piece))
+      if zip.ready > 0 { try await file.write(zip.take()) }
+    }
+  }
+
+  private struct Saved: Codable {
+    let people: [[String?]]
+    let names: [String]
+    let lists: [String: Data]
+    let days: [Day]
+    let messages: Int
+  }
+
+  /// Between conversations only: where threads begin is in memory.
+  func save() throws -> Data? {
+    guard conversation == nil else { return nil }
+    return try JSONEncoder().encode(
+      Saved(
+        people: people.values.map { [$0.id, $0.displayName, $0.email] }, names: names.sorted(),
+        lists: Dictionary(
+          lists.map { ($0.key.rawValue, Data($0.value.bytes)) }, uniquingKeysWith: { first, _ in first }),
+        days: days, messages: messages))
+  }
+
+  func restore(_ saved: Data, in card: ConversationCard?) async throws {
+    let saved = try JSONDecoder().decode(Saved.self, from: saved)
+    for person in saved.people where person.count == 3 {
+      guard let id = person[0] else { continue }
+      people[id] = SubjectProfile(id: id, displayName: person[1], email: person[2])
+    }
+    names = Set(saved.names)
+    for (name, bytes) in saved.lists {
+      if let list = List(rawValue: name) { lists[list] = JSONWriter(elements: Array(bytes)) }
+    }
+    (days, messages) = (saved.days, saved.messages)
   }
 
   /// A list: its elements were written without the brackets.
-  private func write(_ name: String, _ elements: [UInt8]) throws {
+  private func write(_ name: String, _ elements: [UInt8], _ zip: ZipWriter) throws {
     try zip.begin(name, size: elements.count + 3, modified: madeAt.microseconds / 1_000_000)
     try zip.write([0x5B] + elements + [0x5D, 0x0A])
   }

@@ -14,49 +14,10 @@ enum ExportRoutes {
     Route.get("/v1/exports/:id", roles) { call in Reply.json(try await show(call, try call.parameter("id")))
     },
     Route.get("/v1/exports/:id/content", roles, content),
+    Route(.delete, "/v1/exports/:id", roles, delete),
   ]
 
-  private static let roles: Set<Role> = [.compliance, .dpo]
-
-  private struct ExportReply: Encodable {
-    let id: String
-    let state: String
-    let formats: [String]
-    let complete: Bool
-    let createdBy: String?
-    let createdAt: String
-    let finishedAt: String?
-    let manifestSHA256: String?
-    let auditIndex: Int64?
-    let counts: [String: Int]
-
-    init(_ record: ExportRecord) {
-      id = record.id
-      state = record.state.rawValue
-      formats = record.formats
-      complete = record.isComplete
-      createdBy = record.actor
-      createdAt = record.createdAt.rfc3339
-      finishedAt = record.finishedAt?.rfc3339
-      manifestSHA256 = record.manifestHash?.hex
-      auditIndex = record.auditIndex
-      let counts = record.counts
-      self.counts = [
-        "conversations": counts.conversations, "messages": counts.messages, "sealed": counts.sealed,
-        "restricted": counts.restricted, "people": counts.people, "unreadable": counts.unreadable,
-        "gaps": counts.gaps,
-      ]
-    }
-
-    enum CodingKeys: String, CodingKey {
-      case id, state, formats, complete, counts
-      case createdBy = "created_by"
-      case createdAt = "created_at"
-      case finishedAt = "finished_at"
-      case manifestSHA256 = "manifest_sha256"
-      case auditIndex = "audit_index"
-    }
-  }
+  static let roles: Set<Role> = [.compliance, .dpo]
 
   private struct Creating: Decodable {
     let formats: [String]?
@@ -161,6 +122,21 @@ enum ExportRoutes {
   @Sendable private static func content(_ call: Call) async throws -> Response {
     let directory = try await call.directory()
     let record = try await call.services.flows.exporter(directory).show(try call.parameter("id"))
+    let download = try download(of: record)
+    let part = download.part(of: call.request)
+    try await call.look(
+      directory, "export.downloaded", object: record.id,
+      details: [
+        "manifest_sha256": record.manifestHash?.hex ?? "", "bytes": download.words(for: part),
+      ])
+    return download.response(part)
+  }
+
+  /// The package's file, if it is here and there.
+  static func download(of record: ExportRecord) throws -> FileDownload {
+    if let removal = record.removal {
+      throw Problem(410, "package_\(removal.reason.rawValue)", "the package was \(removal.reason.rawValue)")
+    }
     guard record.state == .completed, let path = record.path else {
       throw Problem(409, "not_completed", "this export has no package to give")
     }
@@ -171,15 +147,17 @@ enum ExportRoutes {
     guard !isDirectory.boolValue else {
       throw Problem(409, "not_a_file", "the package is a directory on the server, not a file")
     }
-    let manifest = record.manifestHash?.hex ?? ""
     let isEncrypted = path.hasSuffix(".age")
-    let download = try FileDownload(
+    return try FileDownload(
       path: path, name: record.id + (isEncrypted ? ".zip.age" : ".zip"),
-      type: isEncrypted ? "application/octet-stream" : "application/zip", tag: "\(record.id)-\(manifest)")
-    let part = download.part(of: call.request)
-    try await call.look(
-      directory, "export.downloaded", object: record.id,
-      details: ["manifest_sha256": manifest, "bytes": download.words(for: part)])
-    return download.response(part)
+      type: isEncrypted ? "application/octet-stream" : "application/zip",
+      tag: "\(record.id)-\(record.manifestHash?.hex ?? "")")
+  }
+
+  /// Stops one that runs, removes the package of one that is done; the record stays, and is the answer.
+  @Sendable private static func delete(_ call: Call) async throws -> Response {
+    let exporter = call.services.flows.exporter(try await call.directory())
+    return Reply.json(
+      ExportReply(try await exporter.delete(try call.parameter("id"), actor: call.principal.subject)))
   }
 }

@@ -1,0 +1,74 @@
+import Catalog
+import Exporting
+import Model
+import Sodium
+
+/// An export as the API shows it.
+struct ExportReply: Encodable {
+  struct Progress: Encodable {
+    let messages: Int64
+    let expected: Int64
+    let secondsLeft: Int64?
+    /// Its run died; `muniment export resume` goes on with it.
+    let interrupted: Bool
+
+    enum CodingKeys: String, CodingKey {
+      case messages, expected, interrupted
+      case secondsLeft = "seconds_left"
+    }
+  }
+
+  let id: String
+  let state: String
+  let formats: [String]
+  let complete: Bool
+  let createdBy: String?
+  let createdAt: String
+  let finishedAt: String?
+  let manifestSHA256: String?
+  let auditIndex: Int64?
+  let counts: [String: Int]
+  let bytes: Int64
+  let expiresAt: String?
+  let removed: String?
+  let removedAt: String?
+  let progress: Progress?
+
+  init(_ record: ExportRecord) {
+    id = record.id
+    state = record.state.rawValue
+    formats = record.formats
+    complete = record.isComplete
+    createdBy = record.actor
+    createdAt = record.createdAt.rfc3339
+    finishedAt = record.finishedAt?.rfc3339
+    manifestSHA256 = record.manifestHash?.hex
+    auditIndex = record.auditIndex
+    let counts = record.counts
+    self.counts = [
+      "conversations": counts.conversations, "messages": counts.messages, "sealed": counts.sealed,
+      "restricted": counts.restricted, "people": counts.people, "unreadable": counts.unreadable,
+      "gaps": counts.gaps,
+    ]
+    bytes = record.contentBytes
+    expiresAt = record.hasContent ? record.expiresAt?.rfc3339 : nil
+    removed = record.removal?.reason.rawValue
+    removedAt = record.removal?.at.rfc3339
+    progress = record.progress.map {
+      Progress(
+        messages: $0.messages, expected: $0.expected,
+        secondsLeft: record.isInterrupted ? nil : $0.secondsLeft, interrupted: record.isInterrupted)
+    }
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case id, state, formats, complete, counts, bytes, removed, progress
+    case createdBy = "created_by"
+    case createdAt = "created_at"
+    case finishedAt = "finished_at"
+    case manifestSHA256 = "manifest_sha256"
+    case auditIndex = "audit_index"
+    case expiresAt = "expires_at"
+    case removedAt = "removed_at"
+  }
+}

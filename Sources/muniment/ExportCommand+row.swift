@@ -1,0 +1,63 @@
+import Catalog
+import Exporting
+import Model
+import Sodium
+
+extension ExportCommand {
+  struct Row: Encodable {
+    let id: String
+    let state: String
+    let formats: [String]
+    let path: String?
+    let messages: Int
+    let sealed: Int
+    let unreadable: Int
+    let manifest: String?
+    let createdAt: String
+    let bytes: Int64
+    let expiresAt: String?
+    let removed: String?
+    let removedAt: String?
+    let interrupted: Bool?
+    let expected: Int64?
+    let secondsLeft: Int64?
+
+    init(_ record: ExportRecord) {
+      id = record.id
+      state = record.state.rawValue
+      formats = record.formats
+      path = record.path
+      messages = record.progress.map { Int($0.messages) } ?? record.counts.messages
+      sealed = record.counts.sealed
+      unreadable = record.counts.unreadable
+      manifest = record.manifestHash?.hex
+      createdAt = record.createdAt.rfc3339
+      bytes = record.contentBytes
+      expiresAt = record.hasContent ? record.expiresAt?.rfc3339 : nil
+      removed = record.removal?.reason.rawValue
+      removedAt = record.removal?.at.rfc3339
+      interrupted = record.progress == nil ? nil : record.isInterrupted
+      expected = record.progress?.expected
+      secondsLeft = record.isInterrupted ? nil : record.progress?.secondsLeft
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case id, state, formats, path, messages, sealed, unreadable, manifest, bytes, removed, interrupted,
+        expected
+      case createdAt = "created_at"
+      case expiresAt = "expires_at"
+      case removedAt = "removed_at"
+      case secondsLeft = "seconds_left"
+    }
+
+    var text: String {
+      let head = "\(id)  \(interrupted == true ? "interrupted" : state)  \(formats.joined(separator: ","))"
+      if let expected {
+        let left = secondsLeft.map { ", about \($0) s left" } ?? ""
+        return "\(head)  \(messages) of \(expected) messages\(left)"
+      }
+      let place = removed.map { "(\($0))" } ?? path ?? "(deleted)"
+      return "\(head)  \(messages) messages  \(place)\(expiresAt.map { "  until \($0)" } ?? "")"
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import ArgumentParser
+import Exporting
+import Foundation
+import Runtime
+import Sodium
+
+/// `700M`, `4G`, or bytes.
+enum ByteSize {
+  static func parse(_ text: String) throws -> Int64 {
+    let units: [Character: Int64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
+    let unit = text.last.flatMap { units[Character($0.uppercased())] }
+    guard let number = Int64(unit == nil ? text : String(text.dropLast())), number > 0, number < 1 << 40
+    else {
+      throw ValidationError("a size is a number, with K, M, G or T if you like")
+    }
+    let (bytes, overflow) = number.multipliedReportingOverflow(by: unit ?? 1)
+    guard !overflow, bytes >= Exporter.partBytesMin else {
+      throw ValidationError("parts have \(Exporter.partBytesMin) bytes or more")
+    }
+    return bytes
+  }
+}
+
+extension ExportCommand {
+  struct VerifyPackage: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "verify",
+      abstract: "Check a package offline, with an overlay if there is one; exit 5 if it was changed.")
+    @Argument(help: "The package's directory, ZIP file, or list of parts.")
+    var path: String
+    @Argument(help: "An overlay that was made for it.")
+    var overlay: String?
+    @Option(help: "Verifier key it must be signed by.")
+    var key: String?
+    @Option(help: "Verifier key the audit log must be signed by.")
+    var auditKey: String?
+    @OptionGroup var common: CommonOptions
+
+    private struct Report: Encodable {
+      let id: String?
+      let signedBy: String?
+      let files: Int
+      let messages: Int
+      let auditIndex: Int64?
+      let logSize: Int64?
+      let auditKey: String?
+      let conversations: Int?
+      let parts: Int?
+      let encrypted: Bool?
+      let opened: Int?
+      let problems: [String]
+
+      init(_ found: ExportVerification) {
+        id = found.exportID
+        signedBy = found.signedBy
+        (files, messages) = (found.files, found.messages)
+        (auditIndex, logSize, auditKey) = (found.auditIndex, found.logSize, found.auditKey)
+        (conversations, parts, opened) = (found.conversations, found.parts, found.opened)
+        encrypted = found.isEncrypted ? true : nil
+        problems = found.problems.map { "\($0.path): \($0.kind.rawValue)" }
+      }
+
+      enum CodingKeys: String, CodingKey {
+        case id, files, messages, conversations, parts, encrypted, opened, problems
+        case signedBy = "signed_by"
+        case auditIndex = "audit_index"
+        case logSize = "log_size"
+        case auditKey = "audit_key"
+      }
+
+      var text: String {
+        var lines = problems
+        if let parts { lines.append("\(parts) parts") }
+        if encrypted == true {
+          lines.append("encrypted: put the parts together and open them with age to check what is inside")
+        } else {
+          lines.append("\(files) files, \(messages) messages, signed by \(signedBy ?? "nobody")")
+          if let conversations { lines.append("\(conversations) conversations as stated") }
+          if let auditIndex, let logSize {
+            lines.append("entry \(auditIndex) of an audit log of \(logSize), key \(auditKey ?? "")")
+          }
+          if let opened { lines.append("overlay: \(opened) sealed bodies opened") }
+        }
+        return lines.joined(separator: "\n")
+      }
+    }
+
+    func run() async throws {
+      let found = try Exporter.verify(path: path, trusted: key, auditKey: auditKey, overlay: overlay)
+      let report = Report(found)
+      try common.output.value(report, text: report.text)
+      if !found.isValid { throw ExitStatus.verificationFailed }
+    }
+  }
+
+  struct MakeOverlay: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "overlay",
+      abstract:
+        "Add texts of sealed bodies in a package of their own that names what it is for by its hashes.")
+    @Argument(help: "The package: directory, ZIP file, or list of parts, with jsonl.")
+    var path: String
+    @Option(
+      help: "Lines of JSON: message_id, plain, and version of an edit; as whoever holds the keys opened them."
+    )
+    var texts: String
+    @Option(help: "Directory to make; a name that ends in .zip: one file.")
+    var output: String
+    @Option(help: "A file with 32 bytes in hexadecimal: the overlay is signed with this Ed25519 key.")
+    var signingKey: String?
+    @OptionGroup var actor: ActorOptions
+    @OptionGroup var common: CommonOptions
+
+    private struct Report: Encodable {
+      let id: String
+      let sealed: Int
+      let opened: Int
+    }
+
+    private func signer() throws -> SigningKey? {
+      try signingKey.map { path in
+        let text = try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(
+          in: .whitespacesAndNewlines)
+        guard let seed = [UInt8](hex: text), seed.count == 32 else {
+          throw ValidationError("--signing-key names a file with 64 hexadecimal digits")
+        }
+        return try SigningKey(seed: SecretBytes(seed))
+      }
+    }
+
+    func run() async throws {
+      let made = try Exporter.overlay(
+        path, texts: texts, output: output, madeBy: actor.name, at: Application.clock(), signer: try signer())
+      try common.output.value(
+        Report(id: made.exportID, sealed: made.sealed, opened: made.opened),
+        text:
+          "\(made.opened) of \(made.sealed) sealed bodies opened\nnext: muniment export verify \(path) \(output)"
+      )
+      if made.opened < made.sealed { throw ExitStatus.doneInPart }
+    }
+  }
+}
