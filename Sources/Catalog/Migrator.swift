@@ -27,7 +27,6 @@ package struct Migration: Sendable {
     Migration(26, "create_preservation", PackageResources._026_create_preservation_sql),
     Migration(27, "extend_erasure", PackageResources._027_extend_erasure_sql),
     Migration(28, "add_segment_deaths", PackageResources._028_add_segment_deaths_sql),
-    Migration(39, "create_channel_version", PackageResources._039_create_channel_version_sql),
     Migration(29, "create_subject_request", PackageResources._029_create_subject_request_sql),
     Migration(30, "create_deletion_outbox", PackageResources._030_create_deletion_outbox_sql),
     Migration(31, "add_erasure_scope", PackageResources._031_add_erasure_scope_sql),
@@ -36,6 +35,7 @@ package struct Migration: Sendable {
     Migration(34, "index_retention", PackageResources._034_index_retention_sql),
     Migration(35, "extend_export", PackageResources._035_extend_export_sql),
     Migration(36, "create_export_link", PackageResources._036_create_export_link_sql),
+    Migration(39, "create_channel_version", PackageResources._039_create_channel_version_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

@@ -86,7 +86,7 @@ package struct ErasureService: Sendable {
         id: erasure, tenant: tenant, scope: found.scope, subjectHash: found.hash, subject: found.subject,
         requesterHash: requester, sealed: sealed, at: now, due: now.adding(seconds: Self.dueSeconds), in: tx)
       _ = try audit.append(
-        [Self.entry("erasure.requested", erasure, actor, tenant, about: hash)], at: now, in: tx)
+        [Self.entry("erasure.requested", erasure, actor, tenant, about: found.hash)], at: now, in: tx)
       guard let row = try Erasures.find(erasure, in: tx) else { throw Self.unknown }
       return row
     }
