@@ -34,6 +34,13 @@ extension AuditLog {
 }
 
 extension RecordedEntry {
+  /// What was done, and to what; `nil` for an entry of a later version.
+  package var deed: (action: String, object: String)? {
+    let entry = CanonicalJSON(parsing: bytes)
+    guard let action = entry?["action"]?.string, let object = entry?["object"]?.string else { return nil }
+    return (action, object)
+  }
+
   /// Whether the person it is about must not hear of it.
   package var isSilent: Bool {
     CanonicalJSON(parsing: bytes)?["details"]?[AuditEntry.silentDetail]?.string == "true"

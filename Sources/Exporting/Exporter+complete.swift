@@ -20,6 +20,8 @@ extension Exporter {
     let id: Int64
     let manifestHash: [UInt8]
     var account: ExportAccount
+    /// Of the person whose messages it has; `nil`: it is not about one.
+    var subjectHash: [UInt8]?
   }
 
   func begin(
@@ -66,7 +68,9 @@ extension Exporter {
     var account = job.account
     account.counts = counts
     let hash = try await draft.seal(manifest, by: vault.signingKey("export"))
-    return SealedPackage(id: job.row.id, manifestHash: hash, account: account)
+    return SealedPackage(
+      id: job.row.id, manifestHash: hash, account: account,
+      subjectHash: manifest.selection.subject.map { directory.hasher.hash("subject", $0) })
   }
 
   /// The selection by the platform's ids, as the package states it.
@@ -111,14 +115,17 @@ extension Exporter {
 
   private func auditEntry(_ job: Job, _ package: SealedPackage) -> AuditEntry {
     let counts = package.account.counts
+    var details = [
+      "conversations": String(counts.conversations), "messages": String(counts.messages),
+      "restricted": String(counts.restricted), "formats": job.row.formats.joined(separator: ","),
+      "manifest_sha256": package.manifestHash.hex,
+    ]
+    // What was made about somebody for others may be an inquiry that they must not hear of.
+    if package.subjectHash != nil, !job.formats.contains(.dsar) { details[AuditEntry.silentDetail] = "true" }
     return AuditEntry(
       tenant: tenant.id, actor: job.account.actor, action: "export.created",
-      object: ExportID.text(package.id),
-      details: [
-        "conversations": String(counts.conversations), "messages": String(counts.messages),
-        "restricted": String(counts.restricted), "formats": job.row.formats.joined(separator: ","),
-        "manifest_sha256": package.manifestHash.hex,
-      ], personal: ["path": job.account.path])
+      object: ExportID.text(package.id), details: details, personal: ["path": job.account.path],
+      mentions: package.subjectHash.map { [AuditEntry.Mention($0, part: "path")] } ?? [])
   }
 
   /// Adds the chain of custody and gives the package its name. Repeats without harm.

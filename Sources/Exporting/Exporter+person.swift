@@ -1,3 +1,4 @@
+import AuditLog
 import Catalog
 import Governance
 import History
@@ -82,6 +83,39 @@ extension Exporter {
     json.endLine()
     try await writing.draft.write(json.bytes, to: DSARFormat.folder + "/policies.json", listed: true)
   }
+
+  /// What the audit log says about the person up to `time`: when, what was done and to what, not by whom.
+  func auditEntries(upTo time: Timestamp, _ writing: ExportWriting) async throws {
+    guard let person = writing.person, let profile = try await directory.profiles([person])[person] else {
+      return
+    }
+    let (hash, tenant, audit) = (directory.hasher.hash("subject", profile.id), tenant.id, audit)
+    var entries: [RecordedEntry] = []
+    var after: Int64? = -1
+    while let index = after {
+      let page = try await database.read { tx in
+        try audit.entries(about: hash, tenant: tenant, after: index, limit: Self.entriesPerPage, in: tx)
+      }
+      entries += page.entries.filter { $0.appendedAt <= time }
+      after = page.last
+    }
+    var json = JSONWriter()
+    json.array { json in
+      for entry in entries {
+        guard let deed = entry.deed else { continue }
+        json.object { json in
+          json.member("entry", entry.index)
+          json.member("at", entry.appendedAt.rfc3339)
+          json.member("action", deed.action)
+          json.member("object", deed.object)
+        }
+      }
+    }
+    json.endLine()
+    try await writing.draft.write(json.bytes, to: DSARFormat.folder + "/audit.json", listed: true)
+  }
+
+  private static let entriesPerPage = 1_000
 
   /// Stored scopes have numbers where people's have ids.
   private static func words(

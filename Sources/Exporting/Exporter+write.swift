@@ -39,6 +39,7 @@ extension Exporter {
     }
     for format in writing.formats { try await format.finish() }
     try await writing.contents?.close()
+    try await auditEntries(upTo: job.row.createdAt, writing)
     return try await finish(writing, states: snapshot.states)
   }
 

@@ -129,11 +129,11 @@ final class SegmentDraft {
     for (block, digest) in blocks {
       try write(writer.append(block))
       digests.append(digest)
+      FaultPoint.reach("seal.block")
     }
     let count = runs.reduce(0) { $0 + $1.messages.count }
     messages += Int64(count)
     archiver.clock.add(.sealing, since: watch)
-    FaultPoint.reach("seal.block")
     try await archiver.pace.passed(bytes: bytes - before, messages: count)
   }
 

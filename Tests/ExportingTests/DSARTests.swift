@@ -79,7 +79,26 @@ import Testing
       for name in ["/one", "/two"] {
         _ = try await exporter.create(selection, formats: [.dsar], output: house.root + name, actor: "Grace")
       }
-      #expect(try text(house.root + "/one/dsar") == text(house.root + "/two/dsar"))
+      // The second one tells of the first.
+      let (one, two) = (house.root + "/one/dsar", house.root + "/two/dsar")
+      let (before, after) = (
+        try String(contentsOfFile: one + "/audit.json", encoding: .utf8),
+        try String(contentsOfFile: two + "/audit.json", encoding: .utf8)
+      )
+      #expect(!before.contains("export.created") && after.contains("export.created"))
+      for name in [one, two] { try FileManager.default.removeItem(atPath: name + "/audit.json") }
+      #expect(try text(one) == text(two))
+    }
+  }
+
+  @Test func aPersonHearsOfNoInquiry() async throws {
+    try await house { house, exporter in
+      let selection = try await exporter.selection(subject: "ann")
+      _ = try await exporter.create(
+        selection, formats: [.jsonl], output: house.root + "/inquiry", actor: "Grace")
+      let path = house.root + "/dsar"
+      _ = try await exporter.create(selection, formats: [.dsar], output: path, actor: "Grace")
+      #expect(try String(contentsOfFile: path + "/dsar/audit.json", encoding: .utf8) == "[]\n")
     }
   }
 

@@ -103,6 +103,7 @@ final class DSARFormat: PackageFormat {
     data.jsonl         the same for machines, one event a line: who you are, your memberships, messages, edits,
                        reactions to your messages, yours to others', and how far you have read
     policies.json      the rules of this service on how long messages are kept that apply to yours
+    audit.json         what this service noted of what was done about you, such as exports and requests to erase
 
     The words you wrote are whole. Other people (\(others)) stand as person-1, person-2 and so on, the same person
     under the same number; direct conversations as direct-1, direct-2 and so on; groups and channels under their names.
