@@ -2,6 +2,7 @@ import AuditLog
 import Catalog
 import Governance
 import History
+import KeyVault
 import Model
 import Postgres
 
