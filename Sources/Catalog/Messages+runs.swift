@@ -2,8 +2,8 @@ package import Model
 package import Postgres
 
 extension Messages {
-  /// The hot messages of whole conversations with `from <= createdAt < until`, conversation by conversation in the order
-  /// given, each in order of position. One visit for many small ones.
+  /// The hot messages of whole conversations with `from <= createdAt < until`, conversation by conversation in the
+  /// order given, each in order of position. One visit for many small ones.
   package static func runs(
     _ places: [(route: RouteKey, conversation: ConversationID)], from: Timestamp, until: Timestamp,
     in tx: borrowing Transaction

@@ -1,7 +1,7 @@
 import Model
 
-/// A code for the sizes of numbers: short words for frequent sizes. Canonical, so that the lengths of words say all: they
-/// are counted up in the order of lengths, then of symbols (RFC 1951, 3.2.2).
+/// A code for the sizes of numbers: short words for frequent sizes. Canonical, so that the lengths of words say all:
+/// they are counted up in the order of lengths, then of symbols (RFC 1951, 3.2.2).
 struct ClassCode {
   /// By symbol: the word with its first bit lowest, and how long it is.
   private let words: [(bits: UInt64, length: Int)]
@@ -56,8 +56,8 @@ struct ClassCode {
   }
 }
 
-/// How times and sequences of a lane are coded; frozen with the format. The lengths were counted over four corpora, each
-/// of the same weight.
+/// How times and sequences of a lane are coded; frozen with the format. The lengths were counted over four corpora,
+/// each of the same weight.
 enum PositionCode {
   /// By unit: symbols are the bits of the distance in it.
   static let times = [

@@ -45,6 +45,8 @@ extension SubjectRequestService {
     let erasures = try await erasures(of: row)
     var next = row
     (next.state, next.outcome) = Self.standing(erasures.map(\.state))
+    // Its erasures are as they were until the first of them begins: a request does not go back meanwhile.
+    if row.state == .inProgress, next.state == .pending { next.state = .inProgress }
     next.expectedAt = erasures.map(\.dueAt).max() ?? row.expectedAt
     guard next != row else { return row }
     // Somebody carries it out: that is not to be done twice at once.
