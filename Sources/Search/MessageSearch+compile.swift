@@ -28,7 +28,7 @@ extension MessageSearch {
     if let thread = request.threadID {
       query.required.append(IndexTerms.thread(directory.hasher.thread(thread)))
     }
-    query.deadlineMilliseconds = Self.deadlineMilliseconds
+    query.deadlineMilliseconds = request.deadlineMilliseconds
     return query
   }
 

@@ -27,7 +27,7 @@ package struct MessageSearch: Sendable {
     self.known = known
   }
 
-  /// Time a search may take before it is refused, in milliseconds.
+  /// Time a search may take before it is refused, in milliseconds, unless it says otherwise.
   static let deadlineMilliseconds = 10_000
 
   package func search(_ request: SearchRequest, reader: Reader) async throws -> SearchReply {
