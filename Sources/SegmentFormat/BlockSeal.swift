@@ -74,12 +74,10 @@ private struct BlockLanes {
   }
 
   private(set) var lanes: [Lane]
-  let references: BlockReferences
 
   init(_ messages: [StoredMessage]) {
     var places: [SubjectID: Int] = [:]
     var lanes: [Lane] = []
-    var hasReplies = false
     for message in messages {
       let place = places[message.sender] ?? lanes.count
       if place == lanes.count {
@@ -87,13 +85,11 @@ private struct BlockLanes {
         lanes.append(Lane(sender: message.sender))
       }
       let parts = PayloadParts(payload: message.payload)
-      hasReplies = hasReplies || parts.reply != nil
       lanes[place].messages.append(message)
       lanes[place].parts.append(parts)
     }
     lanes.sort { $0.sender.rawValue < $1.sender.rawValue }
     self.lanes = lanes
-    references = BlockReferences(lanes.lazy.flatMap(\.parts), isNeeded: hasReplies)
   }
 }
 
@@ -113,13 +109,15 @@ private struct BlockDraft {
   mutating func add(
     _ block: BlockLanes, in origin: BlockOrigin, _ dictionary: ZstdDictionary?, _ keys: some SegmentKeys
   ) throws(SegmentError) {
-    var plainBytes = 0
+    var (plainBytes, before) = (0, 0)
     for (number, lane) in block.lanes.enumerated() {
       guard let key = keys.lane(lane.sender, conversation) else {
         throw SegmentError(.keyDestroyed, "an author")
       }
+      let references = LaneReferences(lane.parts, after: before)
+      before += lane.parts.count
       var columns = LaneColumns(
-        lane.messages, lane.parts, in: origin, references: block.references, key: keys.messageKey)
+        lane.messages, lane.parts, in: origin, references: references, key: keys.messageKey)
       plainBytes += columns.count
       guard plainBytes <= BlockEntry.plainBytesMax else { throw SegmentError(.overLimit, "a block") }
       let place = SegmentPlace.lane(

@@ -32,11 +32,11 @@ struct LaneColumns {
 
   /// - Parameters:
   ///   - parts: the messages' payloads, taken apart.
-  ///   - references: the numbers in the block of messages whose ids others reply to.
+  ///   - references: the numbers in the block of the lane's messages that others of it reply to.
   ///   - key: what the tenant's hash makes of a message id; where it gives every message's key, none is kept.
   init(
     _ messages: [StoredMessage], _ parts: [PayloadParts], in origin: BlockOrigin,
-    references: BlockReferences = BlockReferences(), key: (PayloadParts.Bytes) -> MessageKey?
+    references: LaneReferences = LaneReferences(), key: (PayloadParts.Bytes) -> MessageKey?
   ) {
     let order = write(shapes: parts)
     charge(.header) { lane in lane.write(order) }
@@ -214,17 +214,18 @@ struct LaneColumns {
   }
 }
 
-/// The numbers, in a block, of messages that others of it reply to.
-struct BlockReferences {
+/// The numbers, in a block, of messages of a lane that others of it reply to. Of its own lane only: a number for somebody
+/// else's message would say nothing any more once that author's key is gone.
+struct LaneReferences {
   private var numbers: [UInt64: (id: PayloadParts.Bytes, number: Int)] = [:]
 
   init() {}
 
-  /// - Parameter parts: all messages of the block by lanes, as their numbers count them from 1.
-  init(_ parts: some Sequence<PayloadParts>, isNeeded: Bool) {
-    guard isNeeded else { return }
+  /// - Parameter before: messages of the lanes before this one, as numbers count the block's from 1.
+  init(_ parts: [PayloadParts], after before: Int) {
+    guard parts.contains(where: { $0.reply != nil }) else { return }
     for (index, part) in parts.enumerated() where !part.isWhole {
-      numbers[Self.fingerprint(part.id)] = (part.id, index + 1)
+      numbers[Self.fingerprint(part.id)] = (part.id, before + index + 1)
     }
   }
 

@@ -39,7 +39,7 @@ import Zstd
   private func columns(_ messages: [StoredMessage], _ key: (ArraySlice<UInt8>) -> MessageKey?) -> LaneColumns
   {
     let parts = messages.map { PayloadParts(payload: $0.payload) }
-    let references = BlockReferences(parts, isNeeded: true)
+    let references = LaneReferences(parts, after: 0)
     return LaneColumns(messages, parts, in: origin(messages), references: references, key: key)
   }
 
