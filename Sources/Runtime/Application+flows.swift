@@ -50,7 +50,7 @@ extension Application {
   package func search(_ directory: Directory) -> MessageSearch {
     MessageSearch(
       directory: directory, history: history, index: index, indexer: indexer, groups: settings.indexGroups,
-      known: readerWindows)
+      known: readerWindows, deadlineMilliseconds: settings.searchSeconds * 1_000)
   }
 
   package func archiver(_ tenant: Tenant, pace: Pace = Pace()) -> Archiver {

@@ -47,6 +47,9 @@ package struct SettingKey: Sendable {
       name: "index.groups", environment: nil, fallback: "4", range: "a number from 1 to 64",
       meaning: "groups of index shards; fixed once a home has data"),
     SettingKey(
+      name: "search.deadline_seconds", environment: nil, fallback: "10", range: "a number from 1 to 3600",
+      meaning: "how long a search may take before it is refused"),
+    SettingKey(
       name: "index.poll_milliseconds", environment: nil, fallback: "250", range: "a number from 20 to 60000",
       meaning: "how often `serve` looks for messages that are not in the search index yet"),
     SettingKey(

@@ -17,6 +17,7 @@ package struct Settings: Sendable {
   package let replicaStore: ObjectStoreSetting?
   package let archiveCacheBytes: Int
   package let indexGroups: Int
+  package let searchSeconds: Int
   package let indexing: IndexingLimits
   package let indexPoll: Duration
   package let archiveOlderThanSeconds: Int64
@@ -63,6 +64,7 @@ package struct Settings: Sendable {
     replicaStore = try read.replica(home: home)
     archiveCacheBytes = Int(try read.number("archive.cache_bytes", in: 0...68_719_476_736))
     indexGroups = Int(try read.number("index.groups", in: 1...64))
+    searchSeconds = Int(try read.number("search.deadline_seconds", in: 1...3_600))
     indexing = try read.indexing()
     indexPoll = .milliseconds(try read.number("index.poll_milliseconds", in: 20...60_000))
     archiveOlderThanSeconds = try read.duration("archive.older_than")

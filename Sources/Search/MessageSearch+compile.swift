@@ -28,7 +28,7 @@ extension MessageSearch {
     if let thread = request.threadID {
       query.required.append(IndexTerms.thread(directory.hasher.thread(thread)))
     }
-    query.deadlineMilliseconds = request.deadlineMilliseconds
+    query.deadlineMilliseconds = deadlineMilliseconds
     return query
   }
 

@@ -10,7 +10,7 @@ extension MessageSearch {
   /// The best of the newest matches. A word counts the more, the fewer of the messages this reader may see hold it, so
   /// that a score tells nothing of others (decision 0032).
   func ranked(_ query: IndexQuery, _ request: SearchRequest, _ scope: Scope) async throws -> Page {
-    let end = ContinuousClock.now + .milliseconds(request.deadlineMilliseconds)
+    let end = ContinuousClock.now + .milliseconds(deadlineMilliseconds)
     var page = Page()
     page.count = try await hits(query, limit: 0, countMax: request.count.matchesMax).count
     let ranking = try await ranking(query, request.cursor, until: end)

@@ -24,7 +24,7 @@ extension MessageSearch {
     }
     // Authors need not be members.
     var written = IndexQuery(clauses: [], scope: readScope(scope), senders: [subject], limit: 0)
-    written.deadlineMilliseconds = Self.deadlineMilliseconds
+    written.deadlineMilliseconds = deadlineMilliseconds
     let authored = try await index.facets(written, by: [.conversation]).conversations.keys
     return Set(beside.map(\.conversation)).union(authored)
   }

@@ -14,10 +14,12 @@ package struct MessageSearch: Sendable {
   let indexer: Indexer
   let groups: Int
   let known: ReaderWindows
+  /// Time a search may take before it is refused.
+  let deadlineMilliseconds: Int
 
   package init(
     directory: Directory, history: HistoryReader, index: SearchIndex, indexer: Indexer, groups: Int,
-    known: ReaderWindows
+    known: ReaderWindows, deadlineMilliseconds: Int
   ) {
     self.directory = directory
     self.history = history
@@ -25,10 +27,8 @@ package struct MessageSearch: Sendable {
     self.indexer = indexer
     self.groups = groups
     self.known = known
+    self.deadlineMilliseconds = deadlineMilliseconds
   }
-
-  /// Time a search may take before it is refused, in milliseconds, unless it says otherwise.
-  static let deadlineMilliseconds = 10_000
 
   package func search(_ request: SearchRequest, reader: Reader) async throws -> SearchReply {
     let scope = try await scope(request, reader: reader)

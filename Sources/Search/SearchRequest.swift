@@ -59,8 +59,6 @@ package struct SearchRequest: Sendable {
   package var limit = 50
   package var cursor: Cursor?
   package var includeBodies = true
-  /// Time it may take before it is refused.
-  package var deadlineMilliseconds = MessageSearch.deadlineMilliseconds
 
   package static let limitMax = 200
   package static let withMax = 16

@@ -15,10 +15,13 @@ struct SearchHouse: Sendable {
   let application: Application
   let tenant: Tenant
 
+  /// What is asked may take long on a machine that does everything else at the same time.
+  static let patience = "search: {deadline_seconds: 3600}\n"
+
   init(settings: String = "index: {groups: 2}\n", publicChannels: Bool = true) async throws {
     let database = try await TestDatabase.make()
     let home = try TestDatabase.temporaryHome()
-    try settings.write(toFile: home + "/muniment.yaml", atomically: true, encoding: .utf8)
+    try (settings + Self.patience).write(toFile: home + "/muniment.yaml", atomically: true, encoding: .utf8)
     application = try await Application.open(
       Settings(home: home, environment: ["MUNIMENT_DATABASE_URL": database.conninfo]), creating: true)
     try await application.database.transaction { tx in

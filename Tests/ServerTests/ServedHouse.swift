@@ -32,7 +32,7 @@ final class ServedHouse: Sendable {
     // Without a cache of blocks: tests damage what lies in the store, and are to find it.
     let yaml =
       "schedule: {nightly: \"off\"}\nserver: {body_bytes: 1048576, requests_per_second: 100000}\nindex: {groups: 2}\n"
-      + "archive: {cache_bytes: 0}\n"
+      + "archive: {cache_bytes: 0}\nsearch: {deadline_seconds: 3600}\n"
       + moreSettings
     try yaml.write(toFile: home + "/muniment.yaml", atomically: true, encoding: .utf8)
     let settings = try Settings(
