@@ -41,3 +41,26 @@ struct Population {
     self.blocks = blocks
   }
 }
+
+extension SeededGenerator {
+  mutating func identifier() -> Int64 { Int64.random(in: 1...Int64.max, using: &self) }
+
+  /// - Parameter number: in its block, which its id is made of.
+  mutating func payload(number: Int) -> [UInt8] {
+    switch Int.random(in: 0...9, using: &self) {
+    case 0: []
+    case 1: bytes(Int.random(in: 1...3_000, using: &self))
+    case 2: [UInt8](repeating: 0x61, count: Int.random(in: 1...20_000, using: &self))
+    case 3...6: realPayload(number).bytes
+    default: Array("a message like any other, number \(next() % 1_000)".utf8)
+    }
+  }
+
+  private mutating func realPayload(_ number: Int) -> MessagePayload {
+    var payload = MessagePayload(messageID: "m\(number)", body: .plain("number \(next() % 1_000)"))
+    if next() % 3 == 0 { payload.body = .sealed(SealedBody(ciphertext: bytes(200), keyID: "k1")) }
+    if next() % 3 == 0 { payload.replyTo = "m\(next() % 60)" }
+    if next() % 5 == 0 { payload.mentions = ["U\(next() % 9)"] }
+    return payload
+  }
+}
