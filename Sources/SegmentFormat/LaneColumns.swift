@@ -214,8 +214,8 @@ struct LaneColumns {
   }
 }
 
-/// The numbers, in a block, of messages of a lane that others of it reply to. Of its own lane only: a number for somebody
-/// else's message would say nothing any more once that author's key is gone.
+/// The numbers, in a block, of messages of a lane that others of it reply to. Of its own lane only: a number for
+/// somebody else's message would say nothing any more once that author's key is gone.
 struct LaneReferences {
   private var numbers: [UInt64: (id: PayloadParts.Bytes, number: Int)] = [:]
 

@@ -3,8 +3,8 @@ import Testing
 
 @testable import SegmentFormat
 
-/// A reply to a message of one's own in the same block costs a number; one to somebody else's keeps the whole id, so that
-/// nothing of it is lost when that author is erased.
+/// A reply to a message of one's own in the same block costs a number; one to somebody else's keeps the whole id, so
+/// that nothing of it is lost when that author is erased.
 @Suite struct ReplyTests {
   private static let ids = [
     "1610725b-e0ff-5604-8387-90548972b4b4", "0fd389e6-aca3-5ee1-8f0d-d3a68f80208a",
