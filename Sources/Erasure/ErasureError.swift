@@ -2,7 +2,9 @@
 package struct ErasureError: Error, CustomStringConvertible {
   package enum Code: String, Sendable {
     case unknownErasure = "unknown_erasure"
-    /// What is to be erased is not known here, or not named as it has to be.
+    /// What is to be erased is not named as it has to be.
+    case badTarget = "bad_target"
+    /// What is to be erased is not known here.
     case unknownTarget = "unknown_target"
     case wrongState = "wrong_state"
     case samePerson = "same_person"

@@ -11,7 +11,7 @@ package enum ErasureTarget: Sendable, Hashable {
   case conversation(String)
   case message(String)
 
-  /// - Throws: ``ErasureError`` `.unknownTarget` unless the ids go together.
+  /// - Throws: ``ErasureError`` `.badTarget` unless the ids go together.
   package init(subject: String?, conversation: String?, message: String?) throws(ErasureError) {
     switch (subject, conversation, message) {
     case (let subject?, nil, nil): self = .subject(subject)
@@ -21,7 +21,7 @@ package enum ErasureTarget: Sendable, Hashable {
     case (nil, nil, let message?): self = .message(message)
     default:
       throw ErasureError(
-        .unknownTarget, "name a subject, a conversation, both of them, or a message, and nothing else")
+        .badTarget, "name a subject, a conversation, both of them, or a message, and nothing else")
     }
   }
 

@@ -120,6 +120,7 @@ package struct Problem: Error, Sendable {
 
   private static func erasure(_ error: ErasureError) -> Problem {
     switch error.code {
+    case .badTarget: return Problem(400, error.code.rawValue, error.description)
     case .unknownErasure, .unknownTarget: return Problem(404, error.code.rawValue, error.description)
     case .samePerson: return Problem(403, error.code.rawValue, error.description)
     case .wrongState, .notCompleted, .residue: return Problem(409, error.code.rawValue, error.description)

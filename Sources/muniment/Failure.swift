@@ -97,14 +97,16 @@ struct Failure {
   }
 
   private init(erasure error: ErasureError) {
-    let status: ExitStatus =
+    let (status, nextStep): (ExitStatus, String) =
       switch error.code {
-      case .samePerson: .refused
-      case .busy: .tryAgainLater
-      case .residue: .verificationFailed
-      case .unknownErasure, .unknownTarget, .wrongState, .notCompleted: .failed
+      case .badTarget: (.usage, "muniment erase request --help")
+      case .unknownTarget: (.failed, "check the id and --tenant")
+      case .samePerson: (.refused, "let somebody else approve it")
+      case .busy: (.tryAgainLater, "muniment erase list")
+      case .residue: (.verificationFailed, "muniment erase list")
+      case .unknownErasure, .wrongState, .notCompleted: (.failed, "muniment erase list")
       }
-    self.init(error.code.rawValue, error.description, "muniment erase list", status)
+    self.init(error.code.rawValue, error.description, nextStep, status)
   }
 
   private struct Body: Encodable {

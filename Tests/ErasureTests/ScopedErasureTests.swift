@@ -137,8 +137,13 @@ struct ScopedErasureTests {
         }
         #expect(error?.code == .unknownTarget)
       }
-      #expect(throws: ErasureError.self) { try ErasureTarget(subject: "a", conversation: nil, message: "m") }
-      #expect(throws: ErasureError.self) { try ErasureTarget(subject: nil, conversation: nil, message: nil) }
+      for subject in ["a", nil] {
+        let message = subject.map { _ in "m" }
+        let error = #expect(throws: ErasureError.self) {
+          try ErasureTarget(subject: subject, conversation: nil, message: message)
+        }
+        #expect(error?.code == .badTarget)
+      }
     }
   }
 }
