@@ -135,7 +135,8 @@ package final class PostgresPool: Sendable {
   private func isCommitted(_ transaction: String, on connection: PooledConnection) async throws -> Bool {
     for attempt in 1...Backoff.inquiriesMax {
       if let known = try? await connection.isCommitted(transaction: transaction) { return known }
-      try? await Task.sleep(for: .milliseconds(min(50 * attempt, 500)))
+      // In a task of its own, as sleep ends at once in one that is cancelled.
+      await Task { try? await Task.sleep(for: .milliseconds(min(50 * attempt, 500))) }.value
     }
     throw PostgresError(.outcomeUnknown)
   }

@@ -17,7 +17,7 @@ final class Session {
     try script(
       """
       SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET standard_conforming_strings = on;
-      SET default_transaction_isolation = 'read committed'; SET lc_messages = 'C'
+      SET default_transaction_isolation = 'read committed'
       """)
   }
 

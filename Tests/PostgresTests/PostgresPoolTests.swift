@@ -35,6 +35,19 @@ struct PostgresPoolTests {
     #expect(exists == nil)
   }
 
+  @Test("takes a role that may do no more than use its database")
+  func ordinaryRole() async throws {
+    let database = try await TestDatabase.make()
+    let role = "plain_\(UInt32.random(in: 0...(.max)))"
+    _ = try await database.pool.transaction { tx in try tx.execute("CREATE ROLE \(role) LOGIN NOSUPERUSER") }
+    let pool = PostgresPool(
+      conninfo: database.conninfo + " user=\(role)", size: 1, applicationName: "test")
+    let isSuper = try await pool.transaction { tx in try tx.execute("SHOW is_superuser").text(0, 0) }
+    #expect(isSuper == "off")
+    await pool.close()
+    await database.pool.close()
+  }
+
   @Test("never commits a transaction whose failure the body swallowed")
   func swallowed() async throws {
     let pool = try await TestDatabase.make(poolSize: 1).pool
