@@ -76,9 +76,14 @@ std::vector<Tombstone> Tombstones::all() const {
 TombstoneLog::TombstoneLog(const std::string &directory) {
   file = open(Tombstones::path_in(directory).c_str(), O_RDWR | O_CLOEXEC);
   if (file < 0) throw_errno("open tombstones");
-  struct stat info;
-  if (fstat(file, &info) != 0) throw_errno("stat tombstones");
-  end = read_from(file, 0, uint64_t(info.st_size)).size() * sizeof(Tombstone);
+  try {
+    struct stat info;
+    if (fstat(file, &info) != 0) throw_errno("stat tombstones");
+    end = read_from(file, 0, uint64_t(info.st_size)).size() * sizeof(Tombstone);
+  } catch (...) {
+    close(file);
+    throw;
+  }
 }
 
 TombstoneLog::~TombstoneLog() { close(file); }

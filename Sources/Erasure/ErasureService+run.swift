@@ -129,6 +129,8 @@ extension ErasureService {
   }
 
   private func purgeIndex(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps) async throws {
+    // What an indexer had read before the key went, and was yet to write, is written then, or will not be.
+    try await followFeed()
     steps.indexGroups = 0
     for group in try await groups(of: subject) {
       try await purge(subject, group: group)

@@ -39,6 +39,8 @@ package struct ErasureService: Sendable {
   let deletePackages: @Sendable () async throws -> Void
   /// Takes what was deleted out of the files of these index groups and of the archive; other flows' work.
   let purgeDeleted: @Sendable ([Int]) async throws -> Void
+  /// Brings the search index up to what is in the feed, or throws; another flow's work.
+  let followFeed: @Sendable () async throws -> Void
   /// `nil`: nobody is told what was deleted.
   let notices: DeletionNotices?
   let now: @Sendable () -> Timestamp
@@ -47,6 +49,7 @@ package struct ErasureService: Sendable {
     directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, index: SearchIndex,
     audit: AuditLog, settings: Settings, deletePackages: @escaping @Sendable () async throws -> Void,
     purgeDeleted: @escaping @Sendable ([Int]) async throws -> Void = { _ in },
+    followFeed: @escaping @Sendable () async throws -> Void = {},
     notices: DeletionNotices? = nil,
     now: @escaping @Sendable () -> Timestamp
   ) {
@@ -59,6 +62,7 @@ package struct ErasureService: Sendable {
     self.settings = settings
     self.deletePackages = deletePackages
     self.purgeDeleted = purgeDeleted
+    self.followFeed = followFeed
     self.notices = notices
     self.now = now
   }

@@ -49,6 +49,9 @@ extension Application {
         graceSeconds: settings.retentionGraceSeconds),
       deletePackages: { _ = try await exporter.deleteWithdrawn() },
       purgeDeleted: { try await self.purgeDeleted(directory.tenant, groups: $0) },
+      followFeed: {
+        guard try await self.followFeed() else { throw LeaseHeld(name: "the indexer") }
+      },
       notices: notices(directory),
       now: Self.clock)
   }

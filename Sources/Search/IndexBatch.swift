@@ -10,15 +10,27 @@ struct IndexBatch: Sendable {
   /// Not in the batch, as they cannot be read.
   private(set) var unreadable: [Locator] = []
 
-  mutating func put(_ document: IndexDocument, _ locator: Locator) {
-    add(.put(document), locator)
-    bytes += document.terms.reduce(0) { $0 + $1.count } + document.positioned.reduce(0) { $0 + $1.count }
+  /// What becomes of one message.
+  struct Step: Sendable {
+    enum Change: Sendable {
+      case put(IndexDocument)
+      case delete
+      /// As it cannot be read, what the index has of it stays: no reader will be shown it.
+      case leave
+    }
+    let locator: Locator
+    let change: Change
   }
 
-  mutating func delete(_ locator: Locator) { add(.delete(sequence: locator.position.sequence), locator) }
-
-  /// Leaves what the index has of it as it is: no reader will be shown it.
-  mutating func leaveOut(_ locator: Locator) { unreadable.append(locator) }
+  mutating func add(_ step: Step) {
+    switch step.change {
+    case .put(let document):
+      add(.put(document), step.locator)
+      bytes += document.terms.reduce(0) { $0 + $1.count } + document.positioned.reduce(0) { $0 + $1.count }
+    case .delete: add(.delete(sequence: step.locator.position.sequence), step.locator)
+    case .leave: unreadable.append(step.locator)
+    }
+  }
 
   /// A message that is touched again takes its own place, so that the last state counts.
   private mutating func add(_ operation: IndexOperation, _ locator: Locator) {

@@ -11,12 +11,12 @@ extension Indexer {
 
   /// Counts anew on which days a group's messages came with which tokens: what was deleted since, or edited, is told
   /// no more. Conversations in which something happened meanwhile keep what is known of them, so that nothing is lost
-  /// to a message that arrived behind the counting.
+  /// to a message that arrived behind the counting; and so do those of which something could not be read.
   ///
   /// Memory: about 100 bytes a conversation and day of the group.
   package func renewCoverage(group: Int) async throws {
     let end = try await database.transaction { tx in try Feed.heads(in: tx)[Int16(group)] ?? 0 }
-    var counted = try await countedCoverage(group, upTo: end)
+    var (counted, damaged) = try await countedCoverage(group, upTo: end)
     var cursor: CoveredConversation?
     while true {
       let start = cursor
@@ -26,11 +26,11 @@ extension Indexer {
       guard let last = page.last else { break }
       cursor = last
       let own = page.filter { $0.route.group(of: groups) == group }
-      let known = counted
+      let (known, lost) = (counted, damaged)
       try await database.transaction { tx in
         try Feed.lock(groups: [Int16(group)], in: tx)
         let touched = try SearchCoverage.touched(group: Int16(group), after: end, in: tx)
-        let quiet = own.filter { !touched.contains($0.conversation) }
+        let quiet = own.filter { !touched.contains($0.conversation) && !lost.contains($0.conversation) }
         try SearchCoverage.remove(quiet, in: tx)
         for (tenant, quiet) in Dictionary(grouping: quiet, by: \.tenant) {
           var coverage = TokenCoverage()
@@ -57,10 +57,11 @@ extension Indexer {
     }
   }
 
-  private func countedCoverage(_ group: Int, upTo end: Int64) async throws -> [TenantID: [ConversationID:
-    TokenCoverage]]
+  private func countedCoverage(_ group: Int, upTo end: Int64) async throws
+    -> (counted: [TenantID: [ConversationID: TokenCoverage]], damaged: Set<ConversationID>)
   {
     var counted: [TenantID: TokenCoverage] = [:]
+    var damaged: Set<ConversationID> = []
     var position: Int64 = 0
     while position < end {
       let start = position
@@ -71,13 +72,15 @@ extension Indexer {
       guard let last else { break }
       position = last
       for (tenant, live) in Dictionary(grouping: locators.filter { $0.state == .live }, by: \.tenant) {
-        for message in try await history.readable(live.map(\.place)).messages {
+        let (messages, unreadable) = try await history.readable(live.map(\.place))
+        damaged.formUnion(unreadable.map(\.conversation))
+        for message in messages {
           counted[tenant, default: TokenCoverage()].note(
             TokenKind(of: message.payload.tokens), at: message.position.createdAt,
             route: message.locator.route, conversation: message.conversation)
         }
       }
     }
-    return counted.mapValues(\.byConversation)
+    return (counted.mapValues(\.byConversation), damaged)
   }
 }

@@ -14,6 +14,7 @@ extension Indexer {
     group: Int, lease: Lease? = nil, progress: (Progress) -> Void = { _ in }
   ) async throws -> Int {
     var applied = 0
+    var isClean = false
     while true {
       while true {
         let count = try await rebuildStep(group, lease)
@@ -23,10 +24,17 @@ extension Indexer {
         applied += count
         progress(Progress(applied: applied, lag: 0))
       }
+      if !isClean {
+        // What was erased while it was being read may be deleted in the files, and there still.
+        try await index.cleanRebuild(group: group)
+        isClean = true
+      }
       if try await index.publishRebuild(group: group) { break }
       // What is served moved on, or is being sealed.
       try await Task.sleep(for: .milliseconds(20))
     }
+    // What the old shard lacked, the new one may have.
+    if try await retryQuarantined(group: group) > 0 { try await keepServing(group, lease) }
     await index.release()
     return applied
   }

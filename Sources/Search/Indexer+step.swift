@@ -65,8 +65,7 @@ extension Indexer {
     var taken = 0
     while taken < entries.count {
       let part = entries[taken..<min(taken + Self.readAtOnce, entries.count)]
-      try await add(part, to: &batch)
-      taken += part.count
+      taken += try await add(part, to: &batch)
       if batch.bytes >= limits.bytes || ContinuousClock.now - start >= limits.time { break }
     }
     guard taken > 0 else { return nil }
@@ -80,13 +79,31 @@ extension Indexer {
     }
   }
 
-  /// The newest state of every message the entries touch; a message that cannot be read any more is taken out.
-  private func add(_ entries: some Sequence<FeedEntry>, to batch: inout IndexBatch) async throws {
-    try await add(locators: entries.compactMap(\.located), to: &batch)
+  /// The newest state of every message the entries touch, as far as the batch has room; a message that cannot be read
+  /// any more is taken out.
+  ///
+  /// - Returns: how many entries.
+  private func add(_ entries: ArraySlice<FeedEntry>, to batch: inout IndexBatch) async throws -> Int {
+    let operations = try await operations(entries.compactMap(\.located))
+    var taken = 0
+    var added: Set<MessageKey> = []
+    for entry in entries where batch.bytes < limits.bytes {
+      taken += 1
+      guard let key = entry.located?.key, added.insert(key).inserted else { continue }
+      if let step = operations[key] { batch.add(step) }
+    }
+    return taken
+  }
+
+  func add(locators: [Locator], to batch: inout IndexBatch) async throws {
+    let operations = try await operations(locators)
+    for operation in operations.values.sorted(by: {
+      $0.locator.position.sequence < $1.locator.position.sequence
+    }) { batch.add(operation) }
   }
 
   /// As a message may be touched more than once, each is read once.
-  func add(locators: [Locator], to batch: inout IndexBatch) async throws {
+  private func operations(_ locators: [Locator]) async throws -> [MessageKey: IndexBatch.Step] {
     let touched = Dictionary(locators.map { ($0.key, $0) }) { first, _ in first }
     var found: [MessageKey: HistoricMessage] = [:]
     var damaged: Set<MessageKey> = []
@@ -96,14 +113,12 @@ extension Indexer {
       let places = Set(unreadable)
       damaged.formUnion(live.filter { places.contains($0.place) }.map(\.key))
     }
-    for locator in touched.values.sorted(by: { $0.position.sequence < $1.position.sequence }) {
+    return touched.mapValues { locator in
       if let message = found[locator.key] {
-        batch.put(IndexDocument(message, hasher: history.vault.hasher(locator.tenant)), locator)
-      } else if damaged.contains(locator.key) {
-        batch.leaveOut(locator)
-      } else {
-        batch.delete(locator)
+        let document = IndexDocument(message, hasher: history.vault.hasher(locator.tenant))
+        return IndexBatch.Step(locator: locator, change: .put(document))
       }
+      return IndexBatch.Step(locator: locator, change: damaged.contains(locator.key) ? .leave : .delete)
     }
   }
 
@@ -126,6 +141,8 @@ extension Indexer {
       isApplied = try await send(stretch, group, target)
     }
     guard isApplied else { return false }
+    // What is served lacks a message still when only a rebuild has it.
+    guard target == .serving else { return true }
     let settled = stretch.batch.settled
     try await database.transaction { tx in
       try IndexQuarantine.clear(group: Int16(group), sequences: settled, in: tx)
@@ -158,20 +175,23 @@ extension Indexer {
   /// - Returns: how many messages.
   package func retryQuarantined() async throws -> Int {
     var count = 0
-    for group in 0..<groups {
-      var after: Int64 = 0
-      while true {
-        let start = after
-        let batch = try await database.transaction { tx in
-          let batch = try IndexQuarantine.list(
-            group: Int16(group), after: start, limit: Self.readAtOnce, in: tx)
-          try Feed.append(.edited, batch.map(\.key), group: Int16(group), in: tx)
-          return batch
-        }
-        guard let last = batch.last else { break }
-        (after, count) = (last.sequence, count + batch.count)
-      }
-    }
+    for group in 0..<groups { count += try await retryQuarantined(group: group) }
     return count
+  }
+
+  func retryQuarantined(group: Int) async throws -> Int {
+    var count = 0
+    var after: Int64 = 0
+    while true {
+      let start = after
+      let batch = try await database.transaction { tx in
+        let batch = try IndexQuarantine.list(
+          group: Int16(group), after: start, limit: Self.readAtOnce, in: tx)
+        try Feed.append(.edited, batch.map(\.key), group: Int16(group), in: tx)
+        return batch
+      }
+      guard let last = batch.last else { return count }
+      (after, count) = (last.sequence, count + batch.count)
+    }
   }
 }

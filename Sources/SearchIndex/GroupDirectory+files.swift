@@ -56,11 +56,11 @@ final class GroupLock: Sendable {
 
   /// `nil` with `errno` EAGAIN while another has it for longer than two seconds. Shorter than that it may be a writer
   /// between two catch-ups, or a process being started by this one, which shares its files until it executes.
-  init?(_ path: String) {
+  init?(_ path: String, unless isTaken: () -> Bool = { false }) {
     file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     // An initializer that fails after storing runs `deinit`; closing -1 is harmless.
     guard file >= 0 else { return nil }
-    for _ in 1..<Self.attemptsMax {
+    for _ in 1..<Self.attemptsMax where !isTaken() {
       if flock(file, LOCK_EX | LOCK_NB) == 0 { return }
       guard errno == EWOULDBLOCK else { return nil }
       usleep(Self.pauseMicroseconds)

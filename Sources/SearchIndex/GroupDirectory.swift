@@ -58,18 +58,25 @@ struct GroupDirectory: Sendable {
 
   /// Takes the group for this process's writing. Makes the directory on first use.
   ///
+  /// - Returns: `nil` if it need not be taken any more.
   /// - Throws: `.locked` while another has it.
-  func lock() throws(SearchIndexError) -> GroupLock {
+  func lock(unless isTaken: () -> Bool) throws(SearchIndexError) -> GroupLock? {
     try makeDirectory(path)
-    guard let lock = GroupLock("\(path)/writer.lock") else { throw error(errno == EAGAIN ? .locked : .io) }
+    guard let lock = GroupLock("\(path)/writer.lock", unless: isTaken) else {
+      let reason = errno
+      guard !isTaken() else { return nil }
+      throw error(reason == EAGAIN ? .locked : .io)
+    }
     return lock
   }
 
   /// Removes generations that no list names and nobody in this process is making: what a crash left. Nothing, while a
   /// list is damaged, as it may name any of them. Under the lock only.
-  func sweep(except building: Set<String>) throws(SearchIndexError) {
-    var used = building
-    for name in ["CURRENT", "REBUILD"] {
+  func sweep(_ hold: GroupHold) throws(SearchIndexError) {
+    // In this order: what is put to use meanwhile goes from the making to a list, and from the second to the first.
+    let found = generations()
+    var used = hold.building
+    for name in ["REBUILD", "CURRENT"] {
       do throws(SearchIndexError) {
         used.formUnion(try GroupDirectory(self, listName: name).current()?.names ?? [])
       } catch {
@@ -77,21 +84,22 @@ struct GroupDirectory: Sendable {
         return
       }
     }
-    for name in generations() where !used.contains(name) { try remove(name) }
+    for name in found where !used.contains(name) { try remove(name) }
   }
 
-  /// Makes an empty directory with the next free number. It is nobody's until ``use(_:)``.
-  func makeGeneration() throws(SearchIndexError) -> String {
-    let last = generations().compactMap { GenerationList.number($0) }.max() ?? 0
+  /// Makes an empty directory with the next free number. By a ``GroupHold`` only.
+  func makeGeneration(after number: Int) throws(SearchIndexError) -> String {
+    let last = max(number, generations().compactMap { GenerationList.number($0) }.max() ?? 0)
     let digits = String(last + 1)
     let name = "generation-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
-    try makeDirectory(path(of: name))
+    try makeDirectory(path)
+    guard mkdir(path(of: name), 0o700) == 0 else { throw error(.io) }
     return name
   }
 
-  /// An empty hot generation at a feed position.
-  func makeEmptyGeneration(position: Int64 = 0) throws -> String {
-    let name = try makeGeneration()
+  /// An empty hot generation at a feed position, in the making.
+  func makeEmptyGeneration(position: Int64 = 0, _ hold: GroupHold) throws -> String {
+    let name = try hold.makeGeneration(in: self)
     do {
       // The epoch tells two shards at the same position apart.
       try XapianWriter.create(path(of: name), epoch: Randomness.bytes(16).hex, position: position)

@@ -22,8 +22,7 @@ extension GroupWriter {
   }
 
   private func seal(_ sources: [String]) async throws {
-    let making = try Sealing(of: sources, at: try position(), in: directory)
-    hold.begin(making.names)
+    let making = try Sealing(of: sources, at: try position(), in: directory, hold)
     defer { hold.end(making.names) }
     do {
       let stop = XapianStop()
@@ -34,7 +33,12 @@ extension GroupWriter {
       }
       try guarded { try publish(making) }
     } catch {
+      let used = try inUse().older
+      // In use it is, though what it replaced could not be removed: the next sweep does.
+      guard !used.contains(making.target) else { return }
       try making.discard()
+      // A purge was faster, and took away what was being read: that is no damage.
+      guard Set(sources).isSubset(of: used) else { return }
       if let error = error as? XapianError { throw SearchIndexError(error, group: directory.group) }
       throw error
     }

@@ -70,8 +70,10 @@ actor GroupWriter {
   func reset() throws {
     try take()
     writer = nil
-    try directory.use(GenerationList(hot: try directory.makeEmptyGeneration()))
-    try directory.sweep(except: hold.building)
+    let hot = try directory.makeEmptyGeneration(hold)
+    defer { hold.end([hot]) }
+    try directory.use(GenerationList(hot: hot))
+    try directory.sweep(hold)
   }
 
   /// Forgets what it has open; the next write opens what is in use then.
@@ -116,7 +118,9 @@ actor GroupWriter {
   /// The generations in use; made on the first use of the group.
   func inUse() throws -> GenerationList {
     if let list = try directory.current() { return list }
-    let list = GenerationList(hot: try directory.makeEmptyGeneration())
+    let hot = try directory.makeEmptyGeneration(hold)
+    defer { hold.end([hot]) }
+    let list = GenerationList(hot: hot)
     try directory.use(list)
     return list
   }
@@ -141,14 +145,15 @@ actor GroupWriter {
     guard list.older.count < GenerationList.olderMax else { return }
     let position = try opened().position()
     writer = nil
-    let hot = try directory.makeEmptyGeneration(position: position)
+    let hot = try directory.makeEmptyGeneration(position: position, hold)
+    defer { hold.end([hot]) }
     try XapianSealing.freeze(directory.path(of: list.hot))
     try use(GenerationList(hot: hot, older: list.names))
   }
 
   private func opened() throws -> XapianWriter {
     if let writer { return writer }
-    try directory.sweep(except: hold.building)
+    try directory.sweep(hold)
     let list = try inUse()
     let opened = try XapianWriter(directory.path(of: list.hot), older: directory.paths(of: list.older))
     writer = opened
@@ -163,7 +168,8 @@ actor GroupWriter {
     let old = list.hot
     // Compaction reads what is committed; the group's lock keeps others out meanwhile.
     writer = nil
-    list.hot = try directory.makeGeneration()
+    list.hot = try hold.makeGeneration(in: directory)
+    defer { hold.end([list.hot]) }
     try XapianWriter.compact(directory.path(of: old), into: directory.path(of: list.hot))
     let isFree = try isFree(list.hot, of: exclusion)
     try use(list)
@@ -172,7 +178,8 @@ actor GroupWriter {
   }
 
   private func rewriteOlder(_ old: String, without exclusion: XapianSealing.Exclusion) throws -> (Int, Bool) {
-    let making = try Sealing(of: [old], at: try position(), in: directory)
+    let making = try Sealing(of: [old], at: try position(), in: directory, hold)
+    defer { hold.end(making.names) }
     let dropped = try making.run(without: exclusion)
     let isFree = try isFree(making.target, of: exclusion)
     try publish(making)

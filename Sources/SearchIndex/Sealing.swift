@@ -11,12 +11,17 @@ struct Sealing: Sendable {
   let position: Int64
   private let scratch: String
 
-  init(of sources: [String], at position: Int64, in directory: GroupDirectory) throws {
+  init(of sources: [String], at position: Int64, in directory: GroupDirectory, _ hold: GroupHold) throws {
     self.position = position
     self.directory = directory
     self.sources = sources
-    target = try directory.makeGeneration()
-    scratch = try directory.makeGeneration()
+    target = try hold.makeGeneration(in: directory)
+    do {
+      scratch = try hold.makeGeneration(in: directory)
+    } catch {
+      hold.end([target])
+      throw error
+    }
   }
 
   var names: [String] { [target, scratch] }

@@ -16,6 +16,9 @@ extension SearchIndex {
     return try await rebuilders[group].apply(batch, after: start, position: position)
   }
 
+  /// Rewrites what of the rebuild holds deleted documents, so that no byte of them comes into use.
+  package func cleanRebuild(group: Int) async throws { _ = try await rebuilders[group].purge(.init()) }
+
   /// Puts the rebuild in the place of what was served: searches see the one or the other, whole.
   ///
   /// - Returns: false if the rebuild is behind what is served: apply more to it, and call again.
@@ -49,7 +52,7 @@ extension GroupWriter {
     guard try servedPosition() <= built else { return false }
     letGo()
     try rebuild.publishRebuild()
-    try directory.sweep(except: hold.building)
+    try directory.sweep(hold)
     return true
   }
 
@@ -66,6 +69,6 @@ extension GroupWriter {
     try take()
     letGo()
     try directory.forget()
-    try directory.sweep(except: hold.building)
+    try directory.sweep(hold)
   }
 }

@@ -49,7 +49,7 @@ struct SearchPlan: Sendable {
     search.tree = tree
     guard let before else { return search }
     let isLeft = beforeGroup.map { group < $0 } ?? false
-    search.before = (before.createdAt.microseconds, isLeft ? before.sequence + 1 : before.sequence)
+    search.before = (before.createdAt.microseconds, isLeft ? before.sequence &+ 1 : before.sequence)
     return search
   }
 
