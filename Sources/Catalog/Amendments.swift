@@ -67,12 +67,20 @@ package enum Amendments {
     ).affected > 0
   }
 
-  /// Takes out the changes that waited for messages that are there now, oldest first.
-  package static func takeWaiting(_ keys: [MessageKey], in tx: borrowing Transaction) throws -> [AmendmentRow]
-  {
-    guard !keys.isEmpty else { return [] }
-    return rows(try tx.execute(takeWaiting, [.int8Array(keys.map(\.high)), .int8Array(keys.map(\.low))]))
-      .sorted { ($0.at, $0.version) < ($1.at, $1.version) }
+  /// Takes out the changes that waited for messages that are there now, oldest first. Those that name another
+  /// conversation than their message's stay: the platform contradicts itself, and they may be all there is of it.
+  package static func takeWaiting(
+    _ messages: [(key: MessageKey, conversation: ConversationID)], in tx: borrowing Transaction
+  ) throws -> [AmendmentRow] {
+    guard !messages.isEmpty else { return [] }
+    return rows(
+      try tx.execute(
+        takeWaiting,
+        [
+          .int8Array(messages.map(\.key.high)), .int8Array(messages.map(\.key.low)),
+          .int8Array(messages.map(\.conversation.rawValue)),
+        ])
+    ).sorted { ($0.at, $0.version) < ($1.at, $1.version) }
   }
 
   package static func find(
@@ -164,7 +172,8 @@ package enum Amendments {
     """
   private static let takeWaiting = """
     DELETE FROM pending_change
-    WHERE (route_key, message_low) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
+    WHERE (route_key, message_low, conversation_id) IN
+      (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]))
     RETURNING route_key, message_low, kind, author_id, version, at, removed_at, conversation_route,
       conversation_id, sealed, token_mode, token_generation
     """

@@ -50,15 +50,15 @@ package enum Conversations {
 
   /// In order of id, after `cursor`.
   package static func list(
-    tenant: TenantID, after cursor: ConversationID? = nil, publicOnly: Bool = false, limit: Int,
+    tenant: TenantID, after cursor: ConversationID? = nil, publicChannels: Bool = false, limit: Int,
     in tx: borrowing Transaction
   ) throws -> [ConversationRow] {
     rows(
       try tx.execute(
         select
-          + " WHERE tenant_id = $1 AND conversation_id > $2 AND (NOT $3 OR is_public) ORDER BY conversation_id LIMIT $4",
+          + " WHERE tenant_id = $1 AND conversation_id > $2 AND (NOT $3 OR is_public AND kind = 3) ORDER BY conversation_id LIMIT $4",
         [
-          .int8(tenant.rawValue), .int8(cursor?.rawValue ?? Int64.min), .bool(publicOnly),
+          .int8(tenant.rawValue), .int8(cursor?.rawValue ?? Int64.min), .bool(publicChannels),
           .int8(Int64(limit)),
         ]))
   }

@@ -61,6 +61,20 @@ package enum Memberships {
     return hasLeft
   }
 
+  /// Whether the subject was in the conversation at a time, or left it just then.
+  package static func wasIn(
+    route: RouteKey, conversation: ConversationID, subject: SubjectID, at time: Timestamp,
+    in tx: borrowing Transaction
+  ) throws -> Bool {
+    try tx.execute(
+      wasIn,
+      [
+        .int8(route.rawValue), .int8(conversation.rawValue), .int8(subject.rawValue),
+        .timestamp(microseconds: time.microseconds),
+      ]
+    ).count > 0
+  }
+
   /// Another number after every change of the subject's windows; `nil`: there never was one. Windows that are read
   /// after it are no older.
   package static func version(of subject: SubjectID, in tx: borrowing Transaction) throws -> Int64? {
@@ -179,6 +193,10 @@ package enum Memberships {
   private static let leave = """
     UPDATE membership SET left_at = $4 WHERE route_key = $1 AND conversation_id = $2 AND subject_id = $3
       AND left_at IS NULL AND joined_at <= $4
+    """
+  private static let wasIn = """
+    SELECT 1 FROM membership WHERE route_key = $1 AND conversation_id = $2 AND subject_id = $3
+      AND joined_at <= $4 AND (left_at IS NULL OR left_at >= $4) LIMIT 1
     """
   private static let link = """
     INSERT INTO subject_conversation (route_key, subject_id, conversation_id, conversation_route, tenant_id)

@@ -13,21 +13,19 @@ package enum Sources {
       ])
   }
 
-  package static func position(source hash: [UInt8], tenant: TenantID, in tx: borrowing Transaction) throws
-    -> Int64
-  {
-    let rows = try tx.execute(
-      "SELECT position FROM source_position WHERE tenant_id = $1 AND source_hash = $2",
-      [.int8(tenant.rawValue), .bytes(hash)])
-    return rows.count == 0 ? 0 : rows.int64(0, 0)
-  }
-
   /// Notes the event ids and returns the ordinals of those that were there before.
   package static func seen(_ events: [MessageKey], in tx: borrowing Transaction) throws -> Set<Int> {
     guard !events.isEmpty else { return [] }
     let rows = try tx.execute(seen, [.int8Array(events.map(\.high)), .int8Array(events.map(\.low))])
     let new = Set((0..<rows.count).map { MessageKey(high: rows.int64($0, 0), low: rows.int64($0, 1)) })
     return Set(events.indices.filter { !new.contains(events[$0]) })
+  }
+
+  /// Those of the event ids that were noted before.
+  package static func known(_ events: [MessageKey], in tx: borrowing Transaction) throws -> Set<MessageKey> {
+    guard !events.isEmpty else { return [] }
+    let rows = try tx.execute(known, [.int8Array(events.map(\.high)), .int8Array(events.map(\.low))])
+    return Set((0..<rows.count).map { MessageKey(high: rows.int64($0, 0), low: rows.int64($0, 1)) })
   }
 
   /// Takes back what ``seen(_:in:)`` noted in the same transaction.
@@ -59,6 +57,10 @@ package enum Sources {
   private static let seen = """
     INSERT INTO event_seen (route_key, event_low) SELECT * FROM unnest($1::bigint[], $2::bigint[])
     ON CONFLICT DO NOTHING RETURNING route_key, event_low
+    """
+  private static let known = """
+    SELECT route_key, event_low FROM event_seen
+    WHERE (route_key, event_low) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
     """
   private static let receipt = """
     INSERT INTO receipt AS r (route_key, conversation_id, subject_id, state, message_high, message_low, at)

@@ -17,6 +17,14 @@ extension Event {
     }
   }
 
+  /// Whether it says what a person or a conversation is like from now on.
+  var isDescription: Bool {
+    switch self {
+    case .userUpserted, .conversationUpserted: true
+    default: false
+    }
+  }
+
   var conversationID: String? {
     switch self {
     case .messageCreated(let message): message.conversationID

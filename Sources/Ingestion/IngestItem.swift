@@ -63,6 +63,8 @@ package struct IngestResult: Sendable {
   package var duplicates = 0
   package var setAside: [SetAsideNotice] = []
   package var setAsideCount = 0
+  /// Files that could not be read, or not to their end: what was read of them, and all others, went through.
+  package var failures: [SourceError] = []
 
   package init() {}
 
@@ -70,8 +72,12 @@ package struct IngestResult: Sendable {
     left.accepted += right.accepted
     left.duplicates += right.duplicates
     left.setAsideCount += right.setAsideCount
+    left.failures += right.failures
     left.setAside = Array((left.setAside + right.setAside).prefix(noticesMax))
   }
+
+  /// Whether not a line came.
+  package var isNothing: Bool { accepted + duplicates + setAsideCount == 0 }
 
   /// Notices kept in memory; all of them are in the catalogue.
   package static let noticesMax = 1_000

@@ -21,16 +21,24 @@ package struct IngestRun: Sendable {
     package var bytesTotal: Int64?
   }
 
-  /// Ingests one source (a path, or `-`), returning what became of its lines.
+  /// Ingests one source (a path, or `-`), returning what became of its lines, and which files failed.
   package func ingest(_ source: String, progress: @escaping @Sendable (Progress) -> Void = { _ in })
     async throws
     -> IngestResult
   {
-    let feeder = try LineFeeder(source)
     var result = IngestResult()
+    let feeder: LineFeeder
+    do {
+      feeder = try LineFeeder(source)
+    } catch {
+      result.failures = [error]
+      return result
+    }
     var lines = 0
     var decoded = try await next(feeder)
-    while let batch = decoded {
+    while true {
+      result.failures += decoded.failures
+      guard let batch = decoded.batch else { return result }
       async let upcoming = next(feeder)
       result += try await ingestor.store(batch)
       lines += batch.items.count + batch.rejected.count
@@ -38,12 +46,19 @@ package struct IngestRun: Sendable {
       progress(Progress(lines: lines, bytesRead: position.read, bytesTotal: position.total))
       decoded = try await upcoming
     }
-    return result
   }
 
-  private func next(_ feeder: LineFeeder) async throws -> IngestBatch? {
-    guard let lines = try await feeder.next() else { return nil }
-    return await decoder.decode(lines)
+  /// The next batch, `nil` at the end, and the files that failed on the way to it.
+  private func next(_ feeder: LineFeeder) async throws -> (batch: IngestBatch?, failures: [SourceError]) {
+    var failures: [SourceError] = []
+    while true {
+      do {
+        guard let lines = try await feeder.next() else { return (nil, failures) }
+        return (await decoder.decode(lines), failures)
+      } catch let error as SourceError {
+        failures.append(error)
+      }
+    }
   }
 }
 
@@ -58,7 +73,7 @@ actor LineFeeder {
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  init(_ source: String) throws {
+  init(_ source: String) throws(SourceError) {
     self.source = source
     reader = try SourceReader(source)
   }

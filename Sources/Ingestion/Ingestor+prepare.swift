@@ -2,13 +2,14 @@ import Catalog
 import History
 import KeyVault
 import Model
+import Postgres
 import Sodium
 
 extension Ingestor {
   /// Everything a batch needs before its transaction: numbers, keys, sealed payloads.
   func prepare(_ batch: IngestBatch) async throws -> PreparedBatch {
     let now = now()
-    let named = NamedOnes(batch.items)
+    let named = NamedOnes(batch.items, repeated: try await repeatedDescriptions(batch.items))
     let interned = try await directory.intern(
       subjects: named.subjects, conversations: named.conversations, at: now)
     var prepared = PreparedBatch(
@@ -34,6 +35,25 @@ extension Ingestor {
     prepared.names = NameChange.all(of: batch.items, interned, directory)
     prepared.changed = (interned.changedSubjects, interned.changedConversations)
     return prepared
+  }
+
+  /// Lines that describe people or conversations and came before, by the ids of their events: they may be out of date
+  /// by now.
+  private func repeatedDescriptions(_ items: [IngestItem]) async throws -> Set<Int64> {
+    var lines: [MessageKey: Int64] = [:]
+    var repeated: Set<Int64> = []
+    for item in items where item.event.isDescription {
+      guard let key = eventKey(item) else { continue }
+      if lines[key] == nil { lines[key] = item.line } else { repeated.insert(item.line) }
+    }
+    guard !lines.isEmpty else { return repeated }
+    let keys = Array(lines.keys)
+    let known = try await database.read { tx in try Sources.known(keys, in: tx) }
+    return repeated.union(known.compactMap { lines[$0] })
+  }
+
+  private func eventKey(_ item: IngestItem) -> MessageKey? {
+    item.eventID.map { directory.hasher.messageKey("event\u{0}" + $0) }
   }
 
   /// What clients are told of messages that may be deleted by this batch: a message's deletion can have come before it.
@@ -104,7 +124,7 @@ extension Ingestor {
       Step(
         item: item, key: event.messageID.map { hasher.messageKey($0) }, conversation: conversation,
         subject: subject,
-        eventKey: item.eventID.map { hasher.messageKey("event\u{0}" + $0) }, lane: lane,
+        eventKey: eventKey(item), lane: lane,
         digest: event.digestText.map { hasher.number("digest", $0) } ?? 0,
         reactionVersion: event.reactionName.map { hasher.number("reaction", $0) } ?? 0))
   }
@@ -113,16 +133,17 @@ extension Ingestor {
   private static let aheadSecondsMax: Int64 = 366 * 86_400
 }
 
-/// The people and conversations a batch names, with what it says of them.
+/// The people and conversations a batch names, with what it says of them, if not for the second time.
 private struct NamedOnes {
   var subjects: [String: SubjectProfile] = [:]
   var conversations: [String: ConversationDraft] = [:]
 
-  init(_ items: [IngestItem]) {
+  init(_ items: [IngestItem], repeated: Set<Int64>) {
     for item in items {
+      let isNew = !repeated.contains(item.line)
       if let id = item.event.subjectID {
         var profile = SubjectProfile(id: id, displayName: item.senderName)
-        if case .userUpserted(let user) = item.event {
+        if isNew, case .userUpserted(let user) = item.event {
           profile.displayName = user.displayName
           profile.email = user.email
         }
@@ -131,7 +152,7 @@ private struct NamedOnes {
       if let id = item.event.conversationID {
         var draft = conversations[id] ?? ConversationDraft(ConversationProfile(id: id))
         draft.profile.name = item.conversationName ?? draft.profile.name
-        if case .conversationUpserted(let upsert) = item.event {
+        if isNew, case .conversationUpserted(let upsert) = item.event {
           draft.described = upsert
           draft.profile.name = upsert.name ?? draft.profile.name
         }

@@ -94,7 +94,7 @@ extension PreparedBatch {
       coverage = TokenCoverage()
       return
     }
-    for row in try Amendments.takeWaiting(new.map(\.message.key), in: tx) {
+    for row in try Amendments.takeWaiting(new.map { ($0.message.key, $0.message.conversation) }, in: tx) {
       _ = try change(row, locator: Locators.find(row.key, in: tx), in: tx)
     }
   }
@@ -138,11 +138,24 @@ extension PreparedBatch {
     return .changed
   }
 
-  private func apply(
+  private mutating func apply(
     _ step: Ingestor.Step, _ renamed: Set<SubjectID>, in tx: borrowing Transaction,
     _ result: inout IngestResult
   ) throws {
+    if case .memberLeft(let member) = step.item.event, try !fits(step, leftAt: member.at, in: tx) {
+      return reject(
+        step, code: "not_a_member", detail: "nobody of that id was in the conversation at the time")
+    }
     if try applied(step, renamed, in: tx) { result.accepted += 1 } else { result.duplicates += 1 }
+  }
+
+  /// Whether the step ends a membership, or repeats what ended one.
+  private func fits(_ step: Ingestor.Step, leftAt time: Timestamp, in tx: borrowing Transaction) throws
+    -> Bool
+  {
+    guard let conversation = step.conversation, let subject = step.subject else { return true }
+    return try Memberships.wasIn(
+      route: conversation.route, conversation: conversation.id, subject: subject, at: time, in: tx)
   }
 
   /// Events without a sealed part; returns whether anything changed.

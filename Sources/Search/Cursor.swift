@@ -52,6 +52,10 @@ package struct Cursor: Hashable, Sendable {
     return writer.bytes.base64(.urlSafe)
   }
 
+  /// What a position can be: anything else would overflow where it is reckoned with.
+  private static let sequences: ClosedRange<Int64> = 0...Int64(Int32.max)
+
+  /// - Throws: `.badCursor`.
   package init(text: String) throws(SearchError) {
     let refusal = SearchError(.badCursor, "the cursor is not one that an earlier page gave")
     guard let bytes = [UInt8](base64: text, .urlSafe) else { throw refusal }
@@ -62,19 +66,29 @@ package struct Cursor: Hashable, Sendable {
       guard flags <= 3 else { throw MalformedBytes("flags") }
       ascending = flags & 1 == 1
       position = MessagePosition(
-        createdAt: Timestamp(microseconds: try reader.signed()), sequence: try reader.signed())
-      group = try reader.count(limit: 1 << 16)
+        createdAt: try Self.time(&reader), sequence: try reader.signed())
+      guard Self.sequences.contains(position.sequence) else { throw MalformedBytes("sequence") }
+      group = try reader.count(limit: SearchIndex.groupsMax - 1)
       rank = flags & 2 == 2 ? try Rank(&reader) : nil
+      guard reader.remaining == 0 else { throw MalformedBytes("more than a cursor") }
     } catch {
       throw refusal
     }
   }
 }
 
+extension Cursor {
+  fileprivate static func time(_ reader: inout ByteReader) throws -> Timestamp {
+    let time = Timestamp(microseconds: try reader.signed())
+    guard (Timestamp.earliest...Timestamp.latest).contains(time) else { throw MalformedBytes("time") }
+    return time
+  }
+}
+
 extension Cursor.Rank {
   fileprivate init(_ reader: inout ByteReader) throws {
     score = try reader.signed()
-    until = Timestamp(microseconds: try reader.signed())
+    until = try Cursor.time(&reader)
     frequencies = []
     for _ in 0..<(try reader.count(limit: Ranking.slotsMax)) {
       frequencies.append(try reader.count(limit: Ranking.frequencyMax))

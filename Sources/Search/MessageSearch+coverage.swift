@@ -48,7 +48,8 @@ extension MessageSearch {
   private func coverageQuery(_ request: SearchRequest, _ scope: Scope) -> CoverageQuery {
     var query = CoverageQuery(tenant: directory.tenant.id, modes: [], limit: Self.rowsMax)
     switch request.query {
-    case .everything: break  // filters see every message, with or without tokens
+    // Filters see every message, with or without tokens; only of links it is the client who tells, beside its tokens.
+    case .everything: query.modes = request.flags.contains("link") ? [.none] : []
     case .plain: query.modes = [.none, .blinded]
     case .blinded(let sets):
       query.modes = [.none, .plain, .blinded]

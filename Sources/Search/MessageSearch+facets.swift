@@ -12,9 +12,12 @@ extension MessageSearch {
   static let facetedMax = 100_000
 
   /// Counts matches by what was asked for. All of it happens inside the query, which holds what the reader may see.
-  func facets(_ query: IndexQuery, _ request: SearchRequest, lag: Int64) async throws -> SearchReply.Facets? {
+  func facets(
+    _ query: IndexQuery, _ request: SearchRequest, lag: Int64, until end: ContinuousClock.Instant
+  ) async throws -> SearchReply.Facets? {
     guard !request.facets.isEmpty else { return nil }
     var query = query
+    query.deadlineMilliseconds = try Self.milliseconds(until: end)
     query.countMax = Self.facetedMax
     var facets = SearchReply.Facets()
     let kinds = Set(request.facets.compactMap(\.kind))
@@ -27,7 +30,9 @@ extension MessageSearch {
       if kinds.contains(.sender) { facets.sender = try await senders(found, exact) }
       if kinds.contains(.day) { facets.month = Self.months(found, exact) }
     }
-    if request.facets.contains(.attachment) { facets.attachment = try await attachments(query, lag) }
+    if request.facets.contains(.attachment) {
+      facets.attachment = try await attachments(query, lag, until: end)
+    }
     return facets
   }
 
@@ -63,12 +68,14 @@ extension MessageSearch {
     return facet(buckets, of: found, exact)
   }
 
-  private func attachments(_ query: IndexQuery, _ lag: Int64) async throws -> SearchReply.Facet {
+  private func attachments(_ query: IndexQuery, _ lag: Int64, until end: ContinuousClock.Instant) async throws
+    -> SearchReply.Facet
+  {
     var facet = SearchReply.Facet(buckets: [], exact: lag == 0)
     for kind in ["link", "file", "image"] {
       var query = query
       query.required.append(IndexTerms.flag(kind))
-      let count = try await hits(query, limit: 0, countMax: Self.facetedMax).count
+      let count = try await hits(query, limit: 0, countMax: Self.facetedMax, until: end).count
       facet.exact = facet.exact && count.isExact
       facet.buckets.append(SearchReply.Facet.Bucket(value: kind, count: count.number))
     }

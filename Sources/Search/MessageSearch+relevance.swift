@@ -9,17 +9,18 @@ extension MessageSearch {
 
   /// The best of the newest matches. A word counts the more, the fewer of the messages this reader may see hold it, so
   /// that a score tells nothing of others (decision 0032).
-  func ranked(_ query: IndexQuery, _ request: SearchRequest, _ scope: Scope) async throws -> Page {
-    let end = ContinuousClock.now + .milliseconds(deadlineMilliseconds)
+  func ranked(
+    _ query: IndexQuery, _ request: SearchRequest, _ scope: Scope, until end: ContinuousClock.Instant
+  ) async throws -> Page {
     var page = Page()
-    page.count = try await hits(query, limit: 0, countMax: request.count.matchesMax).count
+    page.count = try await hits(query, limit: 0, countMax: request.count.matchesMax, until: end).count
     let ranking = try await ranking(query, request.cursor, until: end)
     var candidates = query
     candidates.limit = Self.rankedMax
     if let until = request.cursor?.rank?.until {
       candidates.until = min(candidates.until ?? until, until)
     }
-    candidates.deadlineMilliseconds = Self.milliseconds(until: end)
+    candidates.deadlineMilliseconds = try Self.milliseconds(until: end)
     let found = try await index.ranked(candidates, by: ranking)
     page.ranking = SearchReply.Ranking(ranked: found.hits.count, complete: found.exact)
     let newest = found.hits.lazy.map(\.hit.position.createdAt).max() ?? .earliest
@@ -70,14 +71,10 @@ extension MessageSearch {
     }
     var frequencies: [Int] = []
     for var query in counting {
-      query.deadlineMilliseconds = Self.milliseconds(until: end)
+      query.deadlineMilliseconds = try Self.milliseconds(until: end)
       frequencies.append(min(try await index.search(query).matches, Ranking.frequencyMax))
     }
     return Ranking(query.clauses, frequencies: frequencies)
-  }
-
-  private static func milliseconds(until end: ContinuousClock.Instant) -> Int {
-    Int((end - .now) / .milliseconds(1))
   }
 }
 

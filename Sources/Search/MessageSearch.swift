@@ -31,6 +31,7 @@ package struct MessageSearch: Sendable {
   }
 
   package func search(_ request: SearchRequest, reader: Reader) async throws -> SearchReply {
+    let end = ContinuousClock.now + .milliseconds(deadlineMilliseconds)
     let scope = try await scope(request, reader: reader)
     // Before the search: what the index takes in meanwhile is told as missing, never the other way round.
     let positions = try await indexer.positions()
@@ -40,15 +41,15 @@ package struct MessageSearch: Sendable {
     }
     let page =
       switch request.sort {
-      case .newest: try await matching(query, request, scope)
-      case .relevance: try await ranked(query, request, scope)
+      case .newest: try await matching(query, request, scope, until: end)
+      case .relevance: try await ranked(query, request, scope, until: end)
       }
     let coverage = try await self.coverage(known, without: page.damaged, request, scope)
     var reply = SearchReply(
-      hits: try await views(page, request), nextCursor: page.next?.text, matches: page.matches,
-      coverage: coverage)
+      hits: try await views(page, request), nextCursor: page.next?.text,
+      matches: page.matches(lag: coverage.indexLagEvents), coverage: coverage)
     reply.ranking = page.ranking
-    reply.facets = try await facets(query, request, lag: coverage.indexLagEvents)
+    reply.facets = try await facets(query, request, lag: coverage.indexLagEvents, until: end)
     return reply
   }
 
@@ -118,25 +119,28 @@ package struct MessageSearch: Sendable {
     /// Hits that are there, and cannot be read for damage.
     var damaged: [IndexHit] = []
 
-    var matches: SearchReply.Matches {
-      SearchReply.Matches(count ?? MatchCount(), without: unreadable, shown: messages.count)
+    func matches(lag: Int64) -> SearchReply.Matches {
+      SearchReply.Matches(count ?? MatchCount(), without: unreadable, shown: messages.count, lag: lag)
     }
   }
 
   /// Asks every group for its newest hits below the cursor, merges them in the one order there is, and reads
   /// them. A hit that cannot be read any more (deleted since, key destroyed) is passed over, and not counted.
-  private func matching(_ query: IndexQuery, _ request: SearchRequest, _ scope: Scope) async throws -> Page {
+  private func matching(
+    _ query: IndexQuery, _ request: SearchRequest, _ scope: Scope, until end: ContinuousClock.Instant
+  ) async throws -> Page {
     guard request.cursor?.rank == nil else { throw SearchError.cursorOfOtherOrder }
     let limit = min(max(request.limit, 1), SearchRequest.limitMax)
     var page = Page()
     var cursor = request.cursor
     // A later page is counted from the start as well, but need not be looked for from there.
     if cursor != nil {
-      page.count = try await hits(query, limit: 0, countMax: request.count.matchesMax).count
+      page.count = try await hits(query, limit: 0, countMax: request.count.matchesMax, until: end).count
     }
     while true {
       let found = try await hits(
-        query, before: cursor, limit: limit + 1, countMax: page.count == nil ? request.count.matchesMax : 0)
+        query, before: cursor, limit: limit + 1, countMax: page.count == nil ? request.count.matchesMax : 0,
+        until: end)
       page.count = page.count ?? found.count
       let readable = try await read(found.hits, scope, &page.damaged)
       page.unreadable += found.hits.count - readable.count
@@ -161,14 +165,25 @@ package struct MessageSearch: Sendable {
     var isExact = true
   }
 
-  func hits(_ query: IndexQuery, before cursor: Cursor? = nil, limit: Int, countMax: Int) async throws
-    -> (hits: [IndexHit], count: MatchCount)
-  {
+  /// - Parameter end: of the search this is part of; `nil`: this is a search by itself.
+  /// - Throws: `SearchIndexError` `.deadline`.
+  func hits(
+    _ query: IndexQuery, before cursor: Cursor? = nil, limit: Int, countMax: Int,
+    until end: ContinuousClock.Instant? = nil
+  ) async throws -> (hits: [IndexHit], count: MatchCount) {
     var query = query
+    if let end { query.deadlineMilliseconds = try Self.milliseconds(until: end) }
     (query.limit, query.countMax) = (limit, countMax)
     (query.before, query.beforeGroup) = (cursor?.position, cursor?.group)
     let page = try await index.search(query)
     return (page.hits, MatchCount(number: page.matches, isExact: page.exact))
+  }
+
+  /// - Throws: `SearchIndexError` `.deadline` if there are none left: what is found at once would never be refused.
+  static func milliseconds(until end: ContinuousClock.Instant) throws -> Int {
+    let left = end - .now
+    guard left > .zero else { throw SearchIndexError(.deadline) }
+    return Int(left / .milliseconds(1)) + 1
   }
 
   struct ReadHit {

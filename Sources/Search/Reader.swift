@@ -41,15 +41,24 @@ package struct Authorization: Sendable {
     let (windows, open) = try await database.read { tx in
       (
         try Memberships.windows(of: subject, in: tx),
-        publicChannels
-          ? try Conversations.list(tenant: tenant, publicOnly: true, limit: Self.publicMax, in: tx) : []
+        publicChannels ? try Self.publicChannels(of: tenant, in: tx) : []
       )
     }
     var byConversation = Dictionary(grouping: windows, by: \.conversation).mapValues(Self.merged)
-    for row in open where ConversationUpsert.Kind(row.kind) == .channel {
-      byConversation[row.id] = [everything(row.id, row.route)]
-    }
+    for row in open { byConversation[row.id] = [everything(row.id, row.route)] }
     return byConversation
+  }
+
+  private static func publicChannels(of tenant: TenantID, in tx: borrowing Transaction) throws
+    -> [ConversationRow]
+  {
+    var all: [ConversationRow] = []
+    while true {
+      let page = try Conversations.list(
+        tenant: tenant, after: all.last?.id, publicChannels: true, limit: channelsAtOnce, in: tx)
+      all += page
+      guard page.count == channelsAtOnce else { return all }
+    }
   }
 
   /// What is another after every change of the member's windows; `nil`: nobody can tell.
@@ -63,8 +72,7 @@ package struct Authorization: Sendable {
     }
   }
 
-  /// Public channels a tenant may have for its members to search without joining.
-  private static let publicMax = 50_000
+  private static let channelsAtOnce = 10_000
 
   private func everything(_ conversation: ConversationID, _ route: RouteKey) -> MembershipWindow {
     MembershipWindow(

@@ -6,6 +6,7 @@ package struct SearchError: Error, CustomStringConvertible {
     case badQuery = "bad_query"
     case badCursor = "bad_cursor"
     case unsupported = "unsupported"
+    case unknownMember = "unknown_member"
     case unknownSaved = "unknown_saved_search"
     case tooMany = "too_many_saved_searches"
   }
@@ -22,6 +23,8 @@ package struct SearchError: Error, CustomStringConvertible {
   /// Said alike for what is not there and for what the reader may not know of.
   package static let unknownConversation = SearchError(
     .unknownConversation, "there is no such conversation, or you are not a member of it")
+  package static let unknownMember = SearchError(
+    .unknownMember, "--as names nobody this tenant knows")
   package static let unknownMessage = SearchError(
     .unknownMessage, "there is no such message, or you may not read it")
 }

@@ -120,11 +120,12 @@ extension SearchReply.Matches {
   /// - Parameters:
   ///   - unreadable: hits of the index that were gone when they were read.
   ///   - shown: on the page; there are at least so many.
-  init(_ count: MessageSearch.MatchCount, without unreadable: Int, shown: Int) {
+  ///   - lag: steps the index is behind; each may be a deletion of what it counts, or a message it does not know.
+  init(_ count: MessageSearch.MatchCount, without unreadable: Int, shown: Int, lag: Int64) {
     let number = max(shown, count.number - unreadable)
     // Groups count each for itself; where they stopped is nobody's business.
-    lower = count.isExact ? number : min(number, max(shown, SearchRequest.Count.boundedMax))
-    estimate = lower
-    upper = count.isExact ? number : nil
+    estimate = count.isExact ? number : min(number, max(shown, SearchRequest.Count.boundedMax))
+    lower = max(shown, estimate - Int(min(lag, Int64(estimate))))
+    upper = count.isExact && lag == 0 && unreadable == 0 ? number : nil
   }
 }

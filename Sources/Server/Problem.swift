@@ -66,7 +66,7 @@ package struct Problem: Error, Sendable {
         : Problem(500, "database_error", "the database refused; the server's log has the kind of failure")
     case let error as SearchError:
       switch error.code {
-      case .unknownConversation, .unknownMessage, .unknownSaved:
+      case .unknownConversation, .unknownMessage, .unknownMember, .unknownSaved:
         self.init(404, error.code.rawValue, error.description)
       case .badQuery, .badCursor, .unsupported: self.init(400, error.code.rawValue, error.description)
       case .tooMany: self.init(409, error.code.rawValue, error.description)

@@ -4,6 +4,7 @@ import Catalog
 import Erasure
 import Exporting
 import Foundation
+import Ingestion
 import KeyVault
 import Postgres
 import Retention
@@ -50,15 +51,26 @@ struct Failure {
       self.init("lease_held", error.description, "try again later", .tryAgainLater)
     case let error as IndexLeaseLost:
       self.init("lease_lost", error.description, "try again later", .tryAgainLater)
+    case let error as SourceError:
+      self.init(
+        error.code.rawValue, error.description, "check the path, and that the file is whole",
+        error.code == .notFound ? .usage : .failed)
+    case let error as InvalidMapping:
+      self.init("bad_mapping", error.description, "see Schemas/mappings for the form and examples", .usage)
+    case let error as TokenKeyError:
+      self.init("bad_token_key", error.description, "name the file that `ingest --token-key` made", .usage)
     case let error as SearchError:
-      self.init(error.code.rawValue, error.description, "check ids and query", .failed)
+      self.init(
+        error.code.rawValue, error.description, "check ids and query",
+        [.badQuery, .badCursor].contains(error.code) ? .usage : .failed)
     case let error as QueryError:
       self.init("bad_query", error.description, "see `muniment search --help` for the query language", .usage)
       place = error.position..<(error.position + error.length)
     case let error as SearchIndexError:
       self.init(
         "index_\(error.code.rawValue)", error.description, error.nextStep ?? "muniment index check",
-        error.isRetryable ? .tryAgainLater : .failed)
+        error.isRetryable
+          ? .tryAgainLater : [.badQuery, .tooBroad].contains(error.code) ? .usage : .failed)
     case let error as SegmentStoreError:
       self.init(
         "object_store_\(error.code.rawValue)", error.description, "muniment status",

@@ -49,7 +49,7 @@ struct HistoryCommand: AsyncParsableCommand {
     try await Application.with(try common.settings()) { application in
       let tenant = try await application.tenant(tenancy.tenant)
       let directory = application.directory(tenant)
-      guard let subject = try await directory.subject(member) else { throw SearchError.unknownConversation }
+      guard let subject = try await directory.subject(member) else { throw SearchError.unknownMember }
       var page = try await application.conversationHistory(directory)
         .page(conversation, reader: .member(subject), anchor: try anchor(), limit: limit)
       if let tokenKey {

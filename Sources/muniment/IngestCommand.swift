@@ -82,11 +82,15 @@ struct IngestCommand: AsyncParsableCommand {
             share: progress.bytesTotal.map { Double(progress.bytesRead) / Double(max($0, 1)) })
         }
       }
+      // Nothing but what cannot be read was named.
+      if result.isNothing, sources.count == result.failures.count, let only = result.failures.first {
+        throw only
+      }
       let seconds = watch.rounded
       if !noIndex { try await index(application, meter) }
       meter.finish()
       try report(result, seconds: seconds)
-      return result.setAsideCount > 0
+      return result.setAsideCount > 0 || !result.failures.isEmpty
     }
     if partial { throw ExitStatus.doneInPart }
   }
@@ -131,11 +135,17 @@ struct IngestCommand: AsyncParsableCommand {
     let setAside: Int
     let seconds: Double
     let rate: Int
+    let failures: [FailedSource]?
 
     enum CodingKeys: String, CodingKey {
-      case accepted, duplicates, seconds, rate
+      case accepted, duplicates, seconds, rate, failures
       case setAside = "set_aside"
     }
+  }
+
+  private struct FailedSource: Encodable {
+    let code: String
+    let detail: String
   }
 
   private func report(_ result: IngestResult, seconds: Double) throws {
@@ -149,11 +159,14 @@ struct IngestCommand: AsyncParsableCommand {
       text += "\n  line \(notice.line): \(notice.code): \(notice.detail)"
     }
     if result.setAsideCount > 0 { text += "\nsee all with `muniment ingest --list-set-aside`" }
+    for failure in result.failures {
+      text += "\n\(failure.code.rawValue): \(failure); ingest it again, what is there already is recognised"
+    }
+    let failures = result.failures.map { FailedSource(code: $0.code.rawValue, detail: $0.description) }
     try common.output.value(
       Summary(
         accepted: result.accepted, duplicates: result.duplicates, setAside: result.setAsideCount,
-        seconds: seconds,
-        rate: rate), text: text)
+        seconds: seconds, rate: rate, failures: failures.isEmpty ? nil : failures), text: text)
   }
 
   private func list(_ store: SetAsideStore) async throws {

@@ -29,7 +29,7 @@ struct SavedSearchCommand: AsyncParsableCommand {
       try await Application.with(try common.settings()) { application in
         let directory = application.directory(try await application.tenant(tenancy.tenant))
         guard let subject = try await directory.subject(member) else {
-          throw SearchError(.badQuery, "--as names nobody this tenant knows")
+          throw SearchError.unknownMember
         }
         let searches = SavedSearches(
           directory: directory, database: application.database, vault: application.vault,

@@ -93,7 +93,7 @@ struct SearchCommand: AsyncParsableCommand {
     try await Application.with(try common.settings()) { application in
       let tenant = try await application.tenant(tenancy.tenant)
       let directory = application.directory(tenant)
-      guard let subject = try await directory.subject(member) else { throw SearchError.unknownConversation }
+      guard let subject = try await directory.subject(member) else { throw SearchError.unknownMember }
       let search = application.search(directory)
       let reply: SearchReply
       if let tokenKey {

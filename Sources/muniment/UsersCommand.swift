@@ -44,7 +44,7 @@ struct UsersCommand: AsyncParsableCommand {
         let tenant = try await application.tenant(tenancy.tenant)
         let directory = application.directory(tenant)
         guard let subject = try await directory.subject(member) else {
-          throw SearchError(.badQuery, "--as names nobody this tenant knows")
+          throw SearchError.unknownMember
         }
         var request = UserRequest(try asked(tenant.name))
         request.limit = limit

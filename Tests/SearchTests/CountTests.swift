@@ -55,7 +55,8 @@ struct CountTests {
       try await house.store([Events.delete("new-3", "hall", "bo", 12)])
       let reply = try await Self.page("rare", house, .bounded)
       #expect(reply.hits.count == 6)
-      #expect(reply.matches.lower == 6 && reply.matches.upper == 6)
+      // It may have another such match elsewhere, or miss a new one.
+      #expect(reply.matches.lower == 6 && reply.matches.estimate == 6 && reply.matches.upper == nil)
       // A deletion the index has not heard of hides nothing.
       #expect(reply.coverage.complete && reply.coverage.indexLagEvents == 1)
     }

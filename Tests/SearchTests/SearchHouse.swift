@@ -66,11 +66,13 @@ struct SearchHouse: Sendable {
       var batch = IngestBatch(source: "test")
       for (number, line) in lines.enumerated().dropFirst(start).prefix(1_000) {
         let raw = Array(line.utf8)
+        let decoded = try decoder.decode(raw)
         batch.items.append(
-          IngestItem(line: Int64(number + 1), raw: raw, event: try decoder.decode(raw).event))
+          IngestItem(
+            line: Int64(number + 1), raw: raw, event: decoded.event, eventID: decoded.eventID))
       }
       let result = try await ingestor.store(batch)
-      guard result.setAsideCount == 0 else { throw HouseError("set aside: \(result.setAside)") }
+      guard result.setAsideCount == 0 else { throw SetAsideError(codes: result.setAside.map(\.code)) }
     }
   }
 
@@ -101,6 +103,11 @@ struct SearchHouse: Sendable {
     let reader = if let name { try await reader(name) } else { Reader.compliance }
     return try await search.search(request, reader: reader).hits.map(\.messageID).sorted()
   }
+}
+
+/// Lines that were to go through did not.
+struct SetAsideError: Error, Equatable {
+  let codes: [String]
 }
 
 struct HouseError: Error {

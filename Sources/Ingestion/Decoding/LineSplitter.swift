@@ -2,10 +2,10 @@ internal import Glibc
 
 /// Cuts pieces of bytes into lines: ends of `\n` or `\r\n`, a byte order mark before the first dropped, lines
 /// of nothing but spaces and tabs counted but not given.
-struct LineSplitter {
-  let limit: Int
+package struct LineSplitter {
+  package let limit: Int
   /// Lines begun so far, which is the number of the line given last.
-  private(set) var number: Int64 = 0
+  package private(set) var number: Int64 = 0
   private var buffer: [UInt8] = []
   private var start = 0
   /// No line end lies before this.
@@ -13,12 +13,12 @@ struct LineSplitter {
   /// Inside a line that was already given as too long.
   private var skipping = false
 
-  init(limit: Int) { self.limit = limit }
+  package init(limit: Int) { self.limit = limit }
 
   /// `nil` bytes: longer than the limit, its line end not counted.
-  typealias Line = (number: Int64, bytes: [UInt8]?)
+  package typealias Line = (number: Int64, bytes: [UInt8]?)
 
-  mutating func append(_ piece: [UInt8]) {
+  package mutating func append(_ piece: [UInt8]) {
     if start > 0 {
       buffer.removeSubrange(..<start)
       searched -= start
@@ -28,7 +28,7 @@ struct LineSplitter {
   }
 
   /// The next line whose end, or excess, has been seen.
-  mutating func next() -> Line? {
+  package mutating func next() -> Line? {
     while let end = lineEnd() {
       let line = start..<end
       start = end + 1
@@ -44,7 +44,7 @@ struct LineSplitter {
   }
 
   /// What follows the last line end, once the input has ended.
-  mutating func last() -> Line? {
+  package mutating func last() -> Line? {
     let line = start..<buffer.count
     start = buffer.count
     searched = start

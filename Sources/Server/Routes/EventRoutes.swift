@@ -77,7 +77,7 @@ enum EventRoutes {
       source = "http:" + call.principal.subject
     }
 
-    func store(_ lines: [(number: Int64, bytes: [UInt8]?)]) async throws -> IngestResult {
+    func store(_ lines: [LineSplitter.Line]) async throws -> IngestResult {
       var batch = LineBatch(source: source)
       for line in lines { batch.append(line.number, line.bytes) }
       let result = try await ingestor.store(await decoder.decode(batch))
@@ -94,7 +94,7 @@ private final class UnpackedBody {
   private let bytesMax: Int
   private var received = 0
   private var unpacked = 0
-  var lines = LineSplitter()
+  var lines = BodyLines()
 
   init(encoding: String?, bytesMax: Int) throws(Problem) {
     switch encoding?.lowercased() {
