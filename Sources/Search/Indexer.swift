@@ -18,7 +18,7 @@ package struct Indexer: Sendable {
   let now: @Sendable () -> Timestamp
 
   /// Groups that are worked on side by side: one reads while another commits, on two cores.
-  private static let groupsAtOnce = 2
+  package static let groupsAtOnce = 2
 
   package init(
     database: PostgresPool, history: HistoryReader, index: SearchIndex, groups: Int,

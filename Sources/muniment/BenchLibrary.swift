@@ -98,10 +98,11 @@ struct BenchLibrary: Sendable {
     return built
   }
 
-  /// Every group on its own.
+  /// Every group on its own, as many side by side as where the product follows its feed.
   func apply(_ chunk: [[[IndexDocument]]]) async throws {
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       for (group, batches) in chunk.enumerated() {
+        if group >= Indexer.groupsAtOnce { try await tasks.next() }
         tasks.addTask {
           for batch in batches {
             try await index.apply(
