@@ -11,11 +11,14 @@ package struct ConversationRow: Sendable {
   package let retentionDays: Int32?
   package let sealed: [UInt8]
   package let closedAt: Timestamp?
+  /// Of the newest description that said so.
+  package let describedAt: Timestamp?
 
   package init(
     id: ConversationID, route: RouteKey, hash: [UInt8], kind: Int16, isPublic: Bool,
     clientSealed: Bool = false,
-    retentionDays: Int32? = nil, sealed: [UInt8], closedAt: Timestamp? = nil
+    retentionDays: Int32? = nil, sealed: [UInt8], closedAt: Timestamp? = nil,
+    describedAt: Timestamp? = nil
   ) {
     self.id = id
     self.route = route
@@ -26,6 +29,7 @@ package struct ConversationRow: Sendable {
     self.retentionDays = retentionDays
     self.sealed = sealed
     self.closedAt = closedAt
+    self.describedAt = describedAt
   }
 }
 
@@ -90,6 +94,7 @@ package enum Conversations {
         .int8(row.route.rawValue), .int8(row.id.rawValue), .int2(row.kind), .bool(row.isPublic),
         .bool(row.clientSealed), row.retentionDays.map { .int4($0) } ?? .null, .bytes(row.sealed),
         .timestamp(microseconds: now.microseconds),
+        row.describedAt.map { .timestamp(microseconds: $0.microseconds) } ?? .null,
       ])
   }
 
@@ -121,12 +126,14 @@ package enum Conversations {
         id: ConversationID(rawValue: rows.int64($0, 0)), route: RouteKey(rawValue: rows.int64($0, 1)),
         hash: rows.bytes($0, 2), kind: Int16(rows.int64($0, 3)), isPublic: rows.bool($0, 4),
         clientSealed: rows.bool($0, 5), retentionDays: rows.int64OrNil($0, 6).map { Int32($0) },
-        sealed: rows.bytes($0, 7), closedAt: rows.timestampOrNil($0, 8).map { Timestamp(microseconds: $0) })
+        sealed: rows.bytes($0, 7), closedAt: rows.timestampOrNil($0, 8).map { Timestamp(microseconds: $0) },
+        describedAt: rows.timestampOrNil($0, 9).map { Timestamp(microseconds: $0) })
     }
   }
 
   private static let select = """
-    SELECT conversation_id, route_key, hash, kind, is_public, client_sealed, retention_days, sealed, closed_at
+    SELECT conversation_id, route_key, hash, kind, is_public, client_sealed, retention_days, sealed, closed_at,
+      described_at
     FROM conversation
     """
   private static let insert = """
@@ -145,7 +152,7 @@ package enum Conversations {
     "SELECT is_public, kind FROM conversation WHERE route_key = $1 AND conversation_id = $2 FOR UPDATE"
   private static let updateRow = """
     UPDATE conversation SET kind = $3, is_public = $4, client_sealed = $5, retention_days = $6, sealed = $7,
-      updated_at = $8
-    WHERE route_key = $1 AND conversation_id = $2
+      updated_at = $8, described_at = $9::timestamptz
+    WHERE route_key = $1 AND conversation_id = $2 AND (described_at IS NULL OR described_at <= $9::timestamptz)
     """
 }

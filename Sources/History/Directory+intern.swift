@@ -140,7 +140,7 @@ extension Directory {
       Set(known.values.map { KeyOwner.conversation(tenant, $0.id) }), creating: false)
     for index in drafts.indices {
       guard var row = known[hashes[index]], let key = keys[.conversation(tenant, row.id)] else { continue }
-      let draft = drafts[index]
+      let draft = drafts[index].current(row)
       let current = try ConversationProfile(
         bytes: ProfileSeal.open(row.sealed, owner: row.id.rawValue, key: key))
       if new.contains(where: { $0.1 == row.id }) { interned.changedConversations.insert(draft.profile.id) }
@@ -174,9 +174,27 @@ package struct ConversationDraft: Sendable, Hashable {
     self.described = described
   }
 
+  /// Takes the description in, unless it is older than the one there is.
+  package mutating func describe(_ upsert: ConversationUpsert) {
+    guard !upsert.isOutdated(by: described?.at) else { return }
+    described = upsert
+    profile.name = upsert.name ?? profile.name
+  }
+
+  /// Without what is known from later times.
+  func current(_ row: ConversationRow) -> ConversationDraft {
+    guard let described, described.isOutdated(by: row.describedAt) else { return self }
+    return ConversationDraft(ConversationProfile(id: profile.id))
+  }
+
   func changesNothing(_ row: ConversationRow, _ known: ConversationProfile?) -> Bool {
+    current(row).isSaid(by: row, known)
+  }
+
+  private func isSaid(by row: ConversationRow, _ known: ConversationProfile?) -> Bool {
     guard let known, profile.name == nil || profile.name == known.name else { return false }
     guard let described else { return true }
+    guard described.at ?? .earliest <= row.describedAt ?? .earliest else { return false }
     return described.kind.number == row.kind && described.isPublic == row.isPublic
       && described.sealed == row.clientSealed && described.retentionDays == row.retentionDays
   }
@@ -193,6 +211,6 @@ package struct ConversationDraft: Sendable, Hashable {
       id: row.id, route: row.route, hash: row.hash, kind: described?.kind.number ?? row.kind,
       isPublic: described?.isPublic ?? row.isPublic, clientSealed: described?.sealed ?? row.clientSealed,
       retentionDays: described == nil ? row.retentionDays : described?.retentionDays, sealed: sealed,
-      closedAt: row.closedAt)
+      closedAt: row.closedAt, describedAt: described?.at ?? row.describedAt)
   }
 }

@@ -153,8 +153,7 @@ private struct NamedOnes {
         var draft = conversations[id] ?? ConversationDraft(ConversationProfile(id: id))
         draft.profile.name = item.conversationName ?? draft.profile.name
         if isNew, case .conversationUpserted(let upsert) = item.event {
-          draft.described = upsert
-          draft.profile.name = upsert.name ?? draft.profile.name
+          draft.describe(upsert)
         }
         conversations[id] = draft
       }

@@ -128,10 +128,12 @@ package struct ConversationUpsert: Hashable, Sendable {
   package var isPublic: Bool
   package var retentionDays: Int32?
   package var sealed: Bool
+  /// From when on it is so; `nil`: from when this is heard.
+  package var at: Timestamp?
 
   package init(
     conversationID: String, kind: Kind, name: String? = nil, isPublic: Bool = false,
-    retentionDays: Int32? = nil, sealed: Bool = false
+    retentionDays: Int32? = nil, sealed: Bool = false, at: Timestamp? = nil
   ) {
     self.conversationID = conversationID
     self.kind = kind
@@ -139,6 +141,13 @@ package struct ConversationUpsert: Hashable, Sendable {
     self.isPublic = isPublic
     self.retentionDays = retentionDays
     self.sealed = sealed
+    self.at = at
+  }
+
+  /// Whether what was known is of a later time.
+  package func isOutdated(by known: Timestamp?) -> Bool {
+    guard let at, let known else { return false }
+    return at < known
   }
 }
 

@@ -33,6 +33,26 @@ struct RedeliveryTests {
     }
   }
 
+  @Test("A description that arrives late does not undo a newer one, whatever comes between")
+  func late() async throws {
+    func described(_ day: Int, _ visibility: String) -> String {
+      Events.conversation("plaza", kind: "channel", visibility: visibility)
+        .replacing(#"{"type""#, with: #"{"at":"\#(Events.time(day))","type""#)
+    }
+    try await SearchHouse.with { house in
+      try await house.store([Events.conversation("den"), Events.join("eve", "den", 0)])
+      for day in [1, 3, 5] {
+        try await house.store([described(day, day == 1 ? "public" : "private")])
+      }
+      for line in [described(4, "public"), Events.message("m", "plaza", "ann", 1, "secret")] {
+        try await house.deliver([line])
+      }
+      #expect(try await house.find("secret", as: "eve").isEmpty)
+      try await house.deliver([described(6, "public"), described(2, "private")])
+      #expect(try await house.find("secret", as: "eve") == ["m"])
+    }
+  }
+
   @Test("A person's old name does not come back with the event that said it")
   func names() async throws {
     try await SearchHouse.with { house in

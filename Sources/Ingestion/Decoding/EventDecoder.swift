@@ -110,12 +110,11 @@ extension EventFields {
   }
 
   private func conversation() throws(RejectedInput) -> ConversationUpsert {
-    _ = try optionalTime("at")
-    return ConversationUpsert(
+    ConversationUpsert(
       conversationID: try id("conversation_id"), kind: try word("kind", ConversationUpsert.Kind.self),
       name: try optionalText("name"), isPublic: try optionalWord("visibility", Visibility.self) == .public,
       retentionDays: try optionalInteger("retention_days", in: 1...36_500).map(Int32.init),
-      sealed: try optionalBool("sealed") ?? false)
+      sealed: try optionalBool("sealed") ?? false, at: try optionalTime("at"))
   }
 
   private func user() throws(RejectedInput) -> UserUpsert {
