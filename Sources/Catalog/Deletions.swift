@@ -33,8 +33,8 @@ package struct DeletionOutcome: Sendable {
 /// The one guard that every deletion of messages passes.
 package enum Deletions {
   /// Deletes messages unless a hold covers them or a floor keeps them: the checks, the removal of hot rows,
-  /// amendments and preserved copies, and the change of state happen in the caller's transaction, under the tenant's
-  /// governance lock. A message that a member deletes while it has to be kept becomes restricted: hidden from
+  /// amendments, labels and preserved copies, and the change of state happen in the caller's transaction, under the
+  /// tenant's governance lock. A message that a member deletes while it has to be kept becomes restricted: hidden from
   /// members, kept for the matter or until the floor ends. Anything that fails here fails the transaction, so nothing
   /// is deleted unchecked.
   package static func delete(
@@ -45,9 +45,7 @@ package enum Deletions {
     guard !keys.isEmpty else { return outcome }
     try Tenants.lockGovernance(tenant, exclusive: false, in: tx)
     let locators = try Locators.find(keys, in: tx).values
-      .filter { $0.tenant == tenant && ($0.state == .live || $0.state == .restricted) }.sorted {
-        $0.key < $1.key
-      }
+      .filter { $0.tenant == tenant && $0.isThere }.sorted { $0.key < $1.key }
     let held = try heldBy(locators.map(\.key), in: tx)
     outcome.held = held.map { ($0.key, $0.value) }.sorted { $0.key < $1.key }
     let free = locators.filter { held[$0.key] == nil }
@@ -111,6 +109,7 @@ package enum Deletions {
         .int8Array(locators.map(\.route.rawValue)), .int8Array(locators.map(\.conversation.rawValue)),
         .int8Array(locators.map(\.key.high)), .int8Array(locators.map(\.key.low)),
       ])
+    try RetentionLabels.remove(locators.map { .message($0.key) }, in: tx)
     try Preservations.removeCopies(of: locators.map(\.key), in: tx)
   }
 

@@ -173,6 +173,8 @@ package enum Erasures {
     UNION ALL SELECT 'waiting_changes', count(*) FROM pending_change WHERE author_id = $1
     UNION ALL SELECT 'memberships', count(*) FROM subject_conversation WHERE route_key = $1 AND subject_id = $1
       AND NOT EXISTS (SELECT 1 FROM hold WHERE released_at IS NULL AND $1 = ANY(custodians))
+    UNION ALL SELECT 'events', count(*) FROM retention_event WHERE route_key = $1 AND kind = 2 AND item_id = $1
+      AND NOT EXISTS (SELECT 1 FROM message_locator WHERE sender_id = $1 AND state = 5)
     UNION ALL SELECT 'set_aside', count(*) FROM set_aside WHERE subject_id = $1
     UNION ALL SELECT 'name_tokens', count(*) FROM subject_token WHERE tenant_id = $3 AND subject_id = $1
     UNION ALL SELECT 'saved_searches', count(*) FROM saved_search

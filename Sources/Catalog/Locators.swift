@@ -42,6 +42,9 @@ package struct MessagePlace: Sendable, Hashable {
 }
 
 extension Locator {
+  /// Seen by readers or kept for a matter or a duty; otherwise the message is gone.
+  package var isThere: Bool { state == .live || state == .restricted }
+
   package var place: MessagePlace {
     MessagePlace(tenant: tenant, route: route, conversation: conversation, position: position)
   }

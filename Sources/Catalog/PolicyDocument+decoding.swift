@@ -26,11 +26,25 @@ extension PolicyDocument {
   }
 
   fileprivate static func error(_ text: String) -> RetentionError { RetentionError(.invalidDocument, text) }
+
+  package static let nameRule = "1 to 64 letters, digits, spaces and . _ - (ASCII)"
+
+  /// Whether policies, labels and events may be called so. Such names are kept in the clear, and name no person.
+  package static func isName(_ text: String) -> Bool {
+    let bytes = Array(text.utf8)
+    return (1...64).contains(bytes.count) && bytes.first != 0x20 && bytes.last != 0x20
+      && bytes.allSatisfy {
+        (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+          || [0x20, 0x2D, 0x2E, 0x5F].contains($0)
+      }
+  }
 }
 
 /// One policy on its way in: its keys, and what to call it in errors.
 private struct PolicyFields {
-  private static let keys: Set = ["name", "scope", "retain", "delete_after", "clock", "locked", "review"]
+  private static let keys: Set = [
+    "name", "scope", "retain", "delete_after", "clock", "event", "locked", "review",
+  ]
   private let fields: [String: DocumentValue]
   private let label: String
 
@@ -43,8 +57,8 @@ private struct PolicyFields {
     }
     self.fields = fields
     self.label = "policy \(index + 1)"
-    guard Self.isName(name) else {
-      throw error("name", "1 to 64 letters, digits, spaces and . _ - (ASCII)")
+    guard PolicyDocument.isName(name) else {
+      throw error("name", PolicyDocument.nameRule)
     }
   }
 
@@ -70,7 +84,8 @@ private struct PolicyFields {
 
   private func scope() throws(RetentionError) -> PolicyDocument.Scope {
     guard case .object(let scope) = fields["scope"], scope.count == 1, let (key, value) = scope.first else {
-      throw error("scope", "required, an object with one of tenant, conversation_kind, conversation, subject")
+      throw error(
+        "scope", "required, an object with one of tenant, conversation_kind, conversation, subject, label")
     }
     switch (key, value) {
     case ("tenant", .bool(true)): return .tenant
@@ -82,6 +97,8 @@ private struct PolicyFields {
       return .conversationKind(kind)
     case ("conversation", .text(let id)) where Self.isID(id): return .conversation(id)
     case ("subject", .text(let id)) where Self.isID(id): return .subject(id)
+    case ("label", .text(let name)) where PolicyDocument.isName(name): return .label(name)
+    case ("label", _): throw error("scope.label", PolicyDocument.nameRule)
     case ("conversation", _), ("subject", _):
       throw error("scope.\(key)", "must be an id: a text of 1 to 128 bytes without control characters")
     case ("conversation_kind", _): throw error("scope.\(key)", "must be a text")
@@ -98,11 +115,21 @@ private struct PolicyFields {
   }
 
   private func clock() throws(RetentionError) -> Policy.Clock {
-    guard let value = fields["clock"] else { return .created }
-    guard case .text(let text) = value, let clock = Policy.Clock(rawValue: text) else {
-      throw error("clock", "must be \(Policy.Clock.allCases.map(\.rawValue).joined(separator: ", "))")
+    let clock = fields["clock"] ?? .text(Policy.Clock.created.name)
+    if clock == .text("event") { return .event(try event()) }
+    guard fields["event"] == nil else { throw error("event", "goes with clock: event") }
+    let plain = [Policy.Clock.created, .lastEdited, .conversationClosed]
+    guard let found = plain.first(where: { clock == .text($0.name) }) else {
+      throw error("clock", "must be \(plain.map(\.name).joined(separator: ", ")) or event")
     }
-    return clock
+    return found
+  }
+
+  private func event() throws(RetentionError) -> String {
+    guard case .text(let name) = fields["event"], PolicyDocument.isName(name) else {
+      throw error("event", "required with clock: event; \(PolicyDocument.nameRule)")
+    }
+    return name
   }
 
   private func flag(_ key: String) throws(RetentionError) -> Bool? {
@@ -112,16 +139,7 @@ private struct PolicyFields {
   }
 
   private func error(_ key: String, _ text: String) -> RetentionError {
-    PolicyDocument.error("\(label)\(Self.isName(name) ? " (\(name))" : ""): \(key): \(text)")
-  }
-
-  static func isName(_ text: String) -> Bool {
-    let bytes = Array(text.utf8)
-    return (1...64).contains(bytes.count) && bytes.first != 0x20 && bytes.last != 0x20
-      && bytes.allSatisfy {
-        (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
-          || [0x20, 0x2D, 0x2E, 0x5F].contains($0)
-      }
+    PolicyDocument.error("\(label)\(PolicyDocument.isName(name) ? " (\(name))" : ""): \(key): \(text)")
   }
 
   static func isID(_ text: String) -> Bool {

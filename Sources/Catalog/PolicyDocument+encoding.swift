@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Governance
+package import Governance
 import Model
 
 extension PolicyDocument {
@@ -24,6 +24,8 @@ private struct EncodedPolicy: Encodable {
   let retain: String?
   let delete_after: String?
   let clock: String
+  /// Left out for every other clock.
+  let event: String?
   let locked: Bool
   /// Left out where nobody is asked.
   let review: Bool?
@@ -33,7 +35,8 @@ private struct EncodedPolicy: Encodable {
     scope = entry.scope.encoded
     retain = entry.retain?.description
     delete_after = entry.deleteAfter?.description
-    clock = entry.clock.rawValue
+    clock = entry.clock.name
+    if case .event(let name) = entry.clock { event = name } else { event = nil }
     locked = entry.locked
     review = entry.review ? true : nil
   }
@@ -59,6 +62,19 @@ extension PolicyDocument.Scope {
     case .conversationKind(let kind): ["conversation_kind": .text(kind.rawValue)]
     case .conversation(let id): ["conversation": .text(id)]
     case .subject(let id): ["subject": .text(id)]
+    case .label(let name): ["label": .text(name)]
+    }
+  }
+}
+
+extension Policy.Clock {
+  /// As documents have it; the event's own name stands beside it.
+  package var name: String {
+    switch self {
+    case .created: "created"
+    case .lastEdited: "last_edited"
+    case .conversationClosed: "conversation_closed"
+    case .event: "event"
     }
   }
 }

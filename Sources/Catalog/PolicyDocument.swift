@@ -44,6 +44,8 @@ package struct PolicyDocument: Hashable, Sendable {
     case conversation(String)
     /// The platform's id of the author.
     case subject(String)
+    /// What carries the label itself, or lies in a conversation that does and has none of its own.
+    case label(String)
   }
 
   package var policies: [Entry]

@@ -62,6 +62,7 @@ extension PolicyDocument.Scope {
     case .conversationKind(let kind): .conversationKind(kind)
     case .conversation(let id): .conversation(ConversationID(rawValue: try number(id)))
     case .subject(let id): .subject(SubjectID(rawValue: try number(id)))
+    case .label(let name): .label(name)
     }
   }
 }

@@ -7,6 +7,11 @@ package struct RetentionError: Error, Hashable, CustomStringConvertible {
     /// A locked policy would be removed, loosened or shortened. Nothing was changed.
     case lockedPolicy = "locked_policy"
     case unknownConversation = "unknown_conversation"
+    case unknownSubject = "unknown_subject"
+    /// Never stored, or gone.
+    case unknownMessage = "unknown_message"
+    case invalidLabel = "invalid_label"
+    case invalidEvent = "invalid_event"
     /// The subject was erased, or is being erased; no rule can name them any more.
     case erasedSubject = "erased_subject"
     case unknownHold = "unknown_hold"

@@ -11,6 +11,12 @@ package struct RetainedMessage: Sendable, Hashable {
   package let closedAt: Timestamp?
   /// Of the last edit; `nil` also where the scan was not asked for edits.
   package let editedAt: Timestamp?
+  /// Its own, or its conversation's.
+  package let label: String?
+  /// When the labels of both have settled; `nil`: neither ever had one.
+  package let labelsSettleAt: Timestamp?
+  /// Of its conversation and its author, by name.
+  package let events: [String: Item.Occurrence]
 }
 
 extension RetainedMessage {
@@ -21,7 +27,13 @@ extension RetainedMessage {
       tenant: tenant, conversation: locator.conversation,
       kind: kind == 1 ? .direct : kind == 2 ? .group : .channel, sender: locator.sender,
       createdAt: locator.position.createdAt, editedAt: editedAt, conversationRetentionDays: retentionDays,
-      closedAt: closedAt, wasMember: { _ in true })
+      labels: label.map { [$0] } ?? [], labelsSettleAt: labelsSettleAt, closedAt: closedAt, events: events,
+      wasMember: { _ in true })
+  }
+
+  /// Whether labels and events are all as they are for long enough to delete by.
+  package func isSettled(at now: Timestamp) -> Bool {
+    ([labelsSettleAt].compactMap { $0 } + events.values.map(\.settlesAt)).allSatisfy { $0 <= now }
   }
 
   /// What policies alone say.
@@ -91,10 +103,11 @@ package enum RetentionScan {
         .timestamp(microseconds: policies.microseconds), .timestamp(microseconds: own.microseconds),
         .timestamp(microseconds: max(policies, own).microseconds), .int8(Int64(limit)),
       ])
-    let all = messages(rows)
+    let all = (0..<rows.count).map { Locators.locator(rows, $0, from: 0) }
+    let within = all.indices.filter { rows.bool($0, 13) }
     return Page(
-      messages: all.indices.filter { rows.bool($0, 13) }.map { all[$0] },
-      next: all.count == limit ? all.last.map { ScanPosition($0.locator) } : nil)
+      messages: try messages(rows, within, tenant: tenant, in: tx),
+      next: all.count == limit ? all.last.map(ScanPosition.init) : nil)
   }
 
   /// The same facts of given messages, whatever their state, with their edits.
@@ -102,10 +115,10 @@ package enum RetentionScan {
     -> [RetainedMessage]
   {
     guard !keys.isEmpty else { return [] }
-    return messages(
-      try tx.execute(
-        find,
-        [.int8(tenant.rawValue), .int8Array(keys.map(\.high)), .int8Array(keys.map(\.low)), .bool(true)]))
+    let rows = try tx.execute(
+      find,
+      [.int8(tenant.rawValue), .int8Array(keys.map(\.high)), .int8Array(keys.map(\.low)), .bool(true)])
+    return try messages(rows, Array(0..<rows.count), tenant: tenant, in: tx)
   }
 
   /// The fewest retention days that a conversation of the tenant has of its own; `nil`: none has any.
@@ -128,13 +141,19 @@ package enum RetentionScan {
     return (0..<rows.count).map { Locators.locator(rows, $0, from: 0) }
   }
 
-  private static func messages(_ rows: PostgresRows) -> [RetainedMessage] {
-    (0..<rows.count).map { row in
-      RetainedMessage(
-        locator: Locators.locator(rows, row, from: 0), kind: Int16(rows.int64(row, 9)),
+  private static func messages(
+    _ rows: PostgresRows, _ wanted: [Int], tenant: TenantID, in tx: borrowing Transaction
+  ) throws -> [RetainedMessage] {
+    let locators = wanted.map { Locators.locator(rows, $0, from: 0) }
+    let facts = try RetentionFacts(of: locators, tenant: tenant, in: tx)
+    return zip(wanted, locators).map { row, locator in
+      let label = facts.label(of: locator)
+      return RetainedMessage(
+        locator: locator, kind: Int16(rows.int64(row, 9)),
         retentionDays: rows.int64OrNil(row, 10).map { Int32($0) },
         closedAt: rows.timestampOrNil(row, 11).map { Timestamp(microseconds: $0) },
-        editedAt: rows.timestampOrNil(row, 12).map { Timestamp(microseconds: $0) })
+        editedAt: rows.timestampOrNil(row, 12).map { Timestamp(microseconds: $0) },
+        label: label.label, labelsSettleAt: label.settlesAt, events: facts.events(of: locator))
     }
   }
 

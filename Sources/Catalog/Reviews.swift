@@ -26,13 +26,33 @@ package struct ReviewRow: Sendable, Hashable {
     case extend(until: Timestamp)
     /// The ceiling of another policy counts from now on.
     case move(to: String)
+    /// The messages get this label, and the policies that are for it count.
+    case relabel(String)
 
     package var name: String {
       switch self {
       case .delete: "delete"
       case .extend: "extend"
       case .move: "move"
+      case .relabel: "relabel"
       }
+    }
+
+    /// A label is stored as a move to what no policy can be called.
+    fileprivate static let labelTarget = "label:"
+
+    fileprivate var stored: (decision: String, target: String?) {
+      switch self {
+      case .delete, .extend: (name, nil)
+      case .move(let policy): (name, policy)
+      case .relabel(let label): ("move", Self.labelTarget + label)
+      }
+    }
+
+    fileprivate init(target: String) {
+      self =
+        target.hasPrefix(Self.labelTarget)
+        ? .relabel(String(target.dropFirst(Self.labelTarget.count))) : .move(to: target)
     }
   }
 
@@ -96,7 +116,7 @@ package enum Reviews {
       """
       UPDATE disposition_review SET messages = 0, state = 'done', counted_at = $2
       WHERE tenant_id = $1 AND counted_at < $2 AND (state IN ('waiting', 'proposed')
-        OR (state = 'decided' AND decision = 'delete' AND decided_at < $2))
+        OR (state = 'decided' AND (decision = 'delete' OR starts_with(target, 'label:')) AND decided_at < $2))
       """, [.int8(tenant.rawValue), .timestamp(microseconds: now.microseconds)])
   }
 
@@ -136,16 +156,17 @@ package enum Reviews {
     _ id: Int64, _ decision: ReviewRow.Decision, state: ReviewRow.State, by decider: [UInt8],
     justification: [UInt8], at now: Timestamp, in tx: borrowing Transaction
   ) throws {
-    var (until, target): (PostgresValue, PostgresValue) = (.null, .null)
+    var until = PostgresValue.null
     if case .extend(let time) = decision { until = .timestamp(microseconds: time.microseconds) }
-    if case .move(let policy) = decision { target = .text(policy) }
+    let stored = decision.stored
     try tx.execute(
       """
       UPDATE disposition_review SET state = $2, decision = $3, until = $4, target = $5, decided_at = $6,
         decider_hash = $7, approver_hash = NULL, justification = $8, deleted = 0 WHERE review_id = $1
       """,
       [
-        .int8(id), .text(state.rawValue), .text(decision.name), until, target,
+        .int8(id), .text(state.rawValue), .text(stored.decision), until,
+        stored.target.map { .text($0) } ?? .null,
         .timestamp(microseconds: now.microseconds), .bytes(decider), .bytes(justification),
       ])
   }
@@ -181,7 +202,7 @@ package enum Reviews {
       case "delete": decision = .delete
       case "extend":
         decision = rows.timestampOrNil(row, 13).map { .extend(until: Timestamp(microseconds: $0)) }
-      case "move": decision = rows.textOrNil(row, 14).map { .move(to: $0) }
+      case "move": decision = rows.textOrNil(row, 14).map { ReviewRow.Decision(target: $0) }
       default: break
       }
       return ReviewRow(

@@ -71,7 +71,8 @@ extension ErasureService {
     }
   }
 
-  /// Grounds of which no copy is left lose their matter key, and the person the memberships a hold needed.
+  /// Grounds of which no copy is left lose their matter key, and the person the memberships a hold needed, and the
+  /// events a floor counted from.
   private func endGrounds(_ row: ErasureRow, _ subject: SubjectID, actor: String) async throws {
     let (tenant, now, audit) = (tenant, now(), audit)
     let ended = try await database.transaction { tx in
@@ -81,6 +82,7 @@ extension ErasureService {
         ended.append(.matter(tenant, ground.id))
       }
       _ = try Memberships.removeAll(of: subject, at: now, in: tx)
+      try RetentionEvents.removeAll(of: .subject(subject), in: tx)
       guard !ended.isEmpty else { return ended }
       try KeyVault.destroy(ended, reason: Handle.text("erasure", row.id), at: now, in: tx)
       _ = try audit.append(

@@ -86,6 +86,7 @@ extension ErasureService {
         try Feed.append(.edited, messages.map(\.key), group: Int16(group), in: tx)
       }
       try DeletionOutbox.forget(subject, tenant: tenant, in: tx)
+      try RetentionEvents.removeAll(of: .subject(subject), in: tx)
       return (
         parts: try audit.eraseParts(about: row.subjectHash, tenant: tenant, in: tx),
         changes: try Amendments.removeAll(by: subject, in: tx),

@@ -185,7 +185,7 @@ extension ErasureService {
   /// A conversation of which nothing is left loses its key: segments and backups do not give it back, and nothing
   /// more is taken in for it.
   private func endConversation(_ row: ErasureRow, _ steps: inout ErasureSteps, actor: String) async throws {
-    guard case .conversation(_, let conversation) = row.scope else { return }
+    guard case .conversation(let route, let conversation) = row.scope else { return }
     guard try await kept(row).isEmpty else { return }
     let (tenant, now, audit) = (tenant, now(), audit)
     let owner = KeyOwner.conversation(tenant, conversation)
@@ -193,6 +193,8 @@ extension ErasureService {
       try Tenants.lockGovernance(tenant, exclusive: false, in: tx)
       guard try !Erasures.isNamedByHold(conversation, in: tx) else { return false }
       try KeyVault.destroy([owner], reason: Handle.text("erasure", row.id), at: now, in: tx)
+      try RetentionLabels.remove([.conversation(route, conversation)], in: tx)
+      try RetentionEvents.removeAll(of: .conversation(route, conversation), in: tx)
       _ = try audit.append(
         [Self.entry("key.destroyed", row.id, actor, tenant, ["kind": "conversation"])], at: now, in: tx)
       return true

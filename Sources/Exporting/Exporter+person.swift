@@ -63,8 +63,11 @@ extension Exporter {
   func policies(_ writing: ExportWriting) async throws {
     guard let person = writing.person else { return }
     let (tenant, now) = (tenant.id, now())
-    let set = try await database.read { tx in
-      try Policies.sets(tenant: tenant, in: tx).last { $0.effectiveAt <= now }
+    let (set, events) = try await database.read { tx in
+      (
+        try Policies.sets(tenant: tenant, in: tx).last { $0.effectiveAt <= now },
+        try RetentionEvents.find([.subject(person)], tenant: tenant, in: tx)
+      )
     }
     let document = try set.map { try PolicyDocument(json: $0.document) } ?? PolicyDocument()
     let places = try await conversations(of: person)
@@ -77,7 +80,11 @@ extension Exporter {
           json.member("applies_to", scope)
           json.member("kept_at_least", entry.retain?.description)
           json.member("deleted_after", entry.deleteAfter?.description)
-          json.member("counted_from", entry.clock.rawValue)
+          json.member("counted_from", entry.clock.name)
+          if case .event(let name) = entry.clock {
+            json.member("event", name)
+            json.member("event_at", events.first { $0.event == name }?.happenedAt?.rfc3339)
+          }
         }
       }
     }
@@ -126,6 +133,7 @@ extension Exporter {
     case .tenant: "all messages"
     case .conversationKind(let kind): "messages in conversations of kind \(kind.rawValue)"
     case .subject(let id): Int64(id) == person.rawValue ? "your messages" : nil
+    case .label(let name): "messages that carry the label \(name), if any of yours do"
     case .conversation(let id):
       Int64(id).map { places.contains(ConversationID(rawValue: $0)) } == true
         ? "messages in one of your conversations" : nil

@@ -7,6 +7,7 @@ package import Model
 /// 3. Else, among ceilings, label beats scoped beats tenant, then the earliest wins; no ceiling keeps it.
 /// 4. A change already announced (a version whose `effectiveAt` is to come) must agree to a deletion before the
 ///    deletion happens, and deletes nothing before its time.
+/// 5. A label or an event that was stated lately deletes nothing until it has settled.
 ///
 /// `policies` may hold several versions of one id; `holds` are the tenant's, released ones included.
 package func decide(_ item: Item, policies: [Policy], holds: [Hold], now: Timestamp) -> Disposition {
@@ -15,6 +16,9 @@ package func decide(_ item: Item, policies: [Policy], holds: [Hold], now: Timest
   guard held.isEmpty else { return evaluation.disposition(.held(held), .hold, nil) }
   if let change = firstDisagreement(item, policies, evaluation.isDue(at: now), now) {
     return evaluation.disposition(.pending(until: change), .policyChange, nil)
+  }
+  if evaluation.isDue(at: now), now < evaluation.settlesAt {
+    return evaluation.disposition(.pending(until: evaluation.settlesAt), .statedLately, nil)
   }
   return evaluation.disposition(at: now)
 }

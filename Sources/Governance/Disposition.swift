@@ -11,7 +11,8 @@ package struct Disposition: Hashable, Sendable {
     case due
     /// Would be deleted now, but for somebody's decision that its policy asks for.
     case review
-    /// Would be deleted under the rules before or after an announced change, not under both: waits for it.
+    /// Would be deleted under the rules before or after an announced change, not under both, or by a label or an
+    /// event that was stated lately: waits for that.
     case pending(until: Timestamp)
     /// Asked to be erased, but a hold or locked floor needs it: hidden from all but that, then erased.
     case restricted
@@ -24,6 +25,7 @@ package struct Disposition: Hashable, Sendable {
     case tenantCeiling = "tenant_ceiling"
     case noCeiling = "no_ceiling"
     case policyChange = "policy_change"
+    case statedLately = "stated_lately"
     case lockedFloor = "locked_floor"
     case erasure
   }

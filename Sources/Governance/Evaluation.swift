@@ -12,9 +12,15 @@ struct Evaluation {
   private(set) var ceiling: (date: Timestamp, level: Policy.Level, reason: Int)?
   /// Whether the policy of that ceiling asks for a review.
   private var reviews = false
+  /// When labels, and the events that policies count from, have been as they are for long enough to delete by.
+  private(set) var settlesAt: Timestamp
 
   init(_ item: Item, _ policies: [Policy]) {
+    settlesAt = item.labelsSettleAt ?? .earliest
     for policy in policies where policy.matches(item) {
+      if case .event(let name) = policy.clock, let event = item.events[name] {
+        settlesAt = max(settlesAt, event.settlesAt)
+      }
       let start = policy.clockStart(item)
       let source = Reason.Source.policy(
         id: policy.id, name: policy.name, version: policy.version, locked: policy.locked,

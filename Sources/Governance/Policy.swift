@@ -26,12 +26,14 @@ package struct Policy: Hashable, Sendable {
   }
 
   /// What the lengths of a policy are counted from.
-  package enum Clock: String, Sendable, CaseIterable {
+  package enum Clock: Hashable, Sendable {
     case created
     /// The last edit, or the creation of a message never edited.
-    case lastEdited = "last_edited"
+    case lastEdited
     /// Has not started while the conversation is open: the floor has no end, the ceiling no date.
-    case conversationClosed = "conversation_closed"
+    case conversationClosed
+    /// What somebody states of the conversation or the author by this name; not started until then.
+    case event(String)
   }
 
   package var id: String
@@ -91,6 +93,7 @@ extension Policy {
     case .created: item.createdAt
     case .lastEdited: item.editedAt ?? item.createdAt
     case .conversationClosed: item.closedAt
+    case .event(let name): item.events[name]?.at
     }
   }
 }

@@ -21,6 +21,10 @@ package struct Explanation: Hashable, Sendable {
   package let tier: Tier?
   /// Whether keys for its payload are left.
   package let readable: Bool
+  /// Its own, or its conversation's.
+  package let label: String?
+  /// What was stated of its conversation and its author, by name.
+  package let events: [String: Timestamp]
   /// What the rules say now; `nil` for what is gone already.
   package let disposition: Disposition?
   /// Active holds that cover it, also if it is gone.
@@ -53,6 +57,8 @@ package struct Explanation: Hashable, Sendable {
     case .held: "held\(because)"
     case .due: "due for deletion\(because)"
     case .review: "due, and waits for somebody's decision\(because)"
+    case .pending(let until) where disposition.decidingRule == .statedLately:
+      "would be due, but for its label or an event, which count from \(until) on"
     case .pending(let until): "waits for the change of policy at \(until)"
     case .restricted: "restricted\(because)"
     }

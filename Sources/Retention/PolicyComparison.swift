@@ -6,7 +6,7 @@ package struct Tightening: Hashable, Sendable, CustomStringConvertible {
     case ceilingAdded = "deletion added"
     case ceilingBroughtForward = "deletion brought forward"
     case floorShortened = "retention shortened"
-    /// A scoped ceiling went, so that the wider one below it decides, which may come sooner.
+    /// A scoped ceiling went, so that a wider one below it decides, which may come sooner.
     case ceilingUncovered = "a wider deletion applies now"
     case reviewDropped = "review dropped"
   }
@@ -41,7 +41,10 @@ private func changes(
   case (nil, .some): found.append(.ceilingAdded)
   case (.some(let before), .some(let after)) where after < before: found.append(.ceilingBroughtForward)
   case (.some, nil):
-    if let lowestCeiling, lowestCeiling < old.scope.level { found.append(.ceilingUncovered) }
+    // Below a label there may be a conversation's own days, which no document names.
+    if old.scope.level == .label || lowestCeiling.map({ $0 < old.scope.level }) ?? false {
+      found.append(.ceilingUncovered)
+    }
   default: break
   }
   if (new.retainSeconds ?? 0) < (old.retainSeconds ?? 0) { found.append(.floorShortened) }

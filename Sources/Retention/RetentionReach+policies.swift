@@ -13,7 +13,7 @@ extension RetentionReach {
       case .conversationKind(let kind): kinds.insert(kind.number)
       case .conversation(let id): conversations.insert(id)
       case .subject(let id): senders.insert(id)
-      // Nothing carries labels yet; should something do, a label could be on any message.
+      // What is old is read either way, and its label is looked up with the rest.
       case .label: everything = true
       }
     }
@@ -21,13 +21,21 @@ extension RetentionReach {
   }
 
   /// Leaves out messages too young for any of the policies to be due at `now`.
-  package func due(by policies: [Policy], at now: Timestamp) -> RetentionReach {
-    // A conversation may have been closed before a late message in it was sent.
-    guard !policies.contains(where: { $0.clock == .conversationClosed }) else { return self }
-    var reach = self
-    if let shortest = policies.compactMap(\.deleteAfterSeconds).min() {
-      reach.createdUpTo = now.adding(seconds: -shortest)
+  /// - Parameter events: when each event happened first to any conversation or person.
+  package func due(by policies: [Policy], at now: Timestamp, events: [String: Timestamp]) -> RetentionReach {
+    var shortest: Int64?
+    for policy in policies {
+      guard let seconds = policy.deleteAfterSeconds else { continue }
+      switch policy.clock {
+      case .created, .lastEdited: shortest = min(shortest ?? seconds, seconds)
+      // A conversation may have been closed, and an event have happened, before a late message was sent.
+      case .conversationClosed: return self
+      case .event(let name):
+        if let first = events[name], first.adding(seconds: seconds) <= now { return self }
+      }
     }
+    var reach = self
+    reach.createdUpTo = shortest.map { now.adding(seconds: -$0) } ?? .earliest
     return reach
   }
 }

@@ -12,10 +12,13 @@ package struct RetentionRun: Hashable, Sendable {
   package internal(set) var held = 0
   /// Holds that kept any of them.
   package internal(set) var holds: Set<Int64> = []
-  /// Would be due, but an announced change of policy disagrees: decided when that takes effect.
+  /// Would be due, but an announced change of policy disagrees, or a label or an event was stated lately: decided
+  /// when that takes effect.
   package internal(set) var pending = 0
   /// Due, and waiting for somebody's decision.
   package internal(set) var inReview = 0
+  /// Due, and given a label by a review's decision.
+  package internal(set) var relabelled = 0
   /// Deleted by their members while a hold kept them; gone now that it is released and the grace is over.
   package internal(set) var released = 0
   package static let keptMax = 100_000

@@ -20,12 +20,15 @@ extension RetentionService {
 
   private func expire(_ run: inout RetentionRun, _ touched: inout Set<Period>, actor: String) async throws {
     let (tenant, now) = (tenant, now())
-    let (history, ownUpTo) = try await database.transaction { tx in
-      (try Self.policies(of: tenant, in: tx), try Self.ownUpTo(now, tenant: tenant, in: tx))
+    let (history, ownUpTo, events) = try await database.transaction { tx in
+      (
+        try Self.policies(of: tenant, in: tx), try Self.ownUpTo(now, tenant: tenant, in: tx),
+        try RetentionEvents.earliest(tenant: tenant, in: tx)
+      )
     }
     run.policySet = history.version
     let inForce = history.inForce(at: now)
-    let reach = RetentionReach(inForce).due(by: inForce, at: now)
+    let reach = RetentionReach(inForce).due(by: inForce, at: now, events: events)
     guard !reach.isEmpty || ownUpTo != nil else { return }
     var cursor: ScanPosition?
     var queue = try await database.transaction { tx in
@@ -42,6 +45,9 @@ extension RetentionService {
       run.add(page)
       if !run.dryRun, !page.due.isEmpty {
         try await delete(.expiry(page.due), &run, &touched, at: now, actor: actor)
+      }
+      if !run.dryRun, !page.relabelled.isEmpty {
+        run.relabelled += try await relabel(RelabelBatch(keys: page.relabelled), at: now, actor: actor)
       }
       cursor = page.next
     } while cursor != nil
@@ -66,12 +72,17 @@ extension RetentionService {
     var cursor: MessageKey?
     repeat {
       let after = cursor
-      let (page, floors) = try await database.transaction { tx in
+      let (page, floors, unsettled) = try await database.transaction { tx in
         let page = try RetentionScan.released(
           tenant: tenant, releasedBefore: releasedBefore, after: after, limit: Self.batchMessagesMax, in: tx)
-        return (page, try Floors.running(.all, on: page.map(\.key), tenant: tenant, at: now, in: tx))
+        let keys = page.map(\.key)
+        let messages = try RetentionScan.find(keys, tenant: tenant, in: tx)
+        return (
+          page, try Floors.running(.all, on: keys, tenant: tenant, at: now, in: tx),
+          Set(messages.filter { !$0.isSettled(at: now) }.map(\.locator.key))
+        )
       }
-      let free = page.filter { floors[$0.key] == nil }
+      let free = page.filter { floors[$0.key] == nil && !unsettled.contains($0.key) }
       if run.dryRun {
         run.released += free.count
       } else if !free.isEmpty {
@@ -97,6 +108,14 @@ extension RetentionService {
     run.add(result, of: batch)
   }
 
+  private func relabel(_ batch: RelabelBatch, at now: Timestamp, actor: String) async throws -> Int {
+    let (tenant, audit, graceSeconds) = (tenant, audit, graceSeconds)
+    return try await database.transaction { tx in
+      try batch.execute(
+        tenant: tenant, audit: audit, graceSeconds: graceSeconds, at: now, actor: actor, in: tx)
+    }
+  }
+
   /// Up to a bound: counting all there is would cost more than the deletions of a quiet day.
   private func countKept(_ run: inout RetentionRun) async throws {
     let tenant = tenant
@@ -114,6 +133,8 @@ private struct DuePage: Sendable {
   var due: [Locator] = []
   var held: [MessageKey: [Int64]] = [:]
   var pending = 0
+  /// What a decision gives a label.
+  var relabelled: [MessageKey] = []
   /// What waits for a decision.
   var reviews: ReviewQueue
   /// Where the next page starts; `nil`: this was the last.
@@ -137,6 +158,7 @@ private struct DuePage: Sendable {
         switch reviews.outcome(message, disposition, policies) {
         case .due: candidates.append(message.locator)
         case .kept: break
+        case .relabelled: relabelled.append(message.locator.key)
         case .waits(let group, let version): waiting.append((message.locator, group, version))
         }
       case .pending: pending += 1

@@ -21,7 +21,6 @@ extension RetentionService {
         to: row.to,
         silent: row.silent)
     }
-    let isThere = locator.state == .live || locator.state == .restricted
     let now = now()
     let item = facts.message.item(tenant)
     let decide = facts.isPreserved ? decideErasure : Governance.decide
@@ -30,8 +29,9 @@ extension RetentionService {
       conversation: try await directory.cards([locator.conversation])[locator.conversation]?.profile.id,
       sender: try await directory.profiles([locator.sender])[locator.sender]?.id,
       tier: facts.isHot ? .hot : facts.isCold ? .cold : nil,
-      readable: facts.isPreserved ? true : try await hasKeys(locator),
-      disposition: isThere
+      readable: facts.isPreserved ? true : try await hasKeys(locator), label: facts.message.label,
+      events: facts.message.events.compactMapValues(\.at),
+      disposition: locator.isThere
         ? decide(item, facts.history.policies, holds, now) : nil,
       holds: facts.holds.map(\.id), policySet: facts.history.version, changes: facts.changes)
   }

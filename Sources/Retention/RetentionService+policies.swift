@@ -121,8 +121,10 @@ extension PolicyDocument.Entry {
       case .conversationKind(let kind): kind.rawValue
       case .conversation: "conversation"
       case .subject: "subject"
+      case .label(let name): "label \(name)"
       }
-    let rest = "\(locked ? ", locked" : "")\(review ? ", reviewed" : "")"
+    let from = if case .event(let name) = clock { ", from \(name)" } else { "" }
+    let rest = "\(from)\(locked ? ", locked" : "")\(review ? ", reviewed" : "")"
     return "\(name) (\(kind)): retain \(retain?.description ?? "-"), delete after "
       + "\(deleteAfter?.description ?? "-")\(rest)"
   }

@@ -13,13 +13,16 @@ extension RetentionService {
       proposed = try await names.numberedForPreview(document).policies.map { entry in try entry.policy() }
     }
     let (tenant, now) = (tenant, now())
-    let (history, ownUpTo) = try await database.transaction { tx in
-      (try Self.policies(of: tenant, in: tx), try Self.ownUpTo(now, tenant: tenant, in: tx))
+    let (history, ownUpTo, events) = try await database.transaction { tx in
+      (
+        try Self.policies(of: tenant, in: tx), try Self.ownUpTo(now, tenant: tenant, in: tx),
+        try RetentionEvents.earliest(tenant: tenant, in: tx)
+      )
     }
     let inForce = history.inForce(at: now)
     let measure = PreviewMeasure(history: history, proposed: proposed, now: now)
     var reach = RetentionReach(inForce + (proposed ?? []))
-    if proposed == nil { reach = reach.due(by: inForce, at: now) }
+    if proposed == nil { reach = reach.due(by: inForce, at: now, events: events) }
     let tally =
       reach.isEmpty && ownUpTo == nil ? PreviewTally() : try await tally(reach, ownUpTo: ownUpTo, measure)
     return RetentionPreview(

@@ -18,6 +18,12 @@ package struct ReviewView: Sendable {
 extension RetentionService {
   private static let textBytesMax = 4_096
 
+  static func check(_ justification: String, _ code: RetentionError.Code) throws(RetentionError) {
+    guard (1...textBytesMax).contains(justification.utf8.count) else {
+      throw RetentionError(code, "justification: 1 to \(textBytesMax) bytes")
+    }
+  }
+
   /// The groups that wait to be decided about or approved, or all.
   package func reviews(open: Bool = true, after cursor: Int64 = .min, limit: Int = 1_000) async throws
     -> [ReviewView]
@@ -42,9 +48,7 @@ extension RetentionService {
   package func decide(
     _ id: Int64, _ decision: ReviewRow.Decision, justification: String, actor: String
   ) async throws -> ReviewView {
-    guard (1...Self.textBytesMax).contains(justification.utf8.count) else {
-      throw RetentionError(.invalidReview, "justification: 1 to \(Self.textBytesMax) bytes")
-    }
+    try Self.check(justification, .invalidReview)
     let row = try await review(id).row
     let (tenant, now, audit) = (tenant, now(), audit)
     try await check(decision, at: now)
@@ -105,6 +109,10 @@ extension RetentionService {
       guard history.inForce(at: now).contains(where: { $0.id == policy }) else {
         throw RetentionError(.invalidReview, "policy: none of that name is in force")
       }
+    case .relabel(let label):
+      guard PolicyDocument.isName(label) else {
+        throw RetentionError(.invalidReview, "label: \(PolicyDocument.nameRule)")
+      }
     }
   }
 
@@ -143,6 +151,7 @@ extension RetentionService {
     ]
     if case .extend(let until) = decision { details["until"] = until.rfc3339 }
     if case .move(let policy) = decision { details["to"] = policy }
+    if case .relabel(let label) = decision { details["label"] = label }
     return details
   }
 }

@@ -8,6 +8,8 @@ import Sodium
 struct ReviewQueue: Sendable {
   private let decisions: [ReviewGroup: ReviewRow]
   private let policies: [Policy]
+  /// Labels that locked policies are for: nobody takes them off.
+  private let lockedLabels: Set<String>
   private let tenant: TenantID
   private let now: Timestamp
   private(set) var waiting: [ReviewGroup: ReviewCount] = [:]
@@ -17,6 +19,8 @@ struct ReviewQueue: Sendable {
     /// By the decision of that review, or by the policy it was moved to.
     case due(review: Int64, because: String)
     case kept
+    /// Gets the label by the decision of that review.
+    case relabelled(review: Int64, label: String)
     case waits(ReviewGroup, policyVersion: Int32)
   }
 
@@ -24,6 +28,8 @@ struct ReviewQueue: Sendable {
     _ history: [Policy], tenant: TenantID, at now: Timestamp, in tx: borrowing Transaction
   ) throws {
     policies = history.inForce(at: now)
+    let locked = (policies + history.inForce(at: .latest)).filter(\.locked)
+    lockedLabels = Set(locked.compactMap { if case .label(let name) = $0.scope { name } else { nil } })
     (self.tenant, self.now) = (tenant, now)
     // Asked only where some policy asks for reviews: the others' runs cost nothing more.
     decisions = history.contains(where: \.review) ? try Reviews.decided(tenant: tenant, at: now, in: tx) : [:]
@@ -41,12 +47,17 @@ struct ReviewQueue: Sendable {
     let name = Handle.text("review", review.id)
     switch review.decision {
     case .delete:
-      // What became due since was not before whoever decided.
-      guard message.disposition(history, at: decidedAt).dueAt.map({ $0 <= decidedAt }) ?? false else {
+      guard message.wasDue(history, at: decidedAt) else {
         return .waits(group, policyVersion: policy.version)
       }
       return .due(review: review.id, because: "\(policy.id) v\(policy.version), \(name)")
     case .extend: return .kept
+    case .relabel(let label):
+      // What has the label is due in spite of it, and asked about anew.
+      guard message.label != label, message.label.map({ !lockedLabels.contains($0) }) ?? true,
+        message.wasDue(history, at: decidedAt)
+      else { return .waits(group, policyVersion: policy.version) }
+      return .relabelled(review: review.id, label: label)
     case .move(let target): return moved(message, to: target, of: group, review.id, name)
     case nil: return .waits(group, policyVersion: policy.version)
     }
@@ -65,7 +76,7 @@ struct ReviewQueue: Sendable {
     }
     let next = ReviewGroup(conversation: group.conversation, period: group.period, policy: policy.id)
     guard let decided = decisions[next], next != group, decided.decision == .delete,
-      let at = decided.decidedAt, due <= at
+      let at = decided.decidedAt, due <= at, message.isSettled(at: at)
     else { return .waits(next, policyVersion: policy.version) }
     return .due(
       review: decided.id, because: "\(policy.id) v\(policy.version), \(Handle.text("review", decided.id))")
@@ -95,6 +106,13 @@ struct ReviewQueue: Sendable {
     }
     try Reviews.record(
       entries.map { (Randomness.identifier(), $0.key, $0.value) }, tenant: tenant, at: now, in: tx)
+  }
+}
+
+extension RetainedMessage {
+  /// Whether it was before whoever decided then: what became due since, or by what was stated since, was not.
+  fileprivate func wasDue(_ history: [Policy], at time: Timestamp) -> Bool {
+    isSettled(at: time) && disposition(history, at: time).dueAt.map { $0 <= time } ?? false
   }
 }
 

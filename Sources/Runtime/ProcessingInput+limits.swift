@@ -42,7 +42,7 @@ extension ProcessingInput {
     case .conversationKind(let kind): "messages in conversations of kind \(kind)"
     case .conversation: "messages in one conversation"
     case .subject: "messages of one person"
-    case .label: "messages with a label"
+    case .label(let name): "messages with the label \(name)"
     }
   }
 
@@ -51,6 +51,7 @@ extension ProcessingInput {
     case .created: "when a message was sent"
     case .lastEdited: "its last change"
     case .conversationClosed: "the closing of its conversation"
+    case .event(let name): "the event \(name)"
     }
   }
 

@@ -23,7 +23,7 @@ package struct APIServer: Sendable {
 
   private static let all: [Route] =
     EventRoutes.all + MessageRoutes.all + SearchRoutes.all + UserSearchRoutes.all + SavedSearchRoutes.all
-    + RetentionRoutes.all + ReviewRoutes.all
+    + RetentionRoutes.all + ReviewRoutes.all + StatementRoutes.all
     + HoldRoutes.all
     + ExportRoutes.all + ExportLinkRoutes.all
     + ErasureRoutes.all + OpenDSRRoutes.all + DeletionRoutes.all + AuditRoutes.all + JobRoutes.all

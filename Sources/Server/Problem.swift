@@ -109,9 +109,9 @@ package struct Problem: Error, Sendable {
   private static func retention(_ error: RetentionError) -> Problem {
     let status =
       switch error.code {
-      case .invalidDocument, .invalidHold, .invalidReview: 400
+      case .invalidDocument, .invalidHold, .invalidReview, .invalidLabel, .invalidEvent: 400
       case .samePerson: 403
-      case .unknownConversation, .unknownHold, .unknownReview: 404
+      case .unknownConversation, .unknownSubject, .unknownMessage, .unknownHold, .unknownReview: 404
       case .lockedPolicy, .erasedSubject, .alreadyReleased, .reviewDone: 409
       case .damagedPolicies: 500
       }

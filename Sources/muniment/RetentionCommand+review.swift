@@ -69,7 +69,7 @@ extension RetentionCommand {
 
   struct Decide: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "decide", abstract: "Delete, keep until a time, or move to another policy.",
+      commandName: "decide", abstract: "Delete, keep until a time, move to another policy, or label.",
       discussion: """
         Nothing is deleted by the decision: the next run of retention does, and asks holds and floors again. Where \
         approvals.second_person is on, another person has to approve first.
@@ -83,6 +83,8 @@ extension RetentionCommand {
     @Option(
       name: .customLong("move-to"), help: "Let this policy's deletion count in place of the present one's.")
     var moveTo: String?
+    @Option(help: "Give the messages this label, whose policies are for them then.")
+    var relabel: String?
     @Option(help: "Why, for the record; sealed.")
     var justification: String
 
@@ -94,15 +96,16 @@ extension RetentionCommand {
     }
 
     private func decision() throws -> ReviewRow.Decision {
-      switch (delete, extendUntil, moveTo) {
-      case (true, nil, nil): return .delete
-      case (false, let time?, nil):
+      switch (delete, extendUntil, moveTo, relabel) {
+      case (true, nil, nil, nil): return .delete
+      case (false, let time?, nil, nil):
         guard let until = Timestamp(rfc3339: time) else {
           throw ValidationError("--extend-until takes an RFC 3339 time")
         }
         return .extend(until: until)
-      case (false, nil, let policy?): return .move(to: policy)
-      default: throw ValidationError("give one of --delete, --extend-until and --move-to")
+      case (false, nil, let policy?, nil): return .move(to: policy)
+      case (false, nil, nil, let label?): return .relabel(label)
+      default: throw ValidationError("give one of --delete, --extend-until, --move-to and --relabel")
       }
     }
   }

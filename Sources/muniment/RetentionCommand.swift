@@ -11,7 +11,10 @@ import Runtime
 struct RetentionCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "retention", abstract: "Policies: floors that keep, ceilings that delete.",
-    subcommands: [SetPolicies.self, List.self, Preview.self, Apply.self, Explain.self, Review.self])
+    subcommands: [
+      SetPolicies.self, List.self, Preview.self, Apply.self, Explain.self, Review.self, Label.self,
+      Event.self,
+    ])
 
   /// A policy file, YAML or JSON.
   static func document(_ path: String) throws -> PolicyDocument {
@@ -168,11 +171,12 @@ struct RetentionCommand: AsyncParsableCommand {
       let held: Int
       let pending: Int
       let inReview: Int
+      let relabelled: Int
       let kept: Int
       let problem: String?
 
       enum CodingKeys: String, CodingKey {
-        case due, deleted, held, pending, kept, problem
+        case due, deleted, held, pending, relabelled, kept, problem
         case inReview = "in_review"
       }
     }
@@ -186,10 +190,10 @@ struct RetentionCommand: AsyncParsableCommand {
         try common.output.value(
           Report(
             due: run.due, deleted: run.deleted, held: run.held, pending: run.pending,
-            inReview: run.inReview, kept: run.kept,
+            inReview: run.inReview, relabelled: run.relabelled, kept: run.kept,
             problem: run.problem),
           text:
-            "due \(run.due), deleted \(run.deleted), held \(run.held), pending \(run.pending), in review \(run.inReview), kept \(run.kept)"
+            "due \(run.due), deleted \(run.deleted), held \(run.held), pending \(run.pending), in review \(run.inReview), labelled \(run.relabelled), kept \(run.kept)"
             + (run.problem.map { "\nproblem: \($0)" } ?? ""))
         return run.problem
       }
@@ -211,12 +215,14 @@ struct RetentionCommand: AsyncParsableCommand {
       let tier: String?
       let createdAt: String
       let policySet: Int32
+      let label: String?
+      let events: [String: String]
       let holds: [String]
       let summary: String
       let reasons: [String]
 
       enum CodingKeys: String, CodingKey {
-        case state, tier, holds, summary, reasons
+        case state, tier, label, events, holds, summary, reasons
         case messageID = "message_id"
         case createdAt = "created_at"
         case policySet = "policy_set"
@@ -232,12 +238,16 @@ struct RetentionCommand: AsyncParsableCommand {
         }
         let report = Report(
           messageID: found.messageID, state: found.state.name, tier: found.tier?.rawValue,
-          createdAt: found.createdAt.rfc3339, policySet: found.policySet,
-          holds: found.holds.map { Handle.text("hold", $0) }, summary: found.summary,
+          createdAt: found.createdAt.rfc3339, policySet: found.policySet, label: found.label,
+          events: found.events.mapValues(\.rfc3339), holds: found.holds.map { Handle.text("hold", $0) },
+          summary: found.summary,
           reasons: found.disposition?.reasons.map(\.description) ?? [])
+        let stated =
+          (report.label.map { ["label \($0)"] } ?? [])
+          + report.events.sorted { $0.key < $1.key }.map { "\($0.key) at \($0.value)" }
         try common.output.value(
           report,
-          text: (["\(report.state): \(report.summary)"] + report.reasons.map { "  " + $0 }).joined(
+          text: (["\(report.state): \(report.summary)"] + (report.reasons + stated).map { "  " + $0 }).joined(
             separator: "\n"))
       }
     }

@@ -85,6 +85,42 @@ import Testing
     }
   }
 
+  /// What a locked floor counts from, and what it is for, stay as long as it keeps something of the person.
+  @Test func aLockedFloorWithoutItsEventKeepsUntilThatHasHappened() async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver(Self.lines)
+      try await house.set(
+        .init(
+          name: "contracts", scope: .label("contract"), retain: RetentionLength("10d"), clock: .event("left"),
+          locked: true))
+      _ = try await house.retention.setLabel(
+        "contract", on: .message("held"), justification: "j", actor: "law")
+      for subject in ["ann", "ben"] {
+        _ = try await house.retention.stateEvent(
+          "joined", of: .subject(subject), at: house.now, justification: "j", actor: "law")
+      }
+      let id = try await house.approved("ann")
+      let statement = try await house.erasure.run(id, actor: "alice").statement()
+      #expect((statement.status, statement.stores.restricted) == ("partial", 1))
+      #expect(statement.remains.contains { $0.until == "the end of the duty to keep" })
+      #expect(try await house.states(["held", "free", "bens"]) == [.restricted, .erased, .live])
+      #expect(try await house.count("SELECT count(*) FROM retention_event") == 2)
+      house.advance(days: 30)
+      #expect(try await house.erasure.reconsiderAll(actor: "job").completed == 0)
+      _ = try await house.retention.stateEvent(
+        "left", of: .conversation("c"), at: house.now, justification: "j", actor: "law")
+      house.advance(days: 5)
+      #expect(try await house.erasure.reconsiderAll(actor: "job").completed == 0)
+      house.advance(days: 6)
+      #expect(try await house.erasure.reconsiderAll(actor: "job").completed == 1)
+      #expect(try await house.states(["held"]) == [.erased])
+      // The conversation's event and the other person's are left.
+      #expect(try await house.count("SELECT count(*) FROM retention_event") == 2)
+      #expect(try await house.count("SELECT count(*) FROM retention_label") == 0)
+      #expect(try await house.erasure.verify(id) == [])
+    }
+  }
+
   @Test func aHoldPlacedLaterTakesOverFromTheFirst() async throws {
     try await ErasureHouse.with { house in
       try await house.deliver(Self.lines)

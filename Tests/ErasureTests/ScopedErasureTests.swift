@@ -68,10 +68,21 @@ struct ScopedErasureTests {
     try await ErasureHouse.with { house in
       try await house.deliver(talk)
       if isCold { try await house.archive() }
+      for target in [LabelTarget.conversation("c"), .message("m2"), .message("m4")] {
+        _ = try await house.retention.setLabel("x", on: target, justification: "j", actor: "law")
+      }
+      _ = try await house.retention.stateEvent(
+        "ended", of: .conversation("c"), at: house.now, justification: "j", actor: "law")
       let id = try await approved(house, .conversation("c"))
       let statement = try await house.erasure.run(id, actor: "dpo").statement()
       #expect(statement.stores.messages == 3 && statement.stores.keysDestroyed == ["conversation"])
       #expect(try await house.states(["m1", "m2", "m3", "m4"]) == [.erased, .erased, .erased, .live])
+      #expect(try await house.retention.labels().map(\.message) == ["m4"])
+      #expect(try await house.count("SELECT count(*) FROM retention_event") == 0)
+      let error = await #expect(throws: RetentionError.self) {
+        try await house.retention.setLabel("x", on: .conversation("c"), justification: "j", actor: "law")
+      }
+      #expect(error?.code == .unknownConversation)
       await #expect(throws: HouseError.self) {
         try await house.deliver([Events.message("m5", "ann", "late words")])
       }

@@ -7,6 +7,9 @@ import Testing
 @Suite("Decision against a slow model")
 struct DecisionModelTests {
   static let horizon = 40
+  static let clocks: [Policy.Clock] = [
+    .created, .lastEdited, .conversationClosed, .event("left"), .event("other"),
+  ]
 
   struct Case {
     let item: Item
@@ -55,7 +58,9 @@ struct DecisionModelTests {
   func makeCase(_ random: inout Random) -> Case {
     let item = makeItem(
       edited: random.maybe { day($0.day()) }, retentionDays: random.maybe { Int32($0.day()) },
-      labels: random.maybe { _ in ["record"] } ?? [], closed: random.maybe { day($0.day()) })
+      labels: random.maybe { _ in ["record"] } ?? [],
+      labelsSettle: random.maybe { $0.maybe { day($0.day()) } } ?? nil,
+      closed: random.maybe { day($0.day()) }, events: random.maybe { ["left": occurrence(&$0)] } ?? [:])
     let scopes: [Policy.Scope] = [
       .tenant, .conversationKind(.channel), .conversationKind(.direct), .conversation(room),
       .conversation(otherRoom),
@@ -65,7 +70,7 @@ struct DecisionModelTests {
       Policy(
         id: "p\(number / 2)", version: Int32(number), scope: scopes.randomElement(using: &random)!,
         retainSeconds: random.maybe { days($0.day()) }, deleteAfterSeconds: random.maybe { days($0.day()) },
-        clock: Policy.Clock.allCases.randomElement(using: &random)!, locked: Bool.random(using: &random),
+        clock: Self.clocks.randomElement(using: &random)!, locked: Bool.random(using: &random),
         effectiveAt: random.maybe { day($0.day()) } ?? .earliest)
     }
     let people = [author, colleague, stranger]
@@ -81,6 +86,12 @@ struct DecisionModelTests {
       item: item, policies: policies, holds: holds, today: Int.random(in: 0..<Self.horizon, using: &random))
   }
 
+  /// One that settled before anything was sent, or later; or was withdrawn.
+  func occurrence(_ random: inout Random) -> Item.Occurrence {
+    Item.Occurrence(
+      at: random.maybe { day($0.day() - 5) }, settlesAt: random.maybe { day($0.day()) } ?? .earliest)
+  }
+
   // MARK: The model
 
   func clockDay(_ policy: Policy, _ item: Item) -> Int? {
@@ -89,7 +100,17 @@ struct DecisionModelTests {
     case .created: return 0
     case .lastEdited: return item.editedAt.map(number) ?? 0
     case .conversationClosed: return item.closedAt.map(number)
+    case .event(let name): return (item.events[name]?.at).map(number)
     }
+  }
+
+  /// When nothing that decides was stated lately any more.
+  func settlesOn(_ policies: [Policy], _ item: Item) -> Timestamp {
+    var latest = item.labelsSettleAt ?? .earliest
+    for (name, event) in item.events where policies.contains(where: { $0.clock == .event(name) }) {
+      latest = max(latest, event.settlesAt)
+    }
+    return latest
   }
 
   func applying(_ one: Case, on date: Int) -> [Policy] {
@@ -142,7 +163,7 @@ struct DecisionModelTests {
 
   func firstDueDay(_ one: Case) -> Int? {
     let policies = applying(one, on: one.today)
-    return (0..<100).first { isDue(policies, one.item, on: $0) }
+    return (-10..<100).first { isDue(policies, one.item, on: $0) }
   }
 
   func holding(_ one: Case) -> [Int64] {
@@ -165,7 +186,10 @@ struct DecisionModelTests {
     where isDue(applying(one, on: date), one.item, on: one.today) != due {
       return .pending(until: day(date))
     }
-    if due { return .due }
+    if due {
+      let settled = settlesOn(policies, one.item)
+      return day(one.today) < settled ? .pending(until: settled) : .due
+    }
     guard isProtected(policies, one.item, on: one.today) else {
       return .keep(until: firstDueDay(one).map(day))
     }

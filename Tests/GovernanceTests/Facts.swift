@@ -14,11 +14,13 @@ func days(_ count: Int) -> Int64 { Int64(count) * 86_400 }
 func years(_ count: Int) -> Int { count * 365 }
 
 func makeItem(
-  edited: Timestamp? = nil, retentionDays: Int32? = nil, labels: Set<String> = [], closed: Timestamp? = nil
+  edited: Timestamp? = nil, retentionDays: Int32? = nil, labels: Set<String> = [],
+  labelsSettle: Timestamp? = nil, closed: Timestamp? = nil, events: [String: Item.Occurrence] = [:]
 ) -> Item {
   Item(
     tenant: TenantID(rawValue: 1), conversation: room, kind: .channel, sender: author, createdAt: sent,
-    editedAt: edited, conversationRetentionDays: retentionDays, labels: labels, closedAt: closed,
+    editedAt: edited, conversationRetentionDays: retentionDays, labels: labels,
+    labelsSettleAt: labelsSettle, closedAt: closed, events: events,
     wasMember: { [author, colleague].contains($0) })
 }
 

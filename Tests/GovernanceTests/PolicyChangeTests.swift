@@ -80,6 +80,7 @@ struct PolicyChangeTests {
       ([makePolicy("p", delete: 20, locked: true, version: 2)], [.floorShortened]),
       ([makePolicy("p", retain: 10, delete: 19, locked: true, version: 2)], [.ceilingShortened]),
       ([makePolicy("p", retain: 10, delete: 20, clock: .lastEdited, locked: true)], [.clock]),
+      ([makePolicy("p", retain: 10, delete: 20, clock: .event("left"), locked: true)], [.clock]),
       ([makePolicy("p", .conversation(room), retain: 10, delete: 20, locked: true)], [.scope]),
       ([makePolicy("p", retain: 11, delete: 21, locked: true, version: 2)], []),
       ([makePolicy("p", retain: 11, locked: true, version: 2)], []),

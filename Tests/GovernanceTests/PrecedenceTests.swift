@@ -101,6 +101,44 @@ struct PrecedenceTests {
     #expect(due(.lastEdited, makeItem()) == day(10))
     #expect(due(.conversationClosed, makeItem()) == nil)
     #expect(due(.conversationClosed, makeItem(closed: day(30))) == day(40))
+    #expect(due(.event("left"), makeItem()) == nil)
+    let left = ["left": Item.Occurrence(at: day(-5), settlesAt: .earliest)]
+    #expect(due(.event("left"), makeItem(events: left)) == day(5))
+    #expect(due(.event("other"), makeItem(events: left)) == nil)
+  }
+
+  @Test("before its event a floor has no end, and a ceiling keeps wider ones from deleting")
+  func openEvent() {
+    let policies = [
+      makePolicy("p", Self.scoped, retain: 3, delete: 5, clock: .event("left")), makePolicy("q", delete: 2),
+    ]
+    func verdict(_ event: Item.Occurrence?, _ number: Int) -> Disposition {
+      decide(
+        makeItem(events: event.map { ["left": $0] } ?? [:]), policies: policies, holds: [], now: day(number))
+    }
+    #expect(verdict(nil, years(100)).verdict == .keep(until: nil))
+    let withdrawn = Item.Occurrence(at: nil, settlesAt: day(10))
+    #expect(verdict(withdrawn, years(100)).verdict == .keep(until: nil))
+    let event = Item.Occurrence(at: day(50), settlesAt: day(60))
+    #expect(verdict(event, 52).verdict == .keep(until: day(53)))
+    #expect(verdict(event, 54).verdict == .keep(until: day(55)))
+    #expect(verdict(event, 55).verdict == .pending(until: day(60)))
+    #expect(verdict(event, 55).decidingRule == .statedLately)
+    #expect(verdict(event, 60).verdict == .due)
+    #expect(verdict(event, 60).decidingRule == .scopedCeiling)
+  }
+
+  @Test("a label that was changed lately keeps at once, and deletes once it has settled")
+  func freshLabel() {
+    let policies = [makePolicy("l", Self.record, retain: 9), makePolicy("q", delete: 2)]
+    func verdict(_ labels: Set<String>, _ number: Int) -> Disposition.Verdict {
+      decide(makeItem(labels: labels, labelsSettle: day(6)), policies: policies, holds: [], now: day(number))
+        .verdict
+    }
+    #expect(verdict(["record"], 5) == .keep(until: day(9)))
+    #expect(verdict([], 5) == .pending(until: day(6)))
+    #expect(verdict([], 6) == .due)
+    #expect(verdict(["record"], 9) == .due)
   }
 
   @Test("a floor whose clock has not started has no end")

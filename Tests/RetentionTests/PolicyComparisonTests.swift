@@ -48,6 +48,16 @@ import Testing
       name: "clock changed", before: [entry(delete: "1y", clock: .lastEdited)], after: [entry(delete: "1y")],
       changes: [.ceilingAdded]),
     Comparison(
+      name: "another event", before: [entry(retain: "1y", clock: .event("left"))],
+      after: [entry(retain: "1y", clock: .event("ended"))], changes: [.floorShortened]),
+    Comparison(
+      name: "label's ceiling removed over a scoped one",
+      before: [entry("a", .conversationKind(.direct), delete: "30d"), entry("b", .label("x"), delete: "1y")],
+      after: [entry("a", .conversationKind(.direct), delete: "30d")], changes: [.ceilingUncovered]),
+    Comparison(
+      name: "label's ceiling removed, under which a conversation's own days may be",
+      before: [entry("b", .label("x"), delete: "1y")], after: [], changes: [.ceilingUncovered]),
+    Comparison(
       name: "scope changed", before: [entry(retain: "1y")],
       after: [entry("p", .conversationKind(.direct), retain: "1y")], changes: [.floorShortened]),
     Comparison(
@@ -78,6 +88,9 @@ import Testing
           let item = Item(
             tenant: TenantID(rawValue: 1), conversation: ConversationID(rawValue: 1), kind: kind,
             sender: SubjectID(rawValue: 1), createdAt: Timestamp(seconds: 0), conversationRetentionDays: days,
+            labels: random.next() % 2 == 0 ? ["x"] : [],
+            events: random.next() % 2 == 0
+              ? ["left": .init(at: Timestamp(seconds: 86_400 * 5), settlesAt: .earliest)] : [:],
             wasMember: { _ in false })
           let change = PolicyChange(
             of: item, from: before, to: after, holds: [], now: Timestamp(seconds: 86_400 * 1_000))
@@ -117,15 +130,17 @@ import Testing
 
   private static func set(_ random: inout SplitMix) throws -> [Policy] {
     let lengths: [String?] = [nil, "1d", "10d", "100d"]
+    let clocks = [Policy.Clock.conversationClosed, .event("left")] + Array(repeating: .created, count: 6)
     var entries: [PolicyDocument.Entry] = []
     for (name, scope) in [
       ("a", PolicyDocument.Scope.tenant), ("b", .conversationKind(.direct)), ("c", .tenant),
+      ("d", .label("x")),
     ]
     where random.next() % 2 == 0 {
       entries.append(
         entry(
           name, scope, retain: lengths[Int(random.next() % 4)], delete: lengths[Int(random.next() % 4)],
-          clock: random.next() % 8 == 0 ? .conversationClosed : .created))
+          clock: clocks[Int(random.next() % 8)]))
     }
     return try entries.map { try $0.policy() }
   }

@@ -8,7 +8,7 @@ import Testing
 @Suite struct PolicyDocumentTests {
   @Test func theExampleOfTheSchemaIsRead() throws {
     let document = try PolicyDocument(json: try Self.file("Schemas/retention/examples/policy-set.json"))
-    #expect(document.policies.count == 5)
+    #expect(document.policies.count == 7)
     #expect(document.policies[0] == .init(name: "default", deleteAfter: RetentionLength("730d")))
     #expect(
       document.policies[1]
@@ -21,6 +21,12 @@ import Testing
           name: "trading desk", scope: .conversation("C-trading"), retain: RetentionLength("5y"),
           deleteAfter: RetentionLength("7y"), locked: true))
     #expect(document.policies[4].scope == .subject("U-1042"))
+    #expect(
+      document.policies[5]
+        == .init(
+          name: "contracts", scope: .label("contract"), retain: RetentionLength("10y"),
+          deleteAfter: RetentionLength("11y"), clock: .event("contract_ended")))
+    #expect(document.policies[6].scope == .label("no value"))
     #expect(document.conversations == ["C-trading"])
     #expect(document.subjects == ["U-1042"])
   }
@@ -67,6 +73,15 @@ import Testing
     (policy(#""name":"p","scope":{"tenant":true},"delete_after":"-1d""#), ["(p)", "delete_after"]),
     (policy(#""name":"p","scope":{"tenant":true},"delete_after":"9999999999y""#), ["(p)", "delete_after"]),
     (policy(#""name":"p","scope":{"tenant":true},"retain":"1d","clock":"sent""#), ["(p)", "clock"]),
+    (policy(#""name":"p","scope":{"tenant":true},"retain":"1d","clock":"event""#), ["(p)", "event"]),
+    (policy(#""name":"p","scope":{"tenant":true},"retain":"1d","clock":null"#), ["(p)", "clock"]),
+    (
+      policy(#""name":"p","scope":{"tenant":true},"retain":"1d","clock":"event","event":"Zoë""#),
+      ["(p)", "event"]
+    ),
+    (policy(#""name":"p","scope":{"tenant":true},"retain":"1d","event":"left""#), ["(p)", "event"]),
+    (policy(#""name":"p","scope":{"label":" x"},"retain":"1d""#), ["(p)", "scope.label"]),
+    (policy(#""name":"p","scope":{"label":true},"retain":"1d""#), ["(p)", "scope.label"]),
     (policy(#""name":"p","scope":{"tenant":true},"retain":"1d","locked":"yes""#), ["(p)", "locked"]),
     (
       policy(#""name":"p","scope":{"tenant":true},"retain":"1d","deleteAfter":"1d""#), ["(p)", "deleteAfter"]

@@ -127,6 +127,44 @@ struct ReviewTests {
     }
   }
 
+  @Test(
+    "What a decision gives a label goes by the label's policies, and is asked about again when those are over"
+  )
+  func relabelled() async throws {
+    try await RetentionHouse.with { house in
+      let service = house.retention()
+      try await house.send(["m1", "m2"])
+      try await house.set(
+        .entry("records", .label("record"), retain: "1y"),
+        PolicyDocument.Entry(name: "reviewed", deleteAfter: RetentionLength("30d"), review: true))
+      house.advance(days: 40)
+      #expect(try await service.apply(actor: "night").inReview == 2)
+      let review = try #require(try await service.reviews().first).row.id
+      let wrong = await #expect(throws: RetentionError.self) {
+        try await service.decide(review, .relabel(" x"), justification: "j", actor: "alice")
+      }
+      #expect(wrong?.code == .invalidReview)
+      let proposed = try await service.decide(review, .relabel("record"), justification: "j", actor: "alice")
+      #expect(proposed.row.decision == .relabel("record"))
+      #expect(try await service.apply(actor: "night").relabelled == 0)
+      _ = try await service.approveReview(review, actor: "bob")
+      let run = try await service.apply(actor: "night")
+      #expect((run.relabelled, run.inReview, run.deleted) == (2, 0, 0))
+      #expect(try await service.labels("record").compactMap(\.message).sorted() == ["m1", "m2"])
+      #expect(try await house.count(audited: "review.executed") == 1)
+      house.advance(days: 1)
+      #expect(try await service.apply(actor: "night").inReview == 0)
+      #expect(try await service.review(review).row.state == .done)
+      house.advance(days: 365)
+      #expect(try await service.apply(actor: "night").inReview == 2)
+      // The label they have does not help once more.
+      _ = try await service.decide(review, .relabel("record"), justification: "j", actor: "alice")
+      _ = try await service.approveReview(review, actor: "bob")
+      let again = try await service.apply(actor: "night")
+      #expect((again.relabelled, again.inReview, again.deleted) == (0, 2, 0))
+    }
+  }
+
   @Test("To do without reviews deletes more, so that it waits for the grace")
   func dropped() async throws {
     try await RetentionHouse.with { house in

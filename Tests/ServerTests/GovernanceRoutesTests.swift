@@ -55,6 +55,61 @@ struct GovernanceRoutesTests {
     #expect(why.json["verdict"] as? String == "keep")
   }
 
+  @Test("Labels and events are stated, listed and taken back, and a message's disposition has them")
+  func statements() async throws {
+    let house = try await ServedHouse.shared
+    _ = try await house.deliver("stated", texts: ["Signed", "Filed"])
+    let token = try house.token([.compliance], as: "counsel")
+    let label = try await house.ask(
+      "PUT", "/v1/retention/labels", token: token,
+      json: #"{"message_id":"stated-0","label":"contract","justification":"signed"}"#)
+    #expect(label.status == 200, "\(label.text)")
+    #expect(
+      label.json["label"] as? String == "contract" && label.json["conversation_id"] as? String == "stated")
+    let event = try await house.ask(
+      "PUT", "/v1/retention/events", token: try house.token([.ingest], as: "chat"),
+      json: #"""
+        {"event":"contract_ended","conversation_id":"stated","at":"2024-05-01T00:00:00Z","justification":"end"}
+        """#)
+    #expect(event.status == 200 && event.json["at"] as? String == "2024-05-01T00:00:00Z", "\(event.text)")
+    let why = try await house.ask("GET", "/v1/messages/stated-0/disposition", token: token)
+    #expect(why.json["label"] as? String == "contract")
+    #expect((why.json["events"] as? [String: String])?["contract_ended"] == "2024-05-01T00:00:00Z")
+    let labels = try await house.ask("GET", "/v1/retention/labels?label=contract&limit=1", token: token)
+    let first = try #require((labels.json["labels"] as? [[String: Any]])?.first)
+    #expect(first["message_id"] as? String == "stated-0")
+    let cursor = try #require(labels.json["next_cursor"] as? String)
+    let rest = try await house.ask(
+      "GET", "/v1/retention/labels?label=contract&cursor=\(cursor)", token: token)
+    #expect((rest.json["labels"] as? [Any])?.isEmpty == true && rest.json["next_cursor"] == nil)
+    let events = try await house.ask("GET", "/v1/retention/events?event=contract_ended", token: token)
+    #expect((events.json["events"] as? [Any])?.count == 1)
+    let off = try await house.ask(
+      "PUT", "/v1/retention/labels", token: token,
+      json: #"{"message_id":"stated-0","justification":"not one"}"#)
+    #expect(off.status == 200 && off.json["label"] == nil)
+    let withdrawn = try await house.ask(
+      "PUT", "/v1/retention/events", token: token,
+      json: #"""
+        {"event":"contract_ended","conversation_id":"stated","withdrawn":true,"justification":"goes on"}
+        """#)
+    #expect(withdrawn.status == 200 && withdrawn.json["at"] == nil)
+    for (path, body, status, code) in [
+      ("labels", #"{"label":"x","justification":"j"}"#, 400, "bad_request"),
+      ("labels", #"{"message_id":"stated-9","label":"x","justification":"j"}"#, 404, "unknown_message"),
+      ("labels", #"{"message_id":"stated-0","label":" x","justification":"j"}"#, 400, "invalid_label"),
+      (
+        "events", #"{"event":"e","subject_id":"nobody","at":"2024-05-01T00:00:00Z","justification":"j"}"#,
+        404,
+        "unknown_subject"
+      ),
+      ("events", #"{"event":"e","conversation_id":"stated","justification":"j"}"#, 400, "bad_request"),
+    ] {
+      let answer = try await house.ask("PUT", "/v1/retention/\(path)", token: token, json: body)
+      #expect(answer.status == status && answer.code == code, "\(body): \(answer.text)")
+    }
+  }
+
   @Test("case 17: an export is fetched as a ZIP file, whole or from any byte on")
   func exports() async throws {
     let house = try await ServedHouse.shared

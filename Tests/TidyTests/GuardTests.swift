@@ -8,7 +8,7 @@ struct GuardTests {
     "message", "message_locator", "amendment", "pending_change", "membership", "subject_conversation",
     "preserved_copy", "preservation", "segment", "segment_block", "hold", "conversation", "tenant",
     "deletion_notice",
-    "disposition_review", "subject_request",
+    "disposition_review", "subject_request", "retention_label", "retention_event",
   ]
 
   /// Every statement that can take one away, by file, and why it needs no guard or how it passes one. A new one fails
@@ -66,6 +66,15 @@ struct GuardTests {
       ("UPDATE deletion_notice", "marks what goes once it is told"),
     ],
     "Sources/Catalog/Reviews.swift": [("UPDATE disposition_review", "decisions, and what is left to decide")],
+    "Sources/Catalog/RetentionLabels.swift": [
+      ("DELETE FROM retention_label", "of messages that the guard let go, and of an erased conversation")
+    ],
+    "Sources/Catalog/RetentionEvents.swift": [
+      (
+        "DELETE FROM retention_event",
+        "an erased conversation's or person's; not while something of the person is kept"
+      )
+    ],
     "Sources/Catalog/SubjectRequests.swift": [
       ("DELETE FROM subject_request", "a request that was never taken in"),
       ("UPDATE subject_request", "where it stands"),

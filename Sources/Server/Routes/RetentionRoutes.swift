@@ -132,6 +132,8 @@ enum RetentionRoutes {
     let state: String
     let tier: String?
     let readable: Bool
+    let label: String?
+    let events: [String: String]
     let summary: String
     let verdict: String?
     let decidingRule: String?
@@ -142,7 +144,7 @@ enum RetentionRoutes {
     let policySet: Int32
 
     enum CodingKeys: String, CodingKey {
-      case state, tier, readable, summary, verdict, reasons, holds
+      case state, tier, readable, label, events, summary, verdict, reasons, holds
       case messageID = "message_id"
       case conversationID = "conversation_id"
       case senderID = "sender_id"
@@ -163,6 +165,8 @@ enum RetentionRoutes {
       state = explanation.state.name
       tier = explanation.tier?.rawValue
       readable = explanation.readable
+      label = explanation.label
+      events = explanation.events.mapValues(\.rfc3339)
       let hides = !knowsHolds && !explanation.holds.isEmpty
       summary = hides ? "kept: a rule that you may not see" : explanation.summary
       verdict = disposition.map { Self.name($0.verdict) }

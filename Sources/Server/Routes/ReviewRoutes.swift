@@ -56,18 +56,22 @@ enum ReviewRoutes {
     let decision: String
     let until: String?
     let policy: String?
+    let label: String?
     let justification: String
   }
 
   @Sendable private static func decide(_ call: Call) async throws -> Response {
     let deciding = try call.decoded(Deciding.self, from: try await call.body())
     let decision: ReviewRow.Decision
-    switch (deciding.decision, try call.time(deciding.until, "until"), deciding.policy) {
-    case ("delete", nil, nil): decision = .delete
-    case ("extend", let until?, nil): decision = .extend(until: until)
-    case ("move", nil, let policy?): decision = .move(to: policy)
+    let until = try call.time(deciding.until, "until")
+    switch (deciding.decision, until, deciding.policy, deciding.label) {
+    case ("delete", nil, nil, nil): decision = .delete
+    case ("extend", let until?, nil, nil): decision = .extend(until: until)
+    case ("move", nil, let policy?, nil): decision = .move(to: policy)
+    case ("relabel", nil, nil, let label?): decision = .relabel(label)
     default:
-      throw Problem.badRequest("decision takes delete, extend with until, or move with policy")
+      throw Problem.badRequest(
+        "decision takes delete, extend with until, move with policy, or relabel with label")
     }
     let view = try await service(call).decide(
       try call.handle("review"), decision, justification: deciding.justification,
@@ -90,6 +94,7 @@ package struct ReviewReply: Encodable {
   package let waitingSince: String
   package let decision: String?
   package let until: String?
+  /// A policy or a label.
   package let to: String?
   package let decidedAt: String?
   package let justification: String?
@@ -105,7 +110,10 @@ package struct ReviewReply: Encodable {
     (oldest, newest, waitingSince) = (row.oldest.rfc3339, row.newest.rfc3339, row.waitingSince.rfc3339)
     decision = row.decision?.name
     if case .extend(let time) = row.decision { until = time.rfc3339 } else { until = nil }
-    if case .move(let policy) = row.decision { to = policy } else { to = nil }
+    switch row.decision {
+    case .move(let name), .relabel(let name): to = name
+    default: to = nil
+    }
     decidedAt = row.decidedAt?.rfc3339
     justification = view.justification
   }
