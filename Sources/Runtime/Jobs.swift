@@ -80,12 +80,14 @@ package struct JobOutcome: Sendable, Hashable {
 }
 
 extension Application {
-  private static let jobLease = "job/"
+  private static let jobLease = JobRuns.leasePrefix
 
   /// Begins a run for a slot; `nil` if the slot was done, or a run of it is under way.
   package func begin(_ job: Job, slot: String) async throws -> JobRun? {
     let (id, now) = (Randomness.identifier(), Self.clock())
     return try await database.transaction { tx in
+      // A night whose process was killed is begun anew, by whoever comes next.
+      try JobRuns.bury(name: job.rawValue, at: now, in: tx)
       guard let id = try JobRuns.begin(id: id, name: job.rawValue, slot: slot, at: now, in: tx) else {
         return nil
       }
