@@ -34,7 +34,10 @@ extension Exporter {
         try await end(id, writing)
       }
     }
-    for format in writing.formats { try await format.finish() }
+    for format in writing.formats {
+      try await format.finish()
+      try await look(writing)
+    }
     try await writing.contents?.close()
     try await auditEntries(upTo: job.row.createdAt, writing)
     return try await finish(writing, states: snapshot.states)
@@ -110,19 +113,19 @@ extension Exporter {
     do {
       while let page = try await next(&source, writing.selection) {
         try Task.checkCancellation()
+        state(source.takeGaps(), card, writing)
         let messages = try await kept(page, writing.selection)
         guard !messages.isEmpty else { continue }
         if !begun { try await begin(card, writing) }
-        state(source.takeGaps(), card, writing)
         begun = true
         try await write(messages, writing)
         try await passed(writing, in: source)
       }
+      state(source.takeGaps(), card, writing)
     } catch let error where HistoryReader.isDamage(error) {
       // Wrong now, and wrong again the next time: a gap that is stated, instead of no package at all. Not a block of
       // messages, which are passed over: what goes with them, whose end cannot be told.
       writing.counts.gaps += 1
-      state(source.takeGaps(), card, writing)
       writing.draft.warnings.add(
         .gap(conversation: card.profile.id, after: source.after.createdAt.rfc3339, reason: "\(error)"))
     }

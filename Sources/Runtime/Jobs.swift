@@ -221,9 +221,16 @@ extension Application {
     return JobOutcome(due: 1, done: 1)
   }
 
+  /// In a run's problem.
+  private static let troublesNamed = 10
+
   private func expireExports(_ tenant: Tenant, actor: String) async throws -> JobOutcome {
     let run = try await exporter(directory(tenant)).expire(actor: actor)
-    return JobOutcome(due: Int64(run.due), done: Int64(run.done), blocked: Int64(run.held))
+    let named = run.troubles.prefix(Self.troublesNamed).map(\.description).joined(separator: ", ")
+    let more = run.troubles.count > Self.troublesNamed ? " and \(run.troubles.count) in all" : ""
+    return JobOutcome(
+      due: Int64(run.due), done: Int64(run.done), blocked: Int64(run.held),
+      problem: run.troubles.isEmpty ? nil : "packages that could not be seen to: \(named)\(more)")
   }
 
   private func expireSetAside() async throws -> JobOutcome {

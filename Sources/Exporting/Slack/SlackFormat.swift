@@ -119,7 +119,10 @@ final class SlackFormat: PackageFormat {
     let zip = try ZipWriter()
     let file = try draft.file("slack.zip")
     file.messages = messages
-    for day in days { try await pack(day, zip, file) }
+    for day in days {
+      try draft.pulse.check()
+      try await pack(day, zip, file)
+    }
     for list in List.allCases {
       try write(list.rawValue + ".json", (lists[list] ?? JSONWriter()).bytes, zip)
     }
