@@ -61,19 +61,41 @@ package enum ExportLinks {
     ).first
   }
 
-  /// Takes a use of a link that is in force; one that goes on with a download takes none, but has to have begun.
+  /// What a request asks of a package.
+  package struct Taking: Sendable {
+    /// Whether it begins a download; one that goes on with one takes no use, but has to have begun.
+    package let isStart: Bool
+    /// Bytes it asks for.
+    package let bytes: Int64
+    /// Of the whole package.
+    package let size: Int64
+
+    package init(isStart: Bool, bytes: Int64, size: Int64) {
+      (self.isStart, self.bytes, self.size) = (isStart, bytes, size)
+    }
+  }
+
+  /// Takes a use of a link that is in force, and the bytes with it: in all as many as the uses amount to, and once
+  /// more the package for downloads that broke off without anybody noticing yet.
   /// `nil`: there is no such link, or it is used up, over or revoked.
-  package static func take(hash: [UInt8], isStart: Bool, at now: Timestamp, in tx: borrowing Transaction)
+  package static func take(hash: [UInt8], _ taking: Taking, at now: Timestamp, in tx: borrowing Transaction)
     throws -> ExportLinkRow?
   {
     rows(
       try tx.execute(
         take + " RETURNING " + columns,
         [
-          .bytes(hash), .int4(isStart ? 1 : 0), .timestamp(microseconds: now.microseconds),
-          .int4(Int32(requestsPerUse)),
+          .bytes(hash), .int4(taking.isStart ? 1 : 0), .timestamp(microseconds: now.microseconds),
+          .int4(Int32(requestsPerUse)), .int8(taking.bytes), .int8(taking.size),
         ])
     ).first
+  }
+
+  /// Bytes that were taken and not sent.
+  package static func giveBack(_ bytes: Int64, to link: Int64, in tx: borrowing Transaction) throws {
+    try tx.execute(
+      "UPDATE export_link SET bytes_given = greatest(0, bytes_given - $2) WHERE link_id = $1",
+      [.int8(link), .int8(bytes)])
   }
 
   /// Returns whether there was one of that number to revoke.
@@ -106,8 +128,8 @@ package enum ExportLinks {
   private static let columns =
     "link_id, export_id, tenant_id, sealed, created_at, expires_at, uses_max, uses, revoked_at"
   private static let take = """
-    UPDATE export_link SET uses = uses + $2, requests = requests + 1
+    UPDATE export_link SET uses = uses + $2, requests = requests + 1, bytes_given = bytes_given + $5
     WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at > $3 AND uses + $2 BETWEEN 1 AND uses_max
-      AND requests < uses_max * $4
+      AND requests < uses_max * $4 AND bytes_given + $5 <= (uses_max + 1) * $6::bigint
     """
 }

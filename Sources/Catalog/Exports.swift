@@ -128,6 +128,16 @@ package enum Exports {
     Int(try tx.execute(countContaining, [.int8(subject.rawValue)]).int64(0, 0))
   }
 
+  /// Withdrawn packages that name the subject and are not deleted yet, oldest first, at most `limit`: the house's own,
+  /// or those that were handed over.
+  package static func withdrawn(
+    containing subject: SubjectID, handedOver: Bool, limit: Int, in tx: borrowing Transaction
+  ) throws -> [Int64] {
+    let rows = try tx.execute(
+      withdrawnContaining, [.int8(subject.rawValue), .bool(handedOver), .int8(Int64(limit))])
+    return (0..<rows.count).map { rows.int64($0, 0) }
+  }
+
   /// The files are gone: forgets where they were, what was selected and whose data it was.
   package static func forget(_ export: Int64, in tx: borrowing Transaction) throws {
     try tx.execute(
@@ -214,6 +224,13 @@ package enum Exports {
       AND export_id IN (SELECT export_id FROM export_subject WHERE subject_id = $1)
     RETURNING
     """ + " "
+  // What never got its name was handed to nobody.
+  private static let withdrawnContaining = """
+    SELECT e.export_id FROM export_subject s JOIN export e ON e.export_id = s.export_id
+    WHERE s.subject_id = $1 AND e.state = 'withdrawn' AND e.sealed <> ''
+      AND (e.manifest_hash IS NOT NULL AND NOT e.inside_home) = $2
+    ORDER BY e.created_at, e.export_id LIMIT $3
+    """
   private static let countContaining = """
     SELECT count(*) FROM export_subject s JOIN export e ON e.export_id = s.export_id
     WHERE s.subject_id = $1 AND e.state IN ('running', 'completed', 'cancelled')

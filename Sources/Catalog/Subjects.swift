@@ -67,6 +67,16 @@ package enum Subjects {
     ).affected > 0
   }
 
+  /// Those of the subjects that the platform has deactivated.
+  package static func deactivated(_ ids: [SubjectID], tenant: TenantID, in tx: borrowing Transaction) throws
+    -> [SubjectID]
+  {
+    let rows = try tx.execute(
+      "SELECT subject_id FROM subject WHERE tenant_id = $1 AND subject_id = ANY($2) AND state = 2",
+      [.int8(tenant.rawValue), .int8Array(ids.map(\.rawValue))])
+    return (0..<rows.count).map { SubjectID(rawValue: rows.int64($0, 0)) }
+  }
+
   /// Keeps the rows as they are until the transaction ends, and says whether all of them are there and none is
   /// being erased. An erasure's change of state waits for the lock, so nothing is stored behind its back.
   package static func pin(_ ids: [SubjectID], tenant: TenantID, in tx: borrowing Transaction) throws -> Bool {

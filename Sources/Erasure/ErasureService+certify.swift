@@ -14,6 +14,7 @@ extension ErasureService {
   {
     let kept = row.scope == .subject ? try await remains(row.id, subject) : try await self.kept(row)
     let untold = try await untold(subject)
+    let handedOver = try await handedOver(subject)
     let (tenant, name, now, audit, vault) = (tenant, directory.tenant.name, now(), audit, vault)
     let request = KeyOwner.request(tenant, row.id)
     let window = settings.backupWindowSeconds
@@ -36,7 +37,7 @@ extension ErasureService {
         scope: row.scope == .subject ? nil : row.scope.name, requestedAt: row.requestedAt.rfc3339,
         completedAt: now.rfc3339, stores: steps, verification: Self.verified,
         remains: kept + untold + Self.remains(now: now, window: window, row.scope),
-        notCovered: row.scope == .subject ? ErasurePlan.limits : ErasurePlan.scopedLimits,
+        notCovered: (row.scope == .subject ? ErasurePlan.limits : ErasurePlan.scopedLimits) + handedOver,
         auditIndex: index, auditCheckpoint: checkpoint, auditProof: proof.map { $0.base64() })
       let certificate = try Certificate(statement, signer: vault.signingKey("certificate"))
       try Self.close(row.id, certificate, steps, complete: kept.isEmpty, at: now, in: tx)
@@ -57,6 +58,18 @@ extension ErasureService {
     } else {
       try Erasures.restrict(id, certificate: certificate, steps: steps, in: tx)
     }
+  }
+
+  /// Withdrawn packages outside of the home, by their ids, so that their holders can be told.
+  private func handedOver(_ subject: SubjectID?) async throws -> [String] {
+    guard let subject else { return [] }
+    let found = try await database.transaction { tx in
+      try Exports.withdrawn(containing: subject, handedOver: true, limit: Self.packagesNamed + 1, in: tx)
+    }
+    guard !found.isEmpty else { return [] }
+    let names = found.prefix(Self.packagesNamed).map { Handle.text("export", $0) }.joined(separator: ", ")
+    let more = found.count > Self.packagesNamed ? " and more" : ""
+    return ["packages that were handed over and name the person: \(names)\(more)"]
   }
 
   /// Clients are told which messages went, so that their copies go too; the ids are kept no longer than that takes.

@@ -142,7 +142,15 @@ extension ErasureService {
       try Exports.withdraw(containing: sender, at: now, in: tx)
     }
     steps.packages += withdrawn.count
-    if !withdrawn.isEmpty { try await deletePackages() }
+    // Of an earlier attempt some may be left.
+    var left = try await packagesLeft(of: sender)
+    guard !withdrawn.isEmpty || !left.isEmpty else { return }
+    try await deletePackages()
+    left = try await packagesLeft(of: sender)
+    guard left.isEmpty else {
+      throw ErasureError(
+        .residue, "not certified, residue found: " + left.joined() + "; run the erasure again")
+    }
   }
 
   /// What the person did to messages of others in the conversation goes too, unless those have to be kept.

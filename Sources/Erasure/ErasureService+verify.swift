@@ -43,9 +43,25 @@ extension ErasureService {
         ? Exports.count(containing: subject, in: tx) : 0
     }
     if packages > 0 { findings.append("packages: \(packages)") }
+    findings += try await packagesLeft(of: subject)
     findings += try ByteScan(markers).files(in: settings.home).map { "file \($0) holds the person's bytes" }
     return findings
   }
+
+  /// Withdrawn packages whose files are still there, as far as they were not handed over.
+  func packagesLeft(of subject: SubjectID) async throws -> [String] {
+    let left = try await database.transaction { tx in
+      try Exports.withdrawn(containing: subject, handedOver: false, limit: Self.packagesNamed, in: tx)
+    }
+    guard !left.isEmpty else { return [] }
+    let names = left.map { Handle.text("export", $0) }.joined(separator: ", ")
+    return [
+      "packages that are being written, cannot be removed, or lie below the home of another server, where this has to "
+        + "run: \(names)"
+    ]
+  }
+
+  static let packagesNamed = 20
 
   private func indexResidue(_ subject: SubjectID) async throws -> [String] {
     var query = IndexQuery(

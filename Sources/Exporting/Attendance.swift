@@ -25,6 +25,17 @@ struct Attendance {
       .map(\.profile).filter { seen.insert($0.id).inserted }
   }
 
+  /// Those who were members at some time of a stretch, its last moment included, once each; `nil` as below.
+  func present(from start: Timestamp, upTo end: Timestamp, limit: Int) -> [SubjectProfile]? {
+    guard isWhole else { return nil }
+    var people: [String: SubjectProfile] = [:]
+    for span in spans where span.row.joinedAt <= end && (span.row.leftAt.map { start < $0 } ?? true) {
+      people[span.profile.id] = span.profile
+      guard people.count <= limit else { return nil }
+    }
+    return people.values.sorted { $0.id < $1.id }
+  }
+
   /// Those present at a moment; `nil` if they are more than `limit` or not known.
   func present(at time: Timestamp, limit: Int) -> [SubjectProfile]? {
     guard isWhole else { return nil }

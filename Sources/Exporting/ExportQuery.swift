@@ -37,8 +37,8 @@ package struct ExportQuery: Sendable, Hashable, Codable {
   package var hits = 0
   /// Messages that came with them.
   package var around = 0
-  /// Whether the index could answer for all that was asked about.
-  package let complete: Bool
+  /// Whether the index could answer for all that was asked about, and all that surrounds its hits could be read.
+  package var complete: Bool
 
   package init(text: String, context: Context, threads: Bool, complete: Bool) {
     self.text = text

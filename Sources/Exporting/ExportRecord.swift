@@ -66,6 +66,8 @@ package struct ExportRecord: Sendable {
   package var progress: Progress?
   /// Whether its run died, and another can go on with it.
   package var isInterrupted = false
+  /// Whether the package is made, and is being packed or put in its place.
+  package var isPacking = false
 
   /// How far a running export is.
   package struct Progress: Sendable, Hashable {

@@ -7,8 +7,10 @@ import Sodium
 struct ExportAccount: Sendable, Hashable, Codable {
   let path: String
   let actor: String
-  /// The machine whose disk the path is on.
+  /// The machine whose disk the path is on, if that is not below the home.
   let host: String
+  /// The home it was made in, by its id; `nil` in older rows, and without a home.
+  let home: String?
   let packaging: ExportPackaging
   /// Of each part, where the file is cut.
   let partBytes: Int64?
@@ -17,13 +19,15 @@ struct ExportAccount: Sendable, Hashable, Codable {
   private var completedMicroseconds: Int64?
 
   init(
-    path: String, packaging: ExportPackaging, partBytes: Int64? = nil, actor: String, host: String
+    path: String, packaging: ExportPackaging, partBytes: Int64? = nil, actor: String,
+    host: String = ExportAccount.thisHost, home: String? = nil
   ) {
     self.partBytes = partBytes
     self.path = path
     self.packaging = packaging
     self.actor = actor
     self.host = host
+    self.home = home
   }
 
   var completedAt: Timestamp? {

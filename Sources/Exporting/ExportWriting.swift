@@ -8,6 +8,15 @@ struct MessageSource {
   let card: ConversationCard
   var picked: [Locator]?
   var after = MessagePosition.start
+  /// Stretches that could not be read and that ``after`` has just passed: whoever reads on states them once.
+  var gaps: [Gap] = []
+
+  struct Gap {
+    let first: Timestamp
+    let last: Timestamp
+    /// Of messages that were picked; `nil`: nobody knows how many there are.
+    var messages: Int?
+  }
 
   init(card: ConversationCard, picked: [Locator]?) {
     self.card = card
@@ -42,11 +51,15 @@ final class ExportWriting {
   /// Messages the person whose package it is reacted to, by conversation.
   var reacted: [ConversationID: [Locator]]?
   private var noted: Set<SubjectID> = []
+  /// What one of the formats has no room for, until it is told.
+  private var untold: Set<FormatLack>
+  private let asked: [ExportFormat]
 
   private let isForPerson: Bool
 
   init(
     selection: ExportSelection, export: Int64, draft: PackageDraft, formats: [any PackageFormat],
+    asked: Set<ExportFormat> = [],
     expected: [ConversationID: Int], progress: ExportProgress,
     report: @escaping @Sendable (ExportProgress) -> Void = { _ in }
   ) {
@@ -54,6 +67,8 @@ final class ExportWriting {
     self.export = export
     self.draft = draft
     self.formats = formats
+    self.asked = ExportFormat.allCases.filter(asked.contains)
+    untold = Set(FormatLack.allCases.filter { !$0.formats.isDisjoint(with: asked) })
     self.expected = expected
     self.report = report
     isForPerson = formats.contains { $0 is DSARFormat }
@@ -119,8 +134,17 @@ final class ExportWriting {
       guard (counts.attachments ?? 0) <= Self.attachmentsNamed else { continue }
       draft.warnings.add(.attachment(message: message.original.messageID, id: attachment.id))
     }
+    if !untold.isEmpty {
+      for lack in FormatLack.of(message) where untold.remove(lack) != nil { tell(lack) }
+    }
     if message.locator.state == .restricted { counts.restricted += 1 }
     if case .sealed = message.payload.body { counts.sealed += 1 }
+  }
+
+  private func tell(_ lack: FormatLack) {
+    for format in asked where lack.formats.contains(format) {
+      draft.warnings.addOnce(.lacking(format: format, what: lack.words))
+    }
   }
 
   /// Those not written down yet. Forgets when it grows too big; writing twice does no harm.

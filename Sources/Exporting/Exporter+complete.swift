@@ -28,16 +28,24 @@ extension Exporter {
     _ selection: ExportSelection, _ formats: Set<ExportFormat>, output path: String,
     _ packaging: ExportPackaging = .directory, _ partBytes: Int64? = nil, actor: String
   ) async throws -> Job {
-    guard PackageParts.files(at: path).isEmpty else {
+    guard PackageParts.files(at: path, isSplit: partBytes != nil).isEmpty else {
       throw ExportError(.pathExists, "\(path) exists already; choose a path where nothing is")
     }
     let id = Randomness.identifier()
     let account = ExportAccount(
-      path: path, packaging: packaging, partBytes: partBytes, actor: actor, host: ExportAccount.thisHost)
+      path: path, packaging: packaging, partBytes: partBytes, actor: actor,
+      home: try await blocking { [home] in try home.map(HomeMark.ensure) })
     let row = ExportRow(
       id: id, tenant: tenant.id, formats: formats.map(\.rawValue).sorted(), insideHome: isInsideHome(path),
       sealed: try accountSeal.seal(account, id: id), createdAt: now(), hold: selection.hold)
-    try await database.transaction { tx in try Exports.insert(row, in: tx) }
+    // Said before anything is read: a run that fails has looked, too.
+    let (audit, entry) = (
+      audit, requestEntry(selection, "export.requested", ExportID.text(id), actor, formats)
+    )
+    try await database.transaction { tx in
+      try Exports.insert(row, in: tx)
+      try audit.append([entry], at: row.createdAt, in: tx)
+    }
     return Job(row: row, account: account, formats: formats)
   }
 
@@ -96,16 +104,20 @@ extension Exporter {
   func complete(_ job: Job, _ package: SealedPackage) async throws {
     let (audit, tenant, seal, now) = (audit, tenant.id, accountSeal, now())
     let entry = auditEntry(job, package)
-    try await database.transaction { tx in
-      guard try !Exports.namesErased(package.id, tenant: tenant, in: tx) else { throw Self.withdrawn }
-      let index = try audit.append([entry], at: now, in: tx)
-      var account = package.account
-      account.completedAt = now
-      account.auditIndex = index
-      let completed = try Exports.complete(
-        package.id, messages: Int64(account.counts.messages), manifestHash: package.manifestHash,
-        sealed: try seal.seal(account, id: package.id), at: now, in: tx)
-      guard completed else { throw Self.withdrawn }
+    do {
+      try await database.transaction { tx in
+        guard try !Exports.namesErased(package.id, tenant: tenant, in: tx) else { throw Self.withdrawn }
+        let index = try audit.append([entry], at: now, in: tx)
+        var account = package.account
+        account.completedAt = now
+        account.auditIndex = index
+        let completed = try Exports.complete(
+          package.id, messages: Int64(account.counts.messages), manifestHash: package.manifestHash,
+          sealed: try seal.seal(account, id: package.id), at: now, in: tx)
+        guard completed else { throw Self.withdrawn }
+      }
+    } catch let error as ExportError where error.code == .withdrawn {
+      throw try await stopped(package.id)
     }
   }
 
@@ -132,6 +144,7 @@ extension Exporter {
   func deliver(_ package: SealedPackage) async throws {
     let row = try await database.transaction { tx in try Exports.find(package.id, in: tx) }
     guard let row, row.state == .completed else { throw Self.withdrawn }
+    guard row.removal == nil else { throw Self.removed }
     let account = try accountSeal.open(row.sealed, id: row.id)
     let custody = try custody(row, account).bytes
     let draft = draftPath(of: account, row.id)
@@ -150,13 +163,28 @@ extension Exporter {
     } else {
       try await blocking { try PackageDraft.deliver(draft, custody: custody, to: account.path) }
     }
+    try await takeBackIfGone(row, account)
     try await note(row, account)
   }
 
+  static let removed = ExportError(
+    .cancelled, "the package was deleted while it was handed over; nothing of it is left")
+
+  /// A package that was withdrawn or deleted while it was packed does not stay: whoever did that found nothing at its
+  /// place yet. Who does it from now on finds it.
+  func takeBackIfGone(_ row: ExportRow, _ account: ExportAccount) async throws {
+    let now = try await database.transaction { tx in try Exports.find(row.id, in: tx) }
+    if let now, now.state == .completed, now.removal == nil { return }
+    try await blocking { _ = try Self.removePackage(account, export: row.id, isOwn: true) }
+    throw now?.removal == nil ? Self.withdrawn : Self.removed
+  }
+
   /// How big the package is, and until when it is kept here.
-  private func note(_ row: ExportRow, _ account: ExportAccount) async throws {
+  func note(_ row: ExportRow, _ account: ExportAccount) async throws {
     let bytes = try await blocking {
-      try PackageParts.files(at: account.path).reduce(0) { $0 + (try Paths.bytes(of: $1)) }
+      try PackageParts.files(at: account.path, isSplit: account.partBytes != nil).reduce(0) {
+        $0 + (try Paths.bytes(of: $1))
+      }
     }
     let completed = account.completedAt ?? row.createdAt
     let expires = row.insideHome ? settings.expirySeconds.map { completed.adding(seconds: $0) } : nil

@@ -21,39 +21,44 @@ extension Exporter {
     var around = Dictionary(
       mates.filter { threads.contains($0.conversation) }.map { ($0.key, $0) },
       uniquingKeysWith: { first, _ in first })
+    var isWhole = true
     for (conversation, found) in Dictionary(grouping: chosen, by: \.conversation) {
-      try await gather(context, around: found, in: conversation, into: &around)
+      isWhole = try await gather(context, around: found, in: conversation, into: &around) && isWhole
     }
     for hit in chosen { around[hit.key] = nil }
     rest.messages = chosen + around.values.sorted { $0.position < $1.position }
     rest.context = Set(around.keys)
     var stated = query
     (stated.hits, stated.around) = (chosen.count, around.count)
+    stated.complete = stated.complete && isWhole
     rest.query = stated
     return rest
   }
 
+  /// `false` if damage kept a part of it from being read.
   private func gather(
     _ context: ExportQuery.Context, around hits: [Locator], in conversation: ConversationID,
     into around: inout [MessageKey: Locator]
-  ) async throws {
+  ) async throws -> Bool {
     let hits = hits.sorted { $0.position < $1.position }
-    var reached = MessagePosition.start
+    var (reached, isWhole) = (MessagePosition.start, true)
     for hit in hits {
       try Task.checkCancellation()
       switch context {
-      case .none: return
+      case .none: return true
       case .messages(let count):
-        try await take(span(hit, before: hit.position), count, into: &around)
-        try await take(span(hit, after: hit.position), count, into: &around)
+        isWhole = try await take(span(hit, before: hit.position), count, into: &around) && isWhole
+        isWhole = try await take(span(hit, after: hit.position), count, into: &around) && isWhole
       case .day:
         let day = Self.day(of: hit.position.createdAt)
         // The hits are in order: a day is read once, however many of them it has.
         guard reached < day.end else { continue }
         reached = day.end
-        try await take(span(hit, after: day.start, before: day.end), .max, into: &around)
+        isWhole =
+          try await take(span(hit, after: day.start, before: day.end), .max, into: &around) && isWhole
       }
     }
+    return isWhole
   }
 
   private func span(
@@ -65,20 +70,22 @@ extension Exporter {
   }
 
   private func take(_ span: HistoryReader.Span, _ count: Int, into around: inout [MessageKey: Locator])
-    async throws
+    async throws -> Bool
   {
-    var (span, left) = (span, count)
+    var (rest, left, isWhole) = (span, count, true)
     while left > 0 {
-      let page = try await history.page(span, limit: min(left, Self.pageMessages))
+      let (page, gaps) = try await history.undamagedPage(rest, of: span, limit: min(left, Self.pageMessages))
+      if !gaps.isEmpty { isWhole = false }
       for message in page { around[message.locator.key] = message.locator }
       guard around.count <= Self.gatheredMax else {
         throw ExportError(
           .tooMany, "the query and its context take in over \(Self.gatheredMax) messages; narrow it by time")
       }
       left -= page.count
-      guard left > 0, let last = page.last else { return }
-      if span.ascending { span.after = last.position } else { span.before = last.position }
+      guard left > 0, let last = page.last else { break }
+      if rest.ascending { rest.after = last.position } else { rest.before = last.position }
     }
+    return isWhole
   }
 
   /// Positions just before the first and the last moment's end of a day, UTC. Sequences begin at 1.

@@ -3,10 +3,9 @@ import History
 import Model
 import Postgres
 
-/// When a run last said that it is alive, and wrote down how far it is.
+/// When a run last wrote down how far it is.
 final class ExportRunPace {
   var began = ContinuousClock.now
-  var beat: ContinuousClock.Instant?
   var checkpoint = ContinuousClock.now
   var checkpointMessages = 0
   /// Messages that were written when the run began.
@@ -14,9 +13,6 @@ final class ExportRunPace {
 }
 
 extension Exporter {
-  /// How often a run looks whether it was stopped.
-  private static let beatInterval = Duration.seconds(1)
-
   /// The run is in the books from here on.
   func start(_ writing: ExportWriting, isFresh: Bool) async throws {
     let pace = writing.pace
@@ -32,11 +28,11 @@ extension Exporter {
     if isFresh { try await checkpoint(writing, in: nil) }
   }
 
-  /// After a page of messages: says that the run is alive, waits where it may not be that quick, and writes down how
+  /// After a page of messages: looks whether it was stopped, waits where it may not be that quick, and writes down how
   /// far it is when enough was written since.
   func passed(_ writing: ExportWriting, in source: MessageSource) async throws {
     writing.report(writing.progress)
-    try await beat(writing)
+    try await look(writing)
     try await rest(writing)
     if isDue(writing) { try await checkpoint(writing, in: source) }
   }
@@ -47,7 +43,7 @@ extension Exporter {
     writing.current = 0
     writing.progress.conversations += 1
     writing.report(writing.progress)
-    try await beat(writing)
+    try await look(writing)
     if isDue(writing) { try await checkpoint(writing, in: nil) }
   }
 
@@ -65,15 +61,9 @@ extension Exporter {
     try checkSpace(writing)
   }
 
-  private func beat(_ writing: ExportWriting) async throws {
-    let pace = writing.pace
-    guard pace.beat.map({ ContinuousClock.now - $0 >= Self.beatInterval }) ?? true else { return }
-    pace.beat = .now
-    let (export, now, messages) = (writing.export, now(), Int64(writing.progress.messages))
-    let isRunning = try await database.transaction { tx in
-      try Exports.beat(export, messages: messages, at: now, in: tx)
-    }
-    guard isRunning else { throw try await stopped(export) }
+  func look(_ writing: ExportWriting) async throws {
+    writing.draft.pulse.wrote(Int64(writing.progress.messages))
+    if writing.draft.pulse.isStopped { throw try await stopped(writing.export) }
   }
 
   private func rest(_ writing: ExportWriting) async throws {
@@ -84,7 +74,8 @@ extension Exporter {
     if due > .now { try await Task.sleep(until: due, clock: .continuous) }
   }
 
-  private func stopped(_ export: Int64) async throws -> ExportError {
+  /// Why a run may not go on.
+  func stopped(_ export: Int64) async throws -> ExportError {
     let state = try await database.transaction { tx in try Exports.find(export, in: tx)?.state }
     return state == .cancelled
       ? ExportError(.cancelled, "the export was cancelled; nothing of it is left") : Self.withdrawn

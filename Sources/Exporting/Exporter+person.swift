@@ -26,7 +26,14 @@ extension Exporter {
     let profile = try await directory.profiles([person])[person]
     for start in stride(from: 0, to: keys.count, by: Self.reactedPerPage) {
       let part = keys[start..<min(start + Self.reactedPerPage, keys.count)]
-      let messages = try await history.messages(part.map(\.place)).sorted { $0.position < $1.position }
+      let read = try await history.readable(part.map(\.place))
+      if !read.damaged.isEmpty {
+        let times = read.damaged.map(\.position.createdAt).sorted()
+        state(
+          [MessageSource.Gap(first: times[0], last: times[times.count - 1], messages: times.count)], card,
+          writing)
+      }
+      let messages = read.messages.sorted { $0.position < $1.position }
       let reactions = messages.flatMap { message in
         message.changes.compactMap { change -> ExportedReaction? in
           guard change.author == person, change.kind == .reaction, let profile,

@@ -50,7 +50,8 @@ extension Exporter {
           && (isAdmitted($0) || selection.context.contains($0.key))
       }
     let held = try await held(located, by: selection.hold) { $0.key }
-    let messages = try await history.messages(held.map(\.place), states: selection.states)
+    // Those up to a message that cannot be read would name what is not inside.
+    let messages = try await history.readable(held.map(\.place), states: selection.states).messages
     let ids = Dictionary(
       messages.map { ($0.locator.key, $0.original.messageID) }, uniquingKeysWith: { first, _ in first })
     let profiles = try await profiles(Set(rows.map(\.subject)), writing)

@@ -36,6 +36,10 @@ extension Exporter {
     record.contentBytes = row.contentBytes
     record.expiresAt = row.expiresAt
     record.removal = row.removal
+    // Its size is written down when it has its name.
+    if record.hasContent, row.contentBytes == 0, let account {
+      record.isPacking = remains(of: row, account).left != nil
+    }
     if row.state == .running {
       record.progress = ExportRecord.Progress(row)
       record.isInterrupted = account.map { isResumable(row, $0) } ?? false

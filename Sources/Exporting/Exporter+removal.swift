@@ -15,14 +15,33 @@ extension Exporter {
     let row = try await row(id)
     switch row.state {
     case .running: try await cancel(row, actor: actor)
-    case .completed where row.removal != nil: try await empty(row)
+    case .completed where row.removal != nil:
+      guard try await empty(row) else { throw Self.elsewhere }
     case .completed: try await remove(row, because: .deleted, actor: actor)
     case .cancelled: try await clearCancelled(row)
-    case .failed, .withdrawn:
-      throw ExportError(.wrongState, "the export is \(row.state.rawValue); it has no package")
+    case .failed, .withdrawn: throw Self.nothing(row)
     }
     return try await show(id)
   }
+
+  /// What ``delete(_:actor:)`` would act on. Throws where that would.
+  package func wouldDelete(_ id: String) async throws -> ExportRecord {
+    let row = try await row(id)
+    if row.state == .failed || row.state == .withdrawn { throw Self.nothing(row) }
+    if row.state == .completed {
+      try checkReach(row)
+      let isHeld = try await database.transaction { tx in try Exports.isHeld(row.id, in: tx) }
+      if row.removal == nil, isHeld { throw Self.stillHeld }
+    }
+    return try await show(id)
+  }
+
+  private static func nothing(_ row: ExportRow) -> ExportError {
+    ExportError(.wrongState, "the export is \(row.state.rawValue); it has no package")
+  }
+
+  private static let stillHeld = ExportError(
+    .held, "the package was made for a hold that is in force; it goes after its release")
 
   /// Stops an export that runs or was interrupted.
   @discardableResult
@@ -32,6 +51,26 @@ extension Exporter {
       throw ExportError(.wrongState, "the export is \(row.state.rawValue); there is nothing to cancel")
     }
     if row.state == .running { try await cancel(row, actor: actor) }
+    return try await show(id)
+  }
+
+  /// Gives up on a withdrawn package whose home is lost, so that erasures do not wait for it for ever. The audit log
+  /// says who takes that on themselves.
+  /// - Throws: ``ExportError`` `.wrongState` for one that is not withdrawn, or is within reach.
+  @discardableResult
+  package func writeOff(_ id: String, actor: String) async throws -> ExportRecord {
+    let row = try await row(id)
+    guard row.state == .withdrawn, !row.sealed.isEmpty, row.insideHome || row.manifestHash == nil,
+      try await deleteWithdrawn().beyondReach.contains(id)
+    else { throw ExportError(.wrongState, "only a withdrawn package of a home that is lost is written off") }
+    let entry = AuditEntry(
+      tenant: tenant.id, actor: actor, action: "export.written_off", object: id,
+      details: ["manifest_sha256": (row.manifestHash ?? []).hex])
+    let (audit, now) = (audit, now())
+    try await database.transaction { tx in
+      try Exports.forget(row.id, in: tx)
+      try audit.append([entry], at: now, in: tx)
+    }
     return try await show(id)
   }
 
@@ -59,43 +98,57 @@ extension Exporter {
   }
 
   private func remove(_ row: ExportRow, because reason: ExportRow.Removal, actor: String) async throws {
-    guard row.insideHome else {
-      throw ExportError(
-        .beyondReach, "the package was written outside of the home; whoever has it deletes it")
-    }
+    try checkReach(row)
     let entry = AuditEntry(
       tenant: tenant.id, actor: actor, action: "export.\(reason.rawValue)", object: ExportID.text(row.id),
       details: ["manifest_sha256": (row.manifestHash ?? []).hex])
     let (audit, now) = (audit, now())
     try await database.transaction { tx in
-      guard try !Exports.isHeld(row.id, in: tx) else {
-        throw ExportError(
-          .held, "the package was made for a hold that is in force; it goes after its release")
-      }
+      guard try !Exports.isHeld(row.id, in: tx) else { throw Self.stillHeld }
       guard try Exports.remove(row.id, because: reason, at: now, in: tx) else { return }
       try audit.append([entry], at: now, in: tx)
     }
     try await empty(row)
   }
 
+  /// What an audit entry says of it must become true: it says nothing about a package of another home.
+  private func checkReach(_ row: ExportRow) throws {
+    guard row.insideHome else {
+      throw ExportError(
+        .beyondReach, "the package was written outside of the home; whoever has it deletes it")
+    }
+    let account = try accountSeal.open(row.sealed, id: row.id)
+    guard reaches(account.path, of: account) || remains(of: row, account).left != nil else {
+      throw Self.elsewhere
+    }
+  }
+
+  static let elsewhere = ExportError(
+    .beyondReach, "the package lies below the home of another server; delete it there")
+
   /// Removes packages whose time is up; those of holds that are in force wait.
-  /// - Returns: how many were due, went, and wait.
-  package func expire(actor: String) async throws -> (due: Int, done: Int, held: Int) {
-    try await sweep()
+  /// - Returns: how many were due, went, and wait; and those that could not be seen to.
+  package func expire(actor: String) async throws -> (
+    due: Int, done: Int, held: Int, troubles: [ExportTrouble]
+  ) {
+    var troubles = try await sweep()
     let (tenant, now) = (tenant.id, now())
     let due = try await database.transaction { tx in
       try ExportLinks.forget(overBefore: now, in: tx)
       return try Exports.due(tenant: tenant, at: now, in: tx)
     }
-    var held = 0
+    var (done, held) = (0, 0)
     for row in due {
-      do {
-        try await remove(row, because: .expired, actor: actor)
-      } catch let error as ExportError where error.code == .held {
-        held += 1
+      try await noting(row, &troubles) {
+        do {
+          try await remove(row, because: .expired, actor: actor)
+          done += 1
+        } catch let error as ExportError where error.code == .held {
+          held += 1
+        }
       }
     }
-    return (due.count, due.count - held, held)
+    return (due.count, done, held, troubles)
   }
 
   /// Whether the tenant may make another package.

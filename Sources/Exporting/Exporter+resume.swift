@@ -29,23 +29,17 @@ extension Exporter {
     return try await resume(row, progress)
   }
 
-  /// Interrupted exports of the tenant that this machine can go on with.
-  package func interrupted() async throws -> [String] {
-    try await running().filter { row in
-      guard let account = try? accountSeal.open(row.sealed, id: row.id) else { return false }
-      return isResumable(row, account)
-    }.map { ExportID.text($0.id) }
-  }
-
   private func running() async throws -> [ExportRow] {
     let tenant = tenant.id
     return try await database.transaction { tx in try Exports.list(tenant: tenant, state: .running, in: tx) }
   }
 
   func isResumable(_ row: ExportRow, _ account: ExportAccount) -> Bool {
-    guard account.host == ExportAccount.thisHost else { return false }
     let draft = draftPath(of: account, row.id)
-    guard DraftNotes(draft: draft).isResumable else { return false }
+    // What it makes must not come out on another machine's disk.
+    guard reaches(draft, of: account), isInsideHome(account.path) || account.host == ExportAccount.thisHost,
+      DraftNotes(draft: draft).isResumable
+    else { return false }
     return (try? DirectoryLock(draft)) != nil
   }
 
@@ -55,9 +49,8 @@ extension Exporter {
     _ partBytes: Int64?
   ) async throws -> ExportRow? {
     for row in try await running() where Set(row.formats) == Set(formats.map(\.rawValue)) {
-      let account = try accountSeal.open(row.sealed, id: row.id)
-      guard account.path == path, account.packaging == packaging, account.partBytes == partBytes,
-        isResumable(row, account),
+      guard let account = try? accountSeal.open(row.sealed, id: row.id), account.path == path,
+        account.packaging == packaging, account.partBytes == partBytes, isResumable(row, account),
         let snapshot = try? DraftNotes(draft: draftPath(of: account, row.id)).snapshot(),
         snapshot.isOf(selection)
       else { continue }
@@ -75,6 +68,9 @@ extension Exporter {
     let notes = DraftNotes(draft: draftPath)
     guard notes.isResumable else {
       throw ExportError(.wrongState, "nothing of this export is left to go on with; make it again")
+    }
+    guard isInsideHome(account.path) || account.host == ExportAccount.thisHost else {
+      throw ExportError(.beyondReach, "the package is to lie on another machine; go on with it there")
     }
     let snapshot = try await blocking { try notes.snapshot() }
     let selection = try await selection(of: snapshot)

@@ -29,8 +29,12 @@ extension Exporter {
     return selection
   }
 
-  /// The hold is the tenant's.
+  /// The hold is the tenant's, and the stretch of time is one.
   func check(_ selection: ExportSelection) async throws {
+    if let from = selection.from, let to = selection.to, to <= from {
+      throw ExportError(
+        .badSelection, "the time to export to, which is left out, comes after the one to begin from")
+    }
     guard let hold = selection.hold else { return }
     let found = try await database.transaction { tx in try Holds.find(hold, in: tx) }
     guard found?.tenant == tenant.id else {

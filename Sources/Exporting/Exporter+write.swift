@@ -2,9 +2,6 @@ import Catalog
 import History
 import Model
 import Postgres
-import SegmentFormat
-import Segments
-import Sodium
 
 extension Exporter {
   /// Bounds of what is in memory at once.
@@ -37,7 +34,10 @@ extension Exporter {
         try await end(id, writing)
       }
     }
-    for format in writing.formats { try await format.finish() }
+    for format in writing.formats {
+      try await format.finish()
+      try await look(writing)
+    }
     try await writing.contents?.close()
     try await auditEntries(upTo: job.row.createdAt, writing)
     return try await finish(writing, states: snapshot.states)
@@ -50,7 +50,7 @@ extension Exporter {
     let states = snapshot.states
     return ExportWriting(
       selection: selection, export: job.row.id, draft: draft,
-      formats: try await context(selection, job, draft).writers(job.formats),
+      formats: try await context(selection, job, draft).writers(job.formats), asked: job.formats,
       expected: snapshot.expectedByConversation,
       progress: ExportProgress(expected: selection.states.reduce(0) { $0 + (states[$1] ?? 0) }),
       report: progress)
@@ -113,6 +113,7 @@ extension Exporter {
     do {
       while let page = try await next(&source, writing.selection) {
         try Task.checkCancellation()
+        state(source.takeGaps(), card, writing)
         let messages = try await kept(page, writing.selection)
         guard !messages.isEmpty else { continue }
         if !begun { try await begin(card, writing) }
@@ -120,8 +121,10 @@ extension Exporter {
         try await write(messages, writing)
         try await passed(writing, in: source)
       }
+      state(source.takeGaps(), card, writing)
     } catch let error where HistoryReader.isDamage(error) {
-      // Wrong now, and wrong again the next time: a gap that is stated, instead of no package at all.
+      // Wrong now, and wrong again the next time: a gap that is stated, instead of no package at all. Not a block of
+      // messages, which are passed over: what goes with them, whose end cannot be told.
       writing.counts.gaps += 1
       writing.draft.warnings.add(
         .gap(conversation: card.profile.id, after: source.after.createdAt.rfc3339, reason: "\(error)"))
@@ -130,29 +133,6 @@ extension Exporter {
     if begun { try await receipts(of: card, writing) }
     if begun { for format in writing.formats { try await format.end() } }
     try await writing.state(card)
-  }
-
-  private func next(_ source: inout MessageSource, _ selection: ExportSelection) async throws
-    -> [HistoricMessage]?
-  {
-    if var picked = source.picked {
-      guard !picked.isEmpty else { return nil }
-      let page = Array(picked.prefix(settings.page))
-      picked.removeFirst(page.count)
-      source.picked = picked
-      source.after = page.last?.position ?? source.after
-      return try await history.messages(page.map(\.place), states: selection.states).sorted {
-        $0.position < $1.position
-      }
-    }
-    let span = HistoryReader.Span(
-      conversation: source.card.conversation, route: source.card.route, tenant: tenant.id,
-      after: max(source.after, selection.from.map { MessagePosition(createdAt: $0, sequence: 0) } ?? .start),
-      before: selection.to.map { MessagePosition(createdAt: $0, sequence: 0) } ?? .end, ascending: true)
-    let page = try await history.page(span, limit: settings.page, states: selection.states)
-    guard let last = page.last else { return nil }
-    source.after = last.position
-    return page.filter { selection.admits($0.locator) }
   }
 
   private func kept(_ page: [HistoricMessage], _ selection: ExportSelection) async throws -> [HistoricMessage]
@@ -214,8 +194,13 @@ extension Exporter {
   func profiles(_ people: Set<SubjectID>, _ writing: ExportWriting) async throws
     -> [SubjectID: SubjectProfile]
   {
-    guard writing.selection.hold != nil else { return try await directory.profiles(people) }
-    return try await directory.profilesInEvidence(people)
+    var profiles =
+      writing.selection.hold == nil
+      ? try await directory.profiles(people) : try await directory.profilesInEvidence(people)
+    let (tenant, ids) = (tenant.id, Array(profiles.keys))
+    let gone = try await database.read { tx in try Subjects.deactivated(ids, tenant: tenant, in: tx) }
+    for id in gone { profiles[id]?.isActive = false }
+    return profiles
   }
 
   /// Written down before the people's data is, so that an erasure meanwhile finds this export.

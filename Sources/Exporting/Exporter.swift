@@ -99,11 +99,15 @@ package struct Exporter: Sendable {
     progress: @escaping @Sendable (ExportProgress) -> Void
   ) async throws -> ExportRecord {
     do {
-      let (snapshot, selection, checkpoint) = try await start()
-      let counts = try await write(
-        snapshot, selection, job, into: draft, from: checkpoint, progress)
-      let sealed = try await seal(selection, job, draft, counts)
-      try await complete(job, sealed)
+      draft.pulse.wrote(job.row.messages)
+      let sealed = try await beating(job.row.id, draft.pulse) {
+        let (snapshot, selection, checkpoint) = try await start()
+        let counts = try await write(
+          snapshot, selection, job, into: draft, from: checkpoint, progress)
+        let sealed = try await seal(selection, job, draft, counts)
+        try await complete(job, sealed)
+        return sealed
+      }
       try await handOver(sealed)
       return try await show(ExportID.text(job.row.id))
     } catch {
@@ -117,7 +121,7 @@ package struct Exporter: Sendable {
     do {
       try await deliver(package)
     } catch let error where error is ExportError || error is ArchiveError {
-      guard (error as? ExportError)?.code != .withdrawn else { throw error }
+      if let code = (error as? ExportError)?.code, code == .withdrawn || code == .cancelled { throw error }
       throw ExportError(
         .destination,
         "\(error); the package is made and in the audit log: once that is mended, the next `export create` of "

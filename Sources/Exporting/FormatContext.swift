@@ -1,3 +1,4 @@
+import Catalog
 import History
 import Model
 
@@ -12,6 +13,11 @@ struct FormatContext {
   let madeAt: Timestamp
   /// Whose messages are selected, if they are one person's.
   var person: (subject: SubjectID, profile: SubjectProfile)?
+
+  /// Says once a conversation that a format does not name everybody who was there.
+  func warnOfCrowd(_ format: ExportFormat, _ card: ConversationCard, limit: Int) {
+    draft.warnings.addOnce(.crowd(format: format, conversation: card.profile.id, limit: limit))
+  }
 
   /// The writers of the formats asked for, in one order, so that a package of the same messages has the same bytes.
   func writers(_ formats: Set<ExportFormat>) async throws -> [any PackageFormat] {

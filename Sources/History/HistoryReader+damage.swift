@@ -6,22 +6,24 @@ import Sodium
 import Zstd
 
 extension HistoryReader {
-  /// As ``messages(_:states:)``, of live messages; those that damage keeps from being read are named instead of failing
+  /// As ``messages(_:states:)``; those that damage keeps from being read are named instead of failing
   /// the others. Each place is tried by itself only if they cannot be read together.
   ///
-  /// - Parameter known: the messages' locators, if they were just read.
-  package func readable(_ places: [MessagePlace], known: [Locator]? = nil) async throws -> (
-    messages: [HistoricMessage], damaged: [MessagePlace]
-  ) {
+  /// - Parameters:
+  ///   - known: the messages' locators, if they were just read.
+  ///   - states: of messages that are not known.
+  package func readable(
+    _ places: [MessagePlace], known: [Locator]? = nil, states: Set<Locator.State> = [.live]
+  ) async throws -> (messages: [HistoricMessage], damaged: [MessagePlace]) {
     do {
       if let known { return (try await messages(of: known), []) }
-      return (try await messages(places), [])
+      return (try await messages(places, states: states), [])
     } catch  where Self.isDamage(error) {
       var messages: [HistoricMessage] = []
       var damaged: [MessagePlace] = []
       for place in places {
         do {
-          messages += try await self.messages([place])
+          messages += try await self.messages([place], states: states)
         } catch  where Self.isDamage(error) {
           damaged.append(place)
         }
@@ -67,6 +69,23 @@ extension HistoryReader {
     let messages = try await page(span, limit: limit, states: [.live]) { block, error in
       guard let reason = Self.reason(error) else { throw error }
       let gap = Gap(block, in: span, reason)
+      if !gaps.contains(gap) { gaps.append(gap) }
+    }
+    return (messages, gaps)
+  }
+
+  /// As ``page(_:limit:states:)``; damaged blocks are named instead of failing the page. A store that does not answer
+  /// fails it, as it may another time.
+  ///
+  /// - Parameter whole: the span the pages are parts of: gaps are told as far as they lie in that. A block that reaches
+  ///   beyond a page comes with the next one too.
+  package func undamagedPage(
+    _ span: Span, of whole: Span, limit: Int, states: Set<Locator.State> = [.live]
+  ) async throws -> (messages: [HistoricMessage], gaps: [Gap]) {
+    var gaps: [Gap] = []
+    let messages = try await page(span, limit: limit, states: states) { block, error in
+      guard Self.isDamage(error) else { throw error }
+      let gap = Gap(block, in: whole, .unreadable)
       if !gaps.contains(gap) { gaps.append(gap) }
     }
     return (messages, gaps)

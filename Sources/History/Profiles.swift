@@ -7,6 +7,8 @@ package struct SubjectProfile: Hashable, Sendable {
   package var id: String
   package var displayName: String?
   package var email: String?
+  /// Whether the platform has not deactivated them, as far as whoever made this asked.
+  package var isActive = true
 
   package init(id: String, displayName: String? = nil, email: String? = nil) {
     self.id = id

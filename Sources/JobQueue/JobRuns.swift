@@ -26,6 +26,38 @@ package enum JobRuns {
     return rows.count == 0 ? nil : rows.int64(0, 0)
   }
 
+  /// How the lease is called that whoever runs a job holds.
+  package static let leasePrefix = "job/"
+  /// A run that began so long ago and whose job nobody runs has died, in seconds: a lease lasts 30.
+  private static let silenceSeconds: Int64 = 120
+
+  /// Runs of a job, or of all, that say they are running while their process is gone. One that was asked for waits for
+  /// others first, and is given a day.
+  package static func dead(name: String? = nil, at now: Timestamp, in tx: borrowing Transaction) throws
+    -> [JobRun]
+  {
+    let rows = try tx.execute(
+      select + " j WHERE \(isDead) ORDER BY started_at, run_id LIMIT 100", deadValues(name, now))
+    return (0..<rows.count).map { run(rows, $0) }
+  }
+
+  /// Ends such runs: their slots are free again.
+  package static func bury(name: String, at now: Timestamp, in tx: borrowing Transaction) throws {
+    try tx.execute(
+      """
+      UPDATE job_run j SET state = 'failed', finished_at = $2,
+        problem = 'the process that ran it ended before it was done'
+      WHERE \(isDead)
+      """, deadValues(name, now))
+  }
+
+  private static func deadValues(_ name: String?, _ now: Timestamp) -> [PostgresValue] {
+    [
+      name.map { .text($0) } ?? .null, .timestamp(microseconds: now.microseconds),
+      .int8(silenceSeconds), .text(leasePrefix),
+    ]
+  }
+
   package static func finish(
     _ id: Int64, due: Int64, done: Int64, blocked: Int64, problem: String?, at now: Timestamp,
     in tx: borrowing Transaction
@@ -63,6 +95,12 @@ package enum JobRuns {
     "SELECT run_id, name, slot, state, started_at, finished_at, due, done, blocked, problem FROM job_run"
   private static let history =
     select + " WHERE $1::text IS NULL OR name = $1 ORDER BY started_at DESC, run_id LIMIT $2"
+  private static let isDead = """
+    j.state = 'running' AND ($1::text IS NULL OR j.name = $1)
+      AND j.started_at < $2::timestamptz - CASE WHEN j.slot LIKE 'asked-%' THEN interval '1 day'
+        ELSE make_interval(secs => $3::bigint) END
+      AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.name = $4 || j.name AND l.expires_at > now())
+    """
   // A run that says it is running but began more than a day ago died: its slot is free again.
   private static let begin = """
     INSERT INTO job_run AS j (run_id, name, slot, state, started_at) VALUES ($1, $2, $3, 'running', $4)

@@ -80,12 +80,14 @@ package struct JobOutcome: Sendable, Hashable {
 }
 
 extension Application {
-  private static let jobLease = "job/"
+  private static let jobLease = JobRuns.leasePrefix
 
   /// Begins a run for a slot; `nil` if the slot was done, or a run of it is under way.
   package func begin(_ job: Job, slot: String) async throws -> JobRun? {
     let (id, now) = (Randomness.identifier(), Self.clock())
     return try await database.transaction { tx in
+      // A night whose process was killed is begun anew, by whoever comes next.
+      try JobRuns.bury(name: job.rawValue, at: now, in: tx)
       guard let id = try JobRuns.begin(id: id, name: job.rawValue, slot: slot, at: now, in: tx) else {
         return nil
       }
@@ -219,9 +221,16 @@ extension Application {
     return JobOutcome(due: 1, done: 1)
   }
 
+  /// In a run's problem.
+  private static let troublesNamed = 10
+
   private func expireExports(_ tenant: Tenant, actor: String) async throws -> JobOutcome {
     let run = try await exporter(directory(tenant)).expire(actor: actor)
-    return JobOutcome(due: Int64(run.due), done: Int64(run.done), blocked: Int64(run.held))
+    let named = run.troubles.prefix(Self.troublesNamed).map(\.description).joined(separator: ", ")
+    let more = run.troubles.count > Self.troublesNamed ? " and \(run.troubles.count) in all" : ""
+    return JobOutcome(
+      due: Int64(run.due), done: Int64(run.done), blocked: Int64(run.held),
+      problem: run.troubles.isEmpty ? nil : "packages that could not be seen to: \(named)\(more)")
   }
 
   private func expireSetAside() async throws -> JobOutcome {

@@ -132,10 +132,20 @@ extension Application {
 
   private func jobProblems() async throws -> [SystemProblem] {
     let now = Self.clock()
-    let runs = try await database.read { tx in
-      try Job.allCases.map { ($0, try JobRuns.history(name: $0.rawValue, limit: 10, in: tx)) }
+    let (runs, dead) = try await database.read { tx in
+      (
+        try Job.allCases.map { ($0, try JobRuns.history(name: $0.rawValue, limit: 10, in: tx)) },
+        try JobRuns.dead(at: now, in: tx)
+      )
     }
-    var problems: [SystemProblem] = []
+    var problems = dead.filter { run in
+      // A newer run makes good for it.
+      runs.first { $0.0.rawValue == run.name }?.1.first?.id == run.id
+    }.map { run in
+      SystemProblem(
+        code: "job_interrupted", detail: "\(run.name): its process ended before it was done",
+        nextStep: "muniment job run \(run.name)")
+    }
     for (job, runs) in runs {
       guard let ended = runs.first(where: { $0.state != "running" }) else { continue }
       if let problem = ended.problem {

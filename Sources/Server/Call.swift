@@ -17,6 +17,8 @@ struct Call: Sendable {
   let services: APIServices
   /// Names the request in log, problem documents and audit entries.
   let id: String
+  /// Told what is being made, as soon as it is in the books: a repetition of the request finds it then.
+  var begun: @Sendable (String) async throws -> Void = { _ in }
 
   /// Largest body of anything but events, in bytes.
   static let bodyBytesMax = 1 << 20

@@ -33,15 +33,22 @@ struct IdempotentCreation: Sendable {
       key: BLAKE2b.hash(Array("\(path)\u{0}\(call.principal.subject)\u{0}\(key)".utf8), key: secret),
       body: BLAKE2b.hash(body, key: secret))
     if let id = try await begin(row) { return id }
+    let database = call.services.database
+    let keep: @Sendable (String) async throws -> Void = { id in
+      try await database.transaction { tx in _ = try tx.execute(Statement.finish, row.values + [.text(id)]) }
+    }
+    var call = call
+    // What takes long is shown to who asks again, also after this process has died: it is not made twice.
+    call.begun = keep
     do {
       let id = try await make(call, body)
-      let database = call.services.database
-      try await database.transaction { tx in try tx.execute(Statement.finish, row.values + [.text(id)]) }
+      try await keep(id)
       return id
     } catch {
-      // The key is free again: nothing was made.
-      let database = call.services.database
-      _ = try? await database.transaction { tx in try tx.execute(Statement.remove, row.values) }
+      // The key is free again where nothing was made; what was only interrupted can be gone on with.
+      let isInterruption = error is CancellationError || (error as? PostgresError)?.isRetryable == true
+      let statement = isInterruption ? Statement.remove : Statement.free
+      _ = try? await database.transaction { tx in try tx.execute(statement, row.values) }
       throw error
     }
   }
@@ -87,5 +94,6 @@ struct IdempotentCreation: Sendable {
     static let find = "SELECT body_hash, object FROM idempotency WHERE tenant_id = $1 AND key_hash = $2"
     static let finish = "UPDATE idempotency SET object = $3 WHERE tenant_id = $1 AND key_hash = $2"
     static let remove = "DELETE FROM idempotency WHERE tenant_id = $1 AND key_hash = $2 AND object IS NULL"
+    static let free = "DELETE FROM idempotency WHERE tenant_id = $1 AND key_hash = $2"
   }
 }

@@ -134,7 +134,11 @@ package struct Problem: Error, Sendable {
       return Problem(404, error.code.rawValue, error.description)
     case .held, .beyondReach, .wrongState, .cancelled:
       return Problem(409, error.code.rawValue, error.description)
-    case .quota: return Problem(429, "export_quota", error.description)
+    case .quota:
+      // Room comes when somebody deletes a package, or one expires.
+      var problem = Problem(429, "export_quota", error.description)
+      problem.retryAfterSeconds = 3_600
+      return problem
     case .busy:
       var problem = Problem(429, "exports_busy", error.description)
       problem.retryAfterSeconds = 60

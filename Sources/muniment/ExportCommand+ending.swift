@@ -60,13 +60,20 @@ extension ExportCommand {
       abstract: "Remove the package of an export, or stop one that runs; the record stays.")
     @OptionGroup var export: ExportArgument
     @OptionGroup var actor: ActorOptions
-    @Flag(help: "Say what would go, and stop.")
+    @Flag(help: "Say what would go, and stop; refuses what the real one refuses.")
     var dryRun = false
+    @Flag(help: "Write off a withdrawn package whose home is lost with all that was in it.")
+    var lost = false
+
+    func validate() throws {
+      guard !dryRun || !lost else { throw ValidationError("--dry-run does not go with --lost") }
+    }
 
     func run() async throws {
-      let (name, isDry) = (actor.name, dryRun)
+      let (name, isDry, isLost) = (actor.name, dryRun, lost)
       _ = try await export.run {
-        isDry ? try await $0.show($1) : try await $0.delete($1, actor: name)
+        if isDry { return try await $0.wouldDelete($1) }
+        return isLost ? try await $0.writeOff($1, actor: name) : try await $0.delete($1, actor: name)
       }
     }
   }

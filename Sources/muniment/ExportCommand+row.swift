@@ -12,6 +12,10 @@ extension ExportCommand {
     let messages: Int
     let sealed: Int
     let unreadable: Int
+    /// Of a package that is made: whether all that was selected is inside.
+    let complete: Bool?
+    let gaps: Int
+    let restricted: Int
     let manifest: String?
     let createdAt: String
     let bytes: Int64
@@ -30,6 +34,8 @@ extension ExportCommand {
       messages = record.progress.map { Int($0.messages) } ?? record.counts.messages
       sealed = record.counts.sealed
       unreadable = record.counts.unreadable
+      complete = record.state == .completed ? record.isComplete : nil
+      (gaps, restricted) = (record.counts.gaps, record.counts.restricted)
       manifest = record.manifestHash?.hex
       createdAt = record.createdAt.rfc3339
       bytes = record.contentBytes
@@ -43,7 +49,7 @@ extension ExportCommand {
 
     enum CodingKeys: String, CodingKey {
       case id, state, formats, path, messages, sealed, unreadable, manifest, bytes, removed, interrupted,
-        expected
+        expected, complete, gaps, restricted
       case createdAt = "created_at"
       case expiresAt = "expires_at"
       case removedAt = "removed_at"
@@ -57,7 +63,10 @@ extension ExportCommand {
         return "\(head)  \(messages) of \(expected) messages\(left)"
       }
       let place = removed.map { "(\($0))" } ?? path ?? "(deleted)"
-      return "\(head)  \(messages) messages  \(place)\(expiresAt.map { "  until \($0)" } ?? "")"
+      let line = "\(head)  \(messages) messages  \(place)\(expiresAt.map { "  until \($0)" } ?? "")"
+      guard complete == false else { return line }
+      return line
+        + "\nnot whole: \(gaps) gaps, \(unreadable) unreadable messages; its warnings.txt says what is missing"
     }
   }
 }

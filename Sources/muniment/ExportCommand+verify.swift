@@ -34,6 +34,8 @@ extension ExportCommand {
     var key: String?
     @Option(help: "Verifier key the audit log must be signed by.")
     var auditKey: String?
+    @Option(help: "Verifier key the overlay must be signed by.")
+    var overlayKey: String?
     @OptionGroup var common: CommonOptions
 
     private struct Report: Encodable {
@@ -48,6 +50,10 @@ extension ExportCommand {
       let parts: Int?
       let encrypted: Bool?
       let opened: Int?
+      let overlaySignedBy: String?
+      let complete: Bool?
+      let gaps: Int?
+      let unreadable: Int?
       let problems: [String]
 
       init(_ found: ExportVerification) {
@@ -57,15 +63,19 @@ extension ExportCommand {
         (auditIndex, logSize, auditKey) = (found.auditIndex, found.logSize, found.auditKey)
         (conversations, parts, opened) = (found.conversations, found.parts, found.opened)
         encrypted = found.isEncrypted ? true : nil
+        overlaySignedBy = found.overlaySignedBy
+        (complete, gaps, unreadable) = (found.isComplete, found.gaps, found.unreadable)
         problems = found.problems.map { "\($0.path): \($0.kind.rawValue)" }
       }
 
       enum CodingKeys: String, CodingKey {
         case id, files, messages, conversations, parts, encrypted, opened, problems
+        case complete, gaps, unreadable
         case signedBy = "signed_by"
         case auditIndex = "audit_index"
         case logSize = "log_size"
         case auditKey = "audit_key"
+        case overlaySignedBy = "overlay_signed_by"
       }
 
       var text: String {
@@ -79,14 +89,23 @@ extension ExportCommand {
           if let auditIndex, let logSize {
             lines.append("entry \(auditIndex) of an audit log of \(logSize), key \(auditKey ?? "")")
           }
-          if let opened { lines.append("overlay: \(opened) sealed bodies opened") }
+          if complete == false {
+            lines.append(
+              "not whole, as it says itself: \(gaps ?? 0) gaps, \(unreadable ?? 0) unreadable messages; "
+                + "its warnings.txt says more"
+            )
+          }
+          if let opened {
+            lines.append("overlay: \(opened) sealed bodies opened, signed by \(overlaySignedBy ?? "nobody")")
+          }
         }
         return lines.joined(separator: "\n")
       }
     }
 
     func run() async throws {
-      let found = try Exporter.verify(path: path, trusted: key, auditKey: auditKey, overlay: overlay)
+      let found = try Exporter.verify(
+        path: path, trusted: key, auditKey: auditKey, overlay: overlay, overlayKey: overlayKey)
       let report = Report(found)
       try common.output.value(report, text: report.text)
       if !found.isValid { throw ExitStatus.verificationFailed }

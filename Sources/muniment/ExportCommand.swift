@@ -2,6 +2,7 @@ import Catalog
 import ArgumentParser
 import Exporting
 import Foundation
+import History
 import Model
 import Runtime
 import Sodium
@@ -42,6 +43,8 @@ struct ExportCommand: AsyncParsableCommand {
     @Option(help: "Before this time.")
     var to: String?
     @OptionGroup var finding: ExportQueryOptions
+    @Flag(help: "The whole tenant is meant: say nothing about that.")
+    var everything = false
     @Option(help: "Read so many messages a second at most.")
     var rate: Int?
     @Flag(help: "Estimate and stop.")
@@ -76,8 +79,14 @@ struct ExportCommand: AsyncParsableCommand {
       }
     }
 
+    private var isWide: Bool {
+      subject == nil && conversation.isEmpty && hold == nil && from == nil && to == nil
+        && finding.query == nil
+    }
+
     func validate() throws {
       guard rate.map({ $0 > 0 }) ?? true else { throw ValidationError("--rate takes a number from 1 on") }
+      guard !everything || isWide else { throw ValidationError("--everything goes with no other condition") }
     }
 
     func run() async throws {
@@ -94,9 +103,17 @@ struct ExportCommand: AsyncParsableCommand {
           subject: subject, conversations: conversation, hold: holdNumber, from: start, to: end)
         selection = try await finding.narrow(
           selection, subject: subject, conversations: conversation, application, directory)
+        if selection.conditions.isEmpty, !everything {
+          common.output.warn(
+            "nothing narrows the selection: this is the whole tenant \(directory.tenant.name); "
+              + "--everything says that is meant"
+          )
+        }
         if dryRun {
+          let estimate = try await exporter.estimate(selection)
+          try await exporter.noteEstimate(selection, messages: estimate.messages, actor: actor.name)
           let report = ExportEstimateReport(
-            try await exporter.estimate(selection), try await exporter.custodians(selection), selection.query)
+            estimate, try await exporter.custodians(selection), selection.query)
           try common.output.value(report, text: report.text)
           return false
         }

@@ -99,13 +99,23 @@ struct Failure {
   }
 
   private init(export error: ExportError) {
-    let status: ExitStatus =
+    let (status, nextStep): (ExitStatus, String) =
       switch error.code {
-      case .held, .beyondReach, .quota: .refused
-      case .busy: .tryAgainLater
-      default: .failed
+      case .badSelection: (.usage, "muniment export --help")
+      case .unknownSubject, .unknownConversation, .unknownHold: (.failed, "check the id and --tenant")
+      case .tooMany: (.failed, "narrow the selection, by --from and --to for instance")
+      case .held: (.refused, "muniment hold list")
+      case .beyondReach: (.refused, "muniment export show ID, on the server whose home it is in")
+      case .quota: (.refused, "muniment export list, and muniment export delete ID")
+      case .pathExists: (.failed, "choose an --output where nothing is")
+      case .destination: (.failed, "check the path, its permissions and the room there")
+      case .notAPackage: (.failed, "check the path")
+      case .busy: (.tryAgainLater, "muniment export list")
+      case .withdrawn, .cancelled, .wrongState, .draftDamaged, .unknownExport, .unknownLink:
+        (.failed, "muniment export list")
       }
-    self.init(error.code.rawValue, error.description, "muniment export list", status)
+    self.init(
+      error.code.rawValue, error.description, nextStep, error.isRetryable ? .tryAgainLater : status)
   }
 
   private init(erasure error: ErasureError) {

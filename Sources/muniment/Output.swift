@@ -21,6 +21,9 @@ struct Output: Sendable {
     if !json, !quiet { print(text) }
   }
 
+  /// What people have to see whatever they do with the results.
+  func warn(_ text: String) { FileHandle.standardError.write(Data("muniment: \(text)\n".utf8)) }
+
   static func encoded(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

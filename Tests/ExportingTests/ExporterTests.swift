@@ -209,6 +209,106 @@ import Testing
     }
   }
 
+  /// Damages what the archive has of a conversation in one stretch of time.
+  private func damage(_ house: ExportHouse, _ conversation: String, at time: Timestamp) async throws {
+    let card = try #require(try await house.directory().conversation(conversation))
+    let blocks = try await house.database.transaction { tx in
+      try Archive.blocks(
+        route: card.route, conversation: card.conversation, after: .start, before: .end, ascending: true,
+        limit: 100, in: tx)
+    }
+    let block = try #require(
+      blocks.first { $0.first.createdAt <= time && time <= $0.last.createdAt })
+    let folder = house.root + "/segments"
+    let name = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: folder).first { $0.contains(block.segment) })
+    let url = URL(filePath: folder + "/" + name)
+    var bytes = try Data(contentsOf: url)
+    bytes[Int(block.offset) + Int(block.length) / 2] ^= 1
+    try FileManager.default.removeItem(at: url)
+    try bytes.write(to: url)
+  }
+
+  @Test(
+    "case 10: one damaged block of three takes its own messages only, of whole conversations and of picked ones"
+  )
+  func oneDamagedBlock() async throws {
+    try await house { house, exporter in
+      func line(_ id: String, _ at: String) -> String { SampleHistory.message(id, "trio", "ann", at) }
+      let cold = (1...3).flatMap { month in
+        (1...2).map { line("m\(month)\($0)", "2026-0\(month)-0\($0)T10:00:00Z") }
+      }
+      _ = try await house.ingest(cold, source: "cold")
+      _ = try await house.archive()
+      _ = try await house.ingest(
+        [line("hot1", "2026-04-01T10:00:00Z"), line("hot2", "2026-02-01T12:00:00Z")], source: "hot")
+      try await damage(house, "trio", at: try #require(Timestamp(rfc3339: "2026-02-01T10:00:00Z")))
+      let rest = ["hot1", "hot2", "m11", "m12", "m31", "m32"]
+      let trio = try await exporter.selection(conversations: ["trio"])
+      var picked = trio
+      picked.messages = try await house.database.transaction { tx in
+        try Locators.scan(tenant: TenantID(rawValue: 1), states: [.live], after: nil, limit: 100, in: tx)
+      }
+      var small = exporter
+      small.settings.pageMessages = 2
+      for (number, (exporter, selection)) in [(exporter, trio), (small, trio), (exporter, picked)]
+        .enumerated()
+      {
+        let path = house.root + "/damaged-\(number)"
+        let record = try await export(exporter, selection, to: path)
+        #expect(try house.messageIDs(path).sorted() == rest, "case \(number)")
+        #expect(record.counts.gaps == 1 && !record.isComplete, "case \(number)")
+        let warnings = try String(contentsOfFile: path + "/warnings.txt", encoding: .utf8)
+        #expect(
+          warnings.contains("from 2026-02-01T10:00:00") && warnings.contains("to 2026-02-02T10:00:00"),
+          "case \(number): \(warnings)")
+        #expect(!warnings.contains("nothing after"), "case \(number)")
+        let found = try Exporter.verify(path: path)
+        #expect(found.isValid && found.isComplete == false && found.gaps == 1, "case \(number)")
+      }
+    }
+  }
+
+  @Test("what a format has no room for is said once a package, and who is not named once a conversation")
+  func lacking() async throws {
+    try await house { house, exporter in
+      let crowd = (1...51).map {
+        #"{"type":"member.joined","conversation_id":"general","subject_id":"p\#($0)","at":"2026-01-01T00:00:00Z"}"#
+      }
+      _ = try await house.ingest(crowd, source: "crowd")
+      let path = house.root + "/package"
+      let record = try await export(
+        exporter, to: path, [.html, .csv, .slack, .actiance, .globalrelay, .eml, .mbox, .jsonl])
+      #expect(record.isComplete)
+      let lines = try String(contentsOfFile: path + "/warnings.txt", encoding: .utf8).split(separator: "\n")
+      func count(_ start: String) -> Int { lines.count { $0.hasPrefix(start) } }
+      #expect(count("format: html has no ciphertext") == 1 && count("format: csv has no keys") == 1)
+      #expect(count("format: actiance has no keys") == 1 && count("format: actiance has no reactions") == 1)
+      #expect(count("format: globalrelay has no reactions") == 1 && count("format: slack") == 0)
+      #expect(count("members: conversation general: eml") == 1)
+      #expect(count("members: conversation general: mbox") == 1 && count("members:") == 2)
+    }
+  }
+
+  @Test("who was deactivated is so in the package, and is again when it is read in")
+  func deactivated() async throws {
+    try await house { house, exporter in
+      _ = try await house.ingest([#"{"type":"user.deactivated","subject_id":"bob"}"#], source: "leavers")
+      _ = try await export(exporter, to: house.root + "/first", [.jsonl, .slack])
+      let lines = try house.lines(house.root + "/first")
+      #expect(
+        lines.filter { $0.contains("user.deactivated") } == [
+          #"{"type":"user.deactivated","subject_id":"bob"}"#
+        ])
+      let users = try SampleZip.text(house.root + "/first/slack.zip")
+      #expect(users.split(separator: #""deleted":true"#).count == 2)
+      #expect(try await house.ingest(lines, tenant: "other").setAsideCount == 0)
+      _ = try await export(try await house.exporter("other"), to: house.root + "/second")
+      #expect(try house.lines(house.root + "/second").sorted() == lines.sorted())
+      #expect(try Exporter.verify(path: house.root + "/first").isValid)
+    }
+  }
+
   @Test func nothingIsOverwritten() async throws {
     try await house { house, exporter in
       try Data([1]).write(to: URL(filePath: house.root + "/taken"))

@@ -1,10 +1,10 @@
 import Catalog
 import Foundation
-import History
 import Model
 import Testing
 
 @testable import Exporting
+@testable import History
 
 /// Each format against frozen files of one conversation with everything in it, and against text that broke
 /// somebody's exporter once.
@@ -106,6 +106,45 @@ import Testing
       text += try SampleZip.text(file, inBase64: true)
     }
     return text
+  }
+
+  @Test("earlier versions of sealed bodies are in a Slack export too")
+  func sealedVersions() async throws {
+    let bodies = ["FIRST", "SECOND"].map {
+      MessageBody.sealed(SealedBody(ciphertext: Array($0.utf8), keyID: "key-77", wrappedKeys: [:]))
+    }
+    let edit = Sample.change(.edit, at: Sample.start.adding(seconds: 9), body: bodies[1])
+    let text = try allText(
+      try await write(.slack, [Sample.message(1, body: bodies[0], changes: [edit])]), .slack)
+    for word in ["FIRST", "SECOND"] {
+      #expect(text.contains(Data(word.utf8).base64EncodedString()), "\(word)")
+    }
+  }
+
+  @Test("everybody who was in a group on a day is a participant of its slice, whenever they came and went")
+  func participants() throws {
+    let card = ConversationCard(
+      conversation: ConversationID(rawValue: 7), route: RouteKey(rawValue: 3),
+      profile: ConversationProfile(id: "g", name: nil), kind: .group, isPublic: false, clientSealed: false,
+      retentionDays: nil, closedAt: nil)
+    let day = DaySlice.day(of: Sample.start)
+    let opened = DaySlice(day: day).start.adding(seconds: 9 * 3_600)
+    func member(_ id: String, _ joined: Timestamp, _ left: Timestamp? = nil) -> ExportedMember {
+      ExportedMember(
+        row: MembershipRow(
+          subject: SubjectID(rawValue: 1), joinedAt: joined, visibleFrom: joined, leftAt: left, role: nil),
+        profile: SubjectProfile(id: id))
+    }
+    var attendance = Attendance()
+    attendance.add([
+      member("ann", opened), member("ben", opened), member("cyd", opened, opened.adding(seconds: 60)),
+      member("before", opened.adding(seconds: -200_000), opened.adding(seconds: -100_000)),
+      member("after", opened.adding(seconds: 100_000)),
+    ])
+    var slice = DaySlice(day: day)
+    slice.append(Sample.message(1, body: .plain("x")))
+    let manifest = RSMFManifest(card: card, attendance: attendance, slice: slice, exportID: "export-1")
+    #expect(manifest.participants.map(\.id) == ["ann", "ben", "cyd"] && !manifest.isCrowded)
   }
 
   @Test(arguments: [

@@ -94,6 +94,12 @@ import Testing
   func warnings() {
     let cases: [(PackageWarnings.Warning, [String])] = [
       (.gap(conversation: "c", after: "t", reason: "damaged"), ["gap", "c", "t", "damaged"]),
+      (
+        .damaged(conversation: "c", first: "t", last: "u", messages: 4),
+        ["gap", "c", "4 messages", "from t to u", "damaged"]
+      ),
+      (.crowd(format: .eml, conversation: "c", limit: 50), ["members", "c", "eml", "50", "csv"]),
+      (.lacking(format: .csv, what: "keys"), ["format", "csv", "keys"]),
       (.unreadable(messages: 7), ["unreadable", "7", "erased", "deleted"]),
       (.namelessMembers(conversation: "c", members: 3), ["unnamed", "c", "3", "erased"]),
       (.namelessConversations(2), ["unnamed", "2", "keys are destroyed"]),
@@ -110,7 +116,7 @@ import Testing
       // A new case does not compile here until it is in the list above.
       switch warning {
       case .gap, .unreadable, .namelessMembers, .namelessConversations, .leftOut, .longLine, .attachment,
-        .attachments, .queryIncomplete:
+        .attachments, .queryIncomplete, .damaged, .crowd, .lacking:
         break
       }
     }

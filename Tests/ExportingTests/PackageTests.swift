@@ -180,9 +180,22 @@ import Testing
     let warnings = PackageWarnings()
     warnings.add(.gap(conversation: "a\nb", after: "t", reason: "r"))
     #expect(warnings.text.split(separator: "\n").count == 1)
-    for _ in 0..<(PackageWarnings.linesMax + 5) { warnings.add(.longLine(message: "m")) }
-    #expect(warnings.text.split(separator: "\n").count == PackageWarnings.linesMax + 1)
-    #expect(warnings.text.hasSuffix("and 6 more\n"))
+    let linesMax = PackageWarnings.Warning.Kind.long.linesMax
+    for _ in 0..<(linesMax + 5) { warnings.add(.longLine(message: "m")) }
+    #expect(warnings.text.split(separator: "\n").count == 1 + linesMax + 1)
+    #expect(warnings.text.hasSuffix("and 5 more of \"long\"\n"))
+    // What is missing has room of its own, whatever came before.
+    let missing: [PackageWarnings.Warning] = [
+      .damaged(conversation: "c", first: "t", last: "u", messages: nil), .queryIncomplete,
+      .leftOut(state: "restricted", messages: 1), .unreadable(messages: 2),
+    ]
+    for warning in missing {
+      warnings.add(warning)
+      #expect(warnings.text.contains(warning.text))
+    }
+    let lines = warnings.text
+    warnings.addOnce(.queryIncomplete)
+    #expect(warnings.text == lines)
   }
 
   @Test func linesAreCountedAcrossPieces() {

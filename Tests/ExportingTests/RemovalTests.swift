@@ -139,9 +139,10 @@ import Testing
       #expect(token.utf8.count >= 43)
       let hash = Exporter.linkHash(token, house.vault)
       let time = ExportHouse.time
-      func take(_ isStart: Bool, _ at: Timestamp = time) async throws -> Bool {
-        try await house.database.transaction { tx in
-          try ExportLinks.take(hash: hash, isStart: isStart, at: at, in: tx) != nil
+      func take(_ isStart: Bool, _ at: Timestamp = time, bytes: Int64 = 100) async throws -> Bool {
+        let taking = ExportLinks.Taking(isStart: isStart, bytes: bytes, size: 200)
+        return try await house.database.transaction { tx in
+          try ExportLinks.take(hash: hash, taking, at: at, in: tx) != nil
         }
       }
       #expect(try await !take(false), "nothing was begun that could go on")
@@ -151,6 +152,13 @@ import Testing
       #expect(try await !take(true), "used up")
       #expect(try await take(false), "the second one may still go on")
       #expect(try await !take(false, time.adding(seconds: 60)), "over")
+      // Two uses of 200 bytes, and once more for what broke off: 400 are taken.
+      #expect(try await take(false, bytes: 200))
+      #expect(try await !take(false, bytes: 1), "more than the uses amount to")
+      let number = try #require(Handle.number("link", link.id))
+      try await house.database.transaction { tx in try ExportLinks.giveBack(50, to: number, in: tx) }
+      #expect(try await !take(false, bytes: 51))
+      #expect(try await take(false, bytes: 50), "what was not sent may be asked for again")
       let listed = try #require(try await exporter.links(made.id).first)
       #expect(listed.token == nil && listed.createdBy == "Ada" && listed.uses == 2)
       for _ in 1...2 { try await exporter.revokeLink(link.id, of: made.id, actor: "Ada") }

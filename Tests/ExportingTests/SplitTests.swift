@@ -84,6 +84,9 @@ import Testing
       let found = try Exporter.verify(path: folder + "/a.zip.age.parts.json")
       #expect(found.isValid && found.isEncrypted && (found.parts ?? 0) > 2)
       #expect(made.contentBytes > 65_536)
+      #expect(throws: ExportError.self, "what nobody can look at is not called checked") {
+        try Exporter.verify(path: folder + "/a.zip.age.parts.json", auditKey: house.audit.key.verifierKey)
+      }
       try await exporter.delete(made.id, actor: "Ada")
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
     }
@@ -108,6 +111,11 @@ import Testing
       #expect(try #require(found.logSize) > (record.auditIndex ?? .max))
       let other = NoteKey(name: "example.org/log", publicKey: try Sample.signer().publicKey)?.verifierKey
       #expect(try Exporter.verify(path: path, auditKey: other).problems.map(\.kind) == [.wrongKey])
+      #expect(found.isComplete == true && found.gaps == 0 && found.unreadable == 0)
+      // A package from before proofs verifies; who asks for its proof is told that there is none.
+      let older = try await Sample.package(in: house.root + "/older")
+      #expect(try Exporter.verify(path: older).isValid)
+      #expect(try Exporter.verify(path: older, auditKey: log).problems.map(\.kind) == [.proofMissing])
       let saved = try String(contentsOfFile: path + "/" + AuditProof.proofName, encoding: .utf8)
       try edit(path + "/" + AuditProof.proofName) { $0 = $0.replacing("index ", with: "index 1") }
       #expect(try Exporter.verify(path: path).problems.map(\.kind) == [.proofWrong])
@@ -165,7 +173,15 @@ import Testing
         let found = try Exporter.verify(
           path: path, trusted: exporter.verifierKey, overlay: house.root + "/" + output)
         #expect(found.isValid && found.opened == 1, "\(found.problems)")
+        let key = NoteKey(name: OverlayManifest.signer, publicKey: try Sample.signer().publicKey)?.verifierKey
+        #expect(found.overlaySignedBy == key)
+        func kinds(_ trusted: String?) throws -> [ExportVerification.Problem.Kind] {
+          try Exporter.verify(path: path, overlay: house.root + "/" + output, overlayKey: trusted).problems
+            .map(\.kind)
+        }
+        #expect(try kinds(key) == [] && kinds(exporter.verifierKey) == [.wrongKey])
       }
+      #expect(throws: ExportError.self) { try Exporter.verify(path: path, overlayKey: "key") }
       #expect(try Paths.sha256(path) == before)
       for wrong in [
         #"{"message_id":"g1","plain":"x"}"#, #"{"message_id":"s1"}"#, line + "\n" + line,

@@ -42,6 +42,38 @@ struct JobsTests {
     await application.close()
   }
 
+  @Test("a night whose process was killed is shown, and begun anew; one that runs is not")
+  func killedNight() async throws {
+    let application = try await ServedHouse.openHome()
+    func begun(_ job: Job, minutesAgo minutes: Int64) async throws {
+      guard let run = try await application.begin(job, slot: "a night") else { throw ServedHouse.Failed() }
+      try await application.database.transaction { tx in
+        try tx.execute(
+          "UPDATE job_run SET started_at = started_at - make_interval(mins => $2::bigint::int) WHERE run_id = $1",
+          [.int8(run.id), .int8(minutes)])
+      }
+    }
+    try await begun(.checkpoint, minutesAgo: 10)
+    let (second, problems) = try await application.holding("job/checkpoint") {
+      (
+        try await application.begin(.checkpoint, slot: "a night")?.id,
+        try await application.problems().map(\.code)
+      )
+    }
+    #expect(second == nil && problems.isEmpty)
+    #expect(try await application.problems().map(\.code) == ["job_interrupted"])
+    guard let again = try await application.begin(.checkpoint, slot: "a night") else {
+      throw ServedHouse.Failed()
+    }
+    #expect(try await application.carryOut(.checkpoint, again, actor: "test").state == "completed")
+    #expect(try await application.problems().isEmpty)
+    #expect(try await application.begin(.checkpoint, slot: "a night") == nil)
+    // Just begun: its lease may be about to be taken.
+    try await begun(.verify, minutesAgo: 1)
+    #expect(try await application.begin(.verify, slot: "a night") == nil)
+    await application.close()
+  }
+
   @Test(
     "case 14: the service does not open while the database has somebody who was erased, and says what to do")
   func revived() async throws {

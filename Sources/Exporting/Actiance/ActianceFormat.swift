@@ -61,7 +61,7 @@ final class ActianceFormat: PackageFormat {
     time("EndTimeUTC", end)
     xml.close("Conversation")
     try await flush()
-    _ = card
+    if !attendance.isWhole { context.warnOfCrowd(.actiance, card, limit: Attendance.spansMax) }
     self.card = nil
   }
 

@@ -25,6 +25,7 @@ final class ConcordanceFormat: PackageFormat {
   private var rows = LoadFile()
   private var documents = 0
   private var composer: MailComposer?
+  private var isCrowded = false
 
   init(_ context: FormatContext) async throws {
     self.context = context
@@ -40,6 +41,7 @@ final class ConcordanceFormat: PackageFormat {
 
   func begin(_ card: ConversationCard) async throws {
     composer = MailComposer(tenant: context.tenant, card: card, lineEnd: [0x0D, 0x0A])
+    isCrowded = false
   }
 
   func add(_ members: [ExportedMember]) async throws { composer?.attendance.add(members) }
@@ -47,6 +49,11 @@ final class ConcordanceFormat: PackageFormat {
   func add(_ message: ExportedMessage) async throws {
     guard let composer else { return }
     documents += 1
+    // The natives name fewer than the load file.
+    if !isCrowded, composer.isCrowded(at: message.sentAt) {
+      isCrowded = true
+      context.warnOfCrowd(.dat, composer.card, limit: MailComposer.recipientsMax)
+    }
     let id = "\(prefix)\(FolderNames.padded(documents, 9))"
     let folder = FolderNames.padded((documents - 1) / Self.filesPerFolder + 1, 4)
     let native = message.versions.last.map { composer.compose(message, $0) } ?? []

@@ -59,6 +59,9 @@ final class GlobalRelayFormat: PackageFormat {
 
   private func mail(_ card: ConversationCard, _ slice: DaySlice) -> [UInt8] {
     let people = participants(slice)
+    if people.count > Self.recipientsMax || !attendance.isWhole {
+      context.warnOfCrowd(.globalrelay, card, limit: Self.recipientsMax)
+    }
     var mail = MailText()
     mail.header("From", words: people.first.map { address.mailbox($0.profile) } ?? [])
     var words: [String] = []

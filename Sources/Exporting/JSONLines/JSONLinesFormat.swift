@@ -93,7 +93,8 @@ final class JSONLinesFormat: PackageFormat {
     if announced.count >= Self.announcedMax { announced.removeAll() }
     guard announced.insert(profile.id).inserted else { return }
     json.userUpserted(profile)
-    try await write(lines: 1)
+    if !profile.isActive { json.userDeactivated(profile) }
+    try await write(lines: profile.isActive ? 1 : 2)
   }
 
   private func write(lines: Int) async throws {

@@ -39,6 +39,10 @@ extension JSONWriter {
     }
   }
 
+  mutating func userDeactivated(_ profile: SubjectProfile) {
+    event("user.deactivated") { json in json.member("subject_id", profile.id) }
+  }
+
   mutating func membership(_ member: ExportedMember, conversation: String) {
     event("member.joined") { json in
       json.member("conversation_id", conversation)

@@ -11,6 +11,7 @@ final class EMLFormat: PackageFormat {
   private var folders = FolderNames(prefix: "c")
   private var folder = ""
   private var ordinal = 0
+  private var isCrowded = false
 
   init(_ context: FormatContext) { self.context = context }
 
@@ -18,6 +19,7 @@ final class EMLFormat: PackageFormat {
     composer = MailComposer(tenant: context.tenant, card: card, lineEnd: Self.crlf)
     folder = "eml/" + folders.next(card.title)
     ordinal = 0
+    isCrowded = false
   }
 
   func add(_ members: [ExportedMember]) async throws { composer?.attendance.add(members) }
@@ -25,6 +27,10 @@ final class EMLFormat: PackageFormat {
   func add(_ message: ExportedMessage) async throws {
     guard let composer else { return }
     ordinal += 1
+    if !isCrowded, composer.isCrowded(at: message.sentAt) {
+      isCrowded = true
+      context.warnOfCrowd(.eml, composer.card, limit: MailComposer.recipientsMax)
+    }
     let month = message.sentAt.rfc3339.prefix(7)
     for version in message.versions {
       let suffix = version.number == 0 ? "" : "-v\(version.number)"
@@ -63,11 +69,13 @@ final class MboxFormat: PackageFormat {
   private var composer: MailComposer?
   private var folders = FolderNames(prefix: "c")
   private var file: PackageFile?
+  private var isCrowded = false
 
   init(_ context: FormatContext) { self.context = context }
 
   func begin(_ card: ConversationCard) async throws {
     composer = MailComposer(tenant: context.tenant, card: card, lineEnd: [0x0A])
+    isCrowded = false
     file = try context.draft.file("mbox/" + folders.next(card.title) + ".mbox")
   }
 
@@ -75,6 +83,10 @@ final class MboxFormat: PackageFormat {
 
   func add(_ message: ExportedMessage) async throws {
     guard let composer, let file else { return }
+    if !isCrowded, composer.isCrowded(at: message.sentAt) {
+      isCrowded = true
+      context.warnOfCrowd(.mbox, composer.card, limit: MailComposer.recipientsMax)
+    }
     file.messages += 1
     for version in message.versions {
       let sender = composer.address.address(version.author)

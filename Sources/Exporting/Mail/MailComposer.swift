@@ -7,7 +7,7 @@ import Sodium
 /// attachments.
 struct MailComposer {
   /// More recipients than this are not listed one by one.
-  private static let recipientsMax = 50
+  static let recipientsMax = 50
   let address: MailAddress
   let lineEnd: [UInt8]
   let card: ConversationCard
@@ -30,6 +30,11 @@ struct MailComposer {
     mail.line("MIME-Version: 1.0")
     body(message, version, &mail)
     return mail.bytes
+  }
+
+  /// Whether more people read a message than are listed.
+  func isCrowded(at time: Timestamp) -> Bool {
+    attendance.present(at: time, limit: Self.recipientsMax) == nil
   }
 
   private func recipients(_ message: ExportedMessage, _ mail: inout MailText) {

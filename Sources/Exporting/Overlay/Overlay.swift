@@ -110,7 +110,7 @@ struct SealedPlaces {
       while true {
         let piece = try next()
         if piece.isEmpty { break }
-        for line in lines.add(piece) { try Self.add(line, to: &found) }
+        for line in try lines.add(piece) { try Self.add(line, to: &found) }
       }
     }
     guard isThere else {
@@ -133,9 +133,18 @@ struct SealedPlaces {
 
 /// Whole lines out of bytes that arrive in pieces.
 struct LineReader {
+  /// Of a line: a foreign file cannot fill the memory.
+  static let bytesMax = 64 << 20
+  private let bytesMax: Int
   private var rest: [UInt8] = []
 
-  mutating func add(_ bytes: [UInt8]) -> [[UInt8]] {
+  init(bytesMax: Int = LineReader.bytesMax) { self.bytesMax = bytesMax }
+
+  /// - Throws: ``ExportError`` `.notAPackage` for a line over the limit.
+  mutating func add(_ bytes: [UInt8]) throws(ExportError) -> [[UInt8]] {
+    guard rest.count + bytes.count <= bytesMax + Packages.pieceBytes else {
+      throw ExportError(.notAPackage, "a line has over \(bytesMax) bytes")
+    }
     rest += bytes
     guard let last = rest.lastIndex(of: 0x0A) else { return [] }
     let lines = rest[..<last].split(separator: 0x0A).map(Array.init)

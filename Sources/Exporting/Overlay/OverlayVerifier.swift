@@ -4,8 +4,12 @@ import Sodium
 /// Checks that an overlay is of a package: manifest's hash, texts' hash, each ciphertext's hash.
 struct OverlayVerifier {
   private let contents: any PackageContents
+  /// The verifier key it must be signed by; any or none, when `nil`.
+  private let trusted: String?
 
-  init(_ contents: any PackageContents) { self.contents = contents }
+  init(_ contents: any PackageContents, trusted: String? = nil) {
+    (self.contents, self.trusted) = (contents, trusted)
+  }
 
   func verify(_ path: String, _ found: inout ExportVerification) throws {
     let overlay = try Packages.open(path)
@@ -14,6 +18,8 @@ struct OverlayVerifier {
       manifest.version == 1, try manifest.encoded == bytes
     else { return found.report(.malformed, OverlayManifest.fileName) }
     if !manifest.isAuthentic { found.report(.unsigned, OverlayManifest.fileName) }
+    found.overlaySignedBy = manifest.key
+    if let trusted, trusted != manifest.key { found.report(.wrongKey, OverlayManifest.fileName) }
     guard manifest.exportID == found.exportID, manifest.manifestSHA256 == found.manifestHash?.hex else {
       return found.report(.overlayWrong, OverlayManifest.fileName)
     }
@@ -31,7 +37,7 @@ struct OverlayVerifier {
         if piece.isEmpty { break }
         hash?.update(piece)
         size += piece.count
-        for line in lines.add(piece) where !Self.isOf(places, line, &seen) { isRight = false }
+        for line in try lines.add(piece) where !Self.isOf(places, line, &seen) { isRight = false }
       }
       if lines.finish() != nil { isRight = false }
     }

@@ -92,7 +92,7 @@ extension Exporter {
       try PackageFile.write(new, to: output, path)
     }
     while let piece = try input.read(upToCount: 1 << 20), !piece.isEmpty {
-      for line in lines.add(Array(piece)) { try add(line) }
+      for line in try lines.add(Array(piece)) { try add(line) }
     }
     if let line = lines.finish() { try add(line) }
     guard fsync(output) == 0 else { throw ExportError.system("sync", path) }

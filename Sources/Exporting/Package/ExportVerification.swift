@@ -44,6 +44,12 @@ package struct ExportVerification: Sendable {
   package internal(set) var isEncrypted = false
   /// Sealed messages whose text an overlay adds.
   package internal(set) var opened: Int?
+  /// Who signed the overlay; `nil`: nobody did.
+  package internal(set) var overlaySignedBy: String?
+  /// Whether the package says that all that was selected is inside; and what it says is not. `nil`: nobody can look.
+  package internal(set) var isComplete: Bool?
+  package internal(set) var gaps: Int?
+  package internal(set) var unreadable: Int?
   package internal(set) var problems: [Problem] = []
   package var isValid: Bool { problems.isEmpty }
 
@@ -56,29 +62,52 @@ extension Exporter {
   /// Checks a package without a database: signature, every file's hash, that nothing is missing or was added, and
   /// the counts of lines and messages. Blocks while it reads.
   /// - Parameter trusted: the verifier key the package must be signed by; any, when `nil`.
+  /// - Parameter auditKey: the verifier key the audit log must be signed by; then a package without its proof fails.
   /// - Parameter overlay: a package of decrypted texts made for this one.
+  /// - Parameter overlayKey: the verifier key the overlay must be signed by.
   package static func verify(
-    path: String, trusted: String? = nil, auditKey: String? = nil, overlay: String? = nil
+    path: String, trusted: String? = nil, auditKey: String? = nil, overlay: String? = nil,
+    overlayKey: String? = nil
   ) throws -> ExportVerification {
     let path = Paths.absolute(path)
-    if let (list, folder) = try PackageParts.read(path) {
-      return try verify(list, in: folder, trusted: trusted, auditKey: auditKey, overlay: overlay)
+    let other = Others(auditKey: auditKey, overlay: overlay.map(Paths.absolute), overlayKey: overlayKey)
+    guard overlayKey == nil || overlay != nil else {
+      throw ExportError(.badSelection, "a key for the overlay goes with an overlay")
     }
-    return try verify(try Packages.open(path), trusted, auditKey, overlay)
+    if let (list, folder) = try PackageParts.read(path) {
+      return try verify(list, in: folder, trusted: trusted, other)
+    }
+    return try verify(try Packages.open(path), trusted, other)
+  }
+
+  /// What a package is checked against beside its own signer.
+  private struct Others {
+    let auditKey: String?
+    let overlay: String?
+    let overlayKey: String?
+    var isEmpty: Bool { auditKey == nil && overlay == nil }
   }
 
   private static func verify(
-    _ contents: any PackageContents, _ trusted: String?, _ auditKey: String?, _ overlay: String?
+    _ contents: any PackageContents, _ trusted: String?, _ other: Others
   ) throws -> ExportVerification {
-    var found = try PackageVerifier(contents, auditKey: auditKey).verify(trusted: trusted)
-    if let overlay { try OverlayVerifier(contents).verify(Paths.absolute(overlay), &found) }
+    var found = try PackageVerifier(contents, auditKey: other.auditKey).verify(trusted: trusted)
+    if let overlay = other.overlay {
+      try OverlayVerifier(contents, trusted: other.overlayKey).verify(overlay, &found)
+    }
     return found
   }
 
   /// Each part first: where one is missing, what they make together cannot be read.
   private static func verify(
-    _ list: PackageParts, in folder: String, trusted: String?, auditKey: String?, overlay: String?
+    _ list: PackageParts, in folder: String, trusted: String?, _ other: Others
   ) throws -> ExportVerification {
+    guard !list.encrypted || other.isEmpty else {
+      throw ExportError(
+        .badSelection,
+        "the package is encrypted: put its parts together and open it with age to check its audit proof or an overlay"
+      )
+    }
     var found = ExportVerification()
     (found.exportID, found.signedBy, found.parts) = (list.exportID, list.key, list.parts.count)
     found.isEncrypted = list.encrypted
@@ -95,7 +124,7 @@ extension Exporter {
     }
     guard found.isValid, !list.encrypted else { return found }
     let zip = try PackageZip(paths: list.parts.map { folder + "/" + $0.name })
-    var inside = try verify(zip, trusted ?? list.key, auditKey, overlay)
+    var inside = try verify(zip, trusted ?? list.key, other)
     if inside.exportID != list.exportID || inside.manifestHash?.hex != list.manifestSHA256 {
       inside.report(.changed, PackageParts.suffix)
     }

@@ -9,6 +9,8 @@ final class PackageDraft {
   let destination: String
   let temporary: String
   let warnings = PackageWarnings()
+  /// Of the run that writes it.
+  let pulse = ExportPulse()
   private(set) var files: [Manifest.File] = []
   let notes: DraftNotes
   private var lock: DirectoryLock?

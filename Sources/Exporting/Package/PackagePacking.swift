@@ -32,6 +32,11 @@ struct PackagePacking: Sendable {
     PackageDraft.temporary(for: destination, export: export) + ".file"
   }
 
+  /// What is there of it, in parts or not: its name is nobody else's.
+  static func files(_ destination: String, export: Int64) -> [String] {
+    PackageParts.files(at: file(destination, export: export), isSplit: true)
+  }
+
   /// Goes on wherever an earlier attempt ended.
   func run() throws {
     if !Paths.exists(packed) {
@@ -40,7 +45,7 @@ struct PackagePacking: Sendable {
       try Paths.syncDirectory(Paths.parent(of: packed))
     }
     // The list of parts comes last in order of names: where it is, the parts are.
-    for written in PackageParts.files(at: file) {
+    for written in Self.files(destination, export: export) {
       try Paths.moveFile(written, to: destination + written.dropFirst(file.count))
     }
     try Paths.remove(packed)
@@ -49,7 +54,7 @@ struct PackagePacking: Sendable {
   private func pack() throws {
     try Paths.makeDirectory(Paths.parent(of: destination))
     // What a crash left: nobody has seen it.
-    for path in PackageParts.files(at: file) { try Paths.remove(path) }
+    for path in Self.files(destination, export: export) { try Paths.remove(path) }
     let output = PackageOutput(file, partBytes: partBytes)
     switch packaging {
     case .encrypted(let recipients):

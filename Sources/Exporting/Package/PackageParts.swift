@@ -69,8 +69,11 @@ struct PackageParts: Codable, Hashable {
   static func suffix(_ number: Int) -> String { "." + FolderNames.padded(number, 4) }
 
   /// What there is of a package at a path: the path itself, or its parts and their list.
-  static func files(at path: String) -> [String] {
+  /// - Parameter isSplit: whether it is known to be cut; otherwise numbers count as parts only beside a list of them,
+  ///   as `case.2024` is no part of `case`.
+  static func files(at path: String, isSplit: Bool) -> [String] {
     guard !Paths.exists(path) else { return [path] }
+    guard isSplit || Paths.isRegularFile(path + suffix) else { return [] }
     let (folder, name) = (Paths.parent(of: path), path.split(separator: "/").last.map(String.init) ?? path)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     return names.filter { $0.hasPrefix(name + ".") && isPart($0.dropFirst(name.count)) }.sorted()

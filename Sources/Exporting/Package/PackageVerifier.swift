@@ -32,6 +32,8 @@ struct PackageVerifier {
       return found
     }
     (found.exportID, found.madeAt, found.files) = (manifest.exportID, manifest.madeAt, manifest.files.count)
+    let counts = manifest.counts
+    (found.isComplete, found.gaps, found.unreadable) = (manifest.complete, counts.gaps, counts.unreadable)
     let key = try checkSignature(manifest, hash, trusted: trusted)
     try checkCustody(manifest, hash, key)
     try checkFiles(manifest)
@@ -77,13 +79,16 @@ struct PackageVerifier {
       return
     }
     found.auditIndex = custody.events.last?.auditIndex
-    if custody.auditKey != nil { try checkProof(manifest, custody, hash) }
+    // Older packages have no proof; who asks for one must hear of that.
+    if custody.auditKey != nil || trustedLog != nil { try checkProof(manifest, custody, hash) }
   }
 
   /// That the log states the package: entry, way to the log's state, its signature.
   private mutating func checkProof(_ manifest: Manifest, _ custody: Custody, _ hash: [UInt8]) throws {
     found.auditKey = custody.auditKey
-    if let trustedLog, trustedLog != custody.auditKey { found.report(.wrongKey, AuditProof.proofName) }
+    if let trustedLog, let key = custody.auditKey, trustedLog != key {
+      found.report(.wrongKey, AuditProof.proofName)
+    }
     let entry = try contents.read(AuditProof.entryName, limit: AuditProof.entryBytesMax)
     let text = try contents.read(AuditProof.proofName, limit: AuditProof.proofBytesMax)
     guard let entry, let text else {

@@ -3,6 +3,8 @@ final class PackageWarnings {
   enum Warning {
     /// The archive could not be read from here to the conversation's end.
     case gap(conversation: String, after: String, reason: String)
+    /// A stretch of the archive could not be read; of messages that were picked, how many.
+    case damaged(conversation: String, first: String, last: String, messages: Int?)
     /// Selected at the start, but not readable.
     case unreadable(messages: Int)
     /// Members whose names are gone.
@@ -17,11 +19,48 @@ final class PackageWarnings {
     case attachments(Int)
     /// The index could not answer for everything the query asked about.
     case queryIncomplete
+    /// More people were in a conversation than a format names one by one.
+    case crowd(format: ExportFormat, conversation: String, limit: Int)
+    /// What a format has no room for, and which one has.
+    case lacking(format: ExportFormat, what: String)
+
+    /// Limits of lines go by kind, so that what is only of note leaves room for what is missing.
+    enum Kind: String, Codable, CodingKeyRepresentable {
+      case gap, unreadable, unnamed, long, attachment, query, members, format
+      case leftOut = "left out"
+
+      var linesMax: Int {
+        switch self {
+        case .gap: 10_000
+        case .attachment: 1_001
+        case .unnamed, .long, .members: 1_000
+        // One a state, a package or a format.
+        case .unreadable, .query, .leftOut, .format: 100
+        }
+      }
+    }
+
+    var kind: Kind {
+      switch self {
+      case .gap, .damaged: .gap
+      case .unreadable: .unreadable
+      case .namelessMembers, .namelessConversations: .unnamed
+      case .leftOut: .leftOut
+      case .longLine: .long
+      case .attachment, .attachments: .attachment
+      case .queryIncomplete: .query
+      case .crowd: .members
+      case .lacking: .format
+      }
+    }
 
     var text: String {
       switch self {
       case .gap(let conversation, let after, let reason):
         "gap: conversation \(conversation): nothing after \(after) could be read: \(reason)"
+      case .damaged(let conversation, let first, let last, let messages):
+        "gap: conversation \(conversation): \(messages.map { "\($0) " } ?? "")messages from \(first) to \(last) "
+          + "could not be read: what is stored of them is damaged; what came before and after is inside"
       case .unreadable(let messages):
         "unreadable: \(messages) selected messages are missing: their authors were erased, so that their keys are "
           + "destroyed, or they were deleted while the export ran"
@@ -35,41 +74,59 @@ final class PackageWarnings {
       case .attachments(let count): "attachments: \(count) in all are described, and not inside"
       case .queryIncomplete:
         "query: messages may be missing that the index does not know yet or cannot know, such as sealed ones without "
-          + "tokens; `search` with the same query names them under coverage"
+          + "tokens, or that surround a hit and could not be read; `search` with the same query names the former under "
+          + "coverage"
       case .longLine(let message):
         "long: the line of message \(message) is over \(JSONLinesFormat.lineBytesMax) bytes, more than `ingest` takes"
+      case .crowd(let format, let conversation, let limit):
+        "members: conversation \(conversation): \(format.rawValue) does not name everybody who was in it, as at times "
+          + "they were more than \(limit); jsonl and csv do"
+      case .lacking(let format, let what): "format: \(format.rawValue) has no \(what)"
       }
     }
   }
 
-  /// Lines kept; what is beyond is counted.
-  static let linesMax = 10_000
+  /// In the order in which they came; what is beyond the limit of its kind is counted.
   private var lines: [String] = []
-  private var beyond = 0
+  private var kept: [Warning.Kind: Int] = [:]
+  private var beyond: [Warning.Kind: Int] = [:]
 
   /// What was warned of so far, to go on from in another process.
   struct Lines: Codable {
     let lines: [String]
-    let beyond: Int
+    let kept: [Warning.Kind: Int]
+    let beyond: [Warning.Kind: Int]
   }
 
   var saved: Lines {
-    get { Lines(lines: lines, beyond: beyond) }
-    set { (lines, beyond) = (newValue.lines, newValue.beyond) }
+    get { Lines(lines: lines, kept: kept, beyond: beyond) }
+    set { (lines, kept, beyond) = (newValue.lines, newValue.kept, newValue.beyond) }
   }
 
   func add(_ warning: Warning) {
-    guard lines.count < Self.linesMax else {
-      beyond += 1
+    let kind = warning.kind
+    guard kept[kind, default: 0] < kind.linesMax else {
+      beyond[kind, default: 0] += 1
       return
     }
-    lines.append(
-      String(String.UnicodeScalarView(warning.text.unicodeScalars.map { $0.value < 0x20 ? " " : $0 })))
+    kept[kind, default: 0] += 1
+    lines.append(Self.line(warning))
+  }
+
+  /// As ``add(_:)``, unless it says so already, as an interrupted run may have seen to.
+  func addOnce(_ warning: Warning) {
+    if !lines.contains(Self.line(warning)) { add(warning) }
+  }
+
+  private static func line(_ warning: Warning) -> String {
+    String(String.UnicodeScalarView(warning.text.unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
   }
 
   var text: String {
     guard !lines.isEmpty else { return "Nothing that was selected is missing.\n" }
-    let rest = beyond == 0 ? [] : ["and \(beyond) more"]
+    let rest = beyond.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+      "and \($0.value) more of \"\($0.key.rawValue)\""
+    }
     return (lines + rest).joined(separator: "\n") + "\n"
   }
 }

@@ -79,6 +79,16 @@ enum Paths {
     try FileManager.default.removeItem(atPath: path)
   }
 
+  /// Removes a directory under a name that nobody takes for what it was: a crash in the middle leaves no half of it
+  /// at its place. Removes what an earlier attempt left, too.
+  static func remove(_ path: String, by way: String) throws {
+    try remove(way)
+    guard isDirectory(path) else { return try remove(path) }
+    guard rename(path, way) == 0 else { throw ExportError.system("rename", path) }
+    try syncDirectory(parent(of: path))
+    try remove(way)
+  }
+
   /// Up to `limit` bytes; more is refused, so that a foreign file cannot fill the memory.
   static func read(_ path: String, limit: Int) throws -> [UInt8] {
     guard isRegularFile(path), let file = FileHandle(forReadingAtPath: path) else {

@@ -48,6 +48,7 @@ final class RSMFFormat: PackageFormat {
     let file = try context.draft.file("\(folder)/\(slice.name).rsmf")
     file.messages = slice.messages.count
     let manifest = RSMFManifest(card: card, attendance: attendance, slice: slice, exportID: context.exportID)
+    if manifest.isCrowded { context.warnOfCrowd(.rsmf, card, limit: RSMFManifest.participantsMax) }
     try await file.write(try container(manifest, card, slice))
     try await file.close()
   }

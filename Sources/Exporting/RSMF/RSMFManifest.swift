@@ -11,6 +11,8 @@ struct RSMFManifest {
   let collection: String
   let participants: [SubjectProfile]
   private let atStart: [SubjectProfile]
+  /// Whether more people were there than are named.
+  let isCrowded: Bool
   private let moves: [Move]
 
   private struct Move {
@@ -27,7 +29,13 @@ struct RSMFManifest {
     let first = slice.messages.first?.sentAt ?? slice.start
     let last = slice.messages.last?.sentAt ?? slice.end
     let start = slice.part == 1 ? slice.start : first
-    atStart = attendance.present(at: start, limit: Self.participantsMax) ?? []
+    // Who joins and leaves a channel are events; of the others everybody who was there is named at once.
+    let present =
+      isChannel
+      ? attendance.present(at: start, limit: Self.participantsMax)
+      : attendance.present(from: start, upTo: last, limit: Self.participantsMax)
+    atStart = present ?? []
+    isCrowded = present == nil
     moves = Self.moves(isChannel ? attendance : Attendance(), after: start, upTo: last)
     var people: [String: SubjectProfile] = [:]
     for profile in atStart + moves.map(\.profile) { people[profile.id] = profile }
@@ -38,7 +46,7 @@ struct RSMFManifest {
     participants = people.values.sorted { $0.id < $1.id }
   }
 
-  private static let participantsMax = 2_000
+  static let participantsMax = 2_000
 
   private static func moves(_ attendance: Attendance, after start: Timestamp, upTo end: Timestamp) -> [Move] {
     var moves: [Move] = []

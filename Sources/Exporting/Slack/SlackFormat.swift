@@ -119,7 +119,10 @@ final class SlackFormat: PackageFormat {
     let zip = try ZipWriter()
     let file = try draft.file("slack.zip")
     file.messages = messages
-    for day in days { try await pack(day, zip, file) }
+    for day in days {
+      try draft.pulse.check()
+      try await pack(day, zip, file)
+    }
     for list in List.allCases {
       try write(list.rawValue + ".json", (lists[list] ?? JSONWriter()).bytes, zip)
     }
@@ -172,7 +175,8 @@ final class SlackFormat: PackageFormat {
     guard conversation == nil else { return nil }
     return try JSONEncoder().encode(
       Saved(
-        people: people.values.map { [$0.id, $0.displayName, $0.email] }, names: names.sorted(),
+        people: people.values.map { [$0.id, $0.displayName, $0.email, $0.isActive ? nil : "deleted"] },
+        names: names.sorted(),
         lists: Dictionary(
           lists.map { ($0.key.rawValue, Data($0.value.bytes)) }, uniquingKeysWith: { first, _ in first }),
         days: days, messages: messages))
@@ -180,9 +184,11 @@ final class SlackFormat: PackageFormat {
 
   func restore(_ saved: Data, in card: ConversationCard?) async throws {
     let saved = try JSONDecoder().decode(Saved.self, from: saved)
-    for person in saved.people where person.count == 3 {
+    for person in saved.people where person.count == 4 {
       guard let id = person[0] else { continue }
-      people[id] = SubjectProfile(id: id, displayName: person[1], email: person[2])
+      var profile = SubjectProfile(id: id, displayName: person[1], email: person[2])
+      profile.isActive = person[3] == nil
+      people[id] = profile
     }
     names = Set(saved.names)
     for (name, bytes) in saved.lists {
@@ -226,7 +232,7 @@ final class SlackFormat: PackageFormat {
       json.member("team_id", "T00000000")
       let name = SlackNames.channel(profile.id)
       json.member("name", name.isEmpty ? SlackNames.id("U", profile.id).lowercased() : name)
-      json.member("deleted", false)
+      json.member("deleted", !profile.isActive)
       json.member("real_name", profile.name)
       json.member("is_bot", false)
       json.object("profile") { json in

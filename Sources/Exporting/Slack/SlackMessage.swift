@@ -99,6 +99,7 @@ struct SlackMessage {
           json.member("user", SlackNames.id("U", version.author.id))
           json.member("ts", Self.text(version.at.microseconds))
           json.member("text", SlackNames.escaped(version.body.readableText))
+          sealed(version.body, &json)
         }
       }
     }

@@ -101,16 +101,29 @@ enum ExportLinkRoutes {
     let record = try await exporter.show(link.export)
     let file = try ExportRoutes.download(of: record)
     let part = file.part(of: call.request)
-    let isStart = if case .bytes(let range) = part { range.lowerBound == 0 } else { true }
-    let taken = try await services.database.transaction { tx in
-      try ExportLinks.take(hash: hash, isStart: isStart, at: now, in: tx) != nil
+    let asked = file.range(of: part)
+    // What asks for nothing that is there takes nothing.
+    if part != .none {
+      let taking = ExportLinks.Taking(
+        isStart: asked.lowerBound == 0, bytes: Int64(asked.count), size: Int64(file.size))
+      let taken = try await services.database.transaction { tx in
+        try ExportLinks.take(hash: hash, taking, at: now, in: tx) != nil
+      }
+      guard taken else { throw gone }
     }
-    guard taken else { throw gone }
     try await call.look(
       directory, "export.downloaded", object: record.id,
       details: [
         "manifest_sha256": record.manifestHash?.hex ?? "", "bytes": file.words(for: part), "link": link.id,
       ], personal: ["link_made_by": link.createdBy])
-    return file.response(part)
+    return file.response(part) { sent in
+      let left = Int64(asked.count - sent)
+      guard left > 0 else { return }
+      // Not as a part of the request, which is over. If it fails the link has less to give.
+      let database = services.database
+      await Task {
+        _ = try? await database.transaction { tx in try ExportLinks.giveBack(left, to: row.id, in: tx) }
+      }.value
+    }
   }
 }

@@ -31,10 +31,42 @@ enum ExportRoutes {
     /// A number of messages to each side of a hit, or `day`.
     let context: String?
     let threads: Bool?
+    /// The whole tenant, where nothing else is said.
+    let everything: Bool?
+
+    /// What is not among these is refused: a condition under a wrong name would select everything.
+    enum CodingKeys: String, CodingKey, CaseIterable {
+      case formats, subject, conversations, hold, from, to, recipients, query, context, threads, everything
+    }
+
+    var isNarrow: Bool {
+      subject != nil || conversations != nil || hold != nil || from != nil || to != nil || query != nil
+    }
+  }
+
+  private static func creating(_ call: Call, _ body: [UInt8]) throws -> Creating {
+    let creating = try call.decoded(Creating.self, from: body)
+    let known = Set(Creating.CodingKeys.allCases.map(\.rawValue))
+    let members = try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any] ?? [:]
+    guard members.keys.allSatisfy(known.contains) else {
+      let unknown = members.keys.filter { !known.contains($0) }.sorted().prefix(10).map {
+        String($0.prefix(40))
+      }
+      throw Problem.badRequest(
+        "unknown members: \(unknown.joined(separator: ", ")); known are \(known.sorted().joined(separator: ", "))"
+      )
+    }
+    guard creating.isNarrow != (creating.everything == true) else {
+      throw Problem.badRequest(
+        creating.isNarrow
+          ? "everything goes with no other condition"
+          : "nothing is selected; \"everything\": true exports the whole tenant")
+    }
+    return creating
   }
 
   @Sendable private static func create(_ call: Call, _ body: [UInt8]) async throws -> String {
-    let creating = try call.decoded(Creating.self, from: body)
+    let creating = try creating(call, body)
     let directory = try await call.directory()
     let names = creating.formats ?? [ExportFormat.jsonl.rawValue]
     let formats = names.compactMap(ExportFormat.init(rawValue:))
@@ -49,7 +81,8 @@ enum ExportRoutes {
     let path = "\(folder)/\(Randomness.bytes(12).hex).zip" + (recipients.isEmpty ? "" : ".age")
     let record = try await call.services.flows.exporter(directory).create(
       try await selection(creating, call, directory), formats: Set(formats), output: path,
-      as: try ExportPackaging(path: path, recipients: recipients), actor: call.principal.subject)
+      as: try ExportPackaging(path: path, recipients: recipients), actor: call.principal.subject,
+      onStart: { try await call.begun($0) })
     return record.id
   }
 
@@ -132,6 +165,9 @@ enum ExportRoutes {
     return download.response(part)
   }
 
+  /// When to ask again for a package that is being packed.
+  private static let packingSeconds = 5
+
   /// The package's file, if it is here and there.
   static func download(of record: ExportRecord) throws -> FileDownload {
     if let removal = record.removal {
@@ -140,9 +176,17 @@ enum ExportRoutes {
     guard record.state == .completed, let path = record.path else {
       throw Problem(409, "not_completed", "this export has no package to give")
     }
-    var isDirectory: ObjCBool = false
-    guard record.insideHome, FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+    guard record.insideHome else {
       throw Problem(409, "not_here", "the package was written outside of this server's home")
+    }
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+      guard record.isPacking else {
+        throw Problem(409, "not_here", "the package's file is not in this server's home, or is in parts")
+      }
+      var problem = Problem(409, "being_packed", "the package is made, and is being packed; ask again")
+      problem.retryAfterSeconds = packingSeconds
+      throw problem
     }
     guard !isDirectory.boolValue else {
       throw Problem(409, "not_a_file", "the package is a directory on the server, not a file")

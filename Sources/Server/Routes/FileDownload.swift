@@ -63,7 +63,17 @@ struct FileDownload: Sendable {
     return (Int(first), Int(last))
   }
 
-  func response(_ part: Part) -> Response {
+  /// The bytes of a part.
+  func range(of part: Part) -> Range<Int> {
+    switch part {
+    case .whole: 0..<size
+    case .bytes(let range): range
+    case .none: 0..<0
+    }
+  }
+
+  /// - Parameter sent: told how many bytes went out, however it ended.
+  func response(_ part: Part, sent: @escaping @Sendable (Int) async -> Void = { _ in }) -> Response {
     var headers: HTTPFields = [
       .contentType: type, .cacheControl: "no-store", .acceptRanges: "bytes", .eTag: tag,
       .contentDisposition: "attachment; filename=\"\(name)\"",
@@ -72,23 +82,29 @@ struct FileDownload: Sendable {
     case .none:
       headers[.contentRange] = "bytes */\(size)"
       return Response(status: .rangeNotSatisfiable, headers: headers)
-    case .whole: return Response(status: .ok, headers: headers, body: body(0..<size))
+    case .whole: return Response(status: .ok, headers: headers, body: body(0..<size, sent))
     case .bytes(let range):
       headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)"
-      return Response(status: .partialContent, headers: headers, body: body(range))
+      return Response(status: .partialContent, headers: headers, body: body(range, sent))
     }
   }
 
-  private func body(_ range: Range<Int>) -> ResponseBody {
+  private func body(_ range: Range<Int>, _ sent: @escaping @Sendable (Int) async -> Void) -> ResponseBody {
     let path = path
     return ResponseBody(contentLength: range.count) { writer in
       var offset = range.lowerBound
-      while offset < range.upperBound {
-        let (start, count) = (offset, min(Self.pieceBytes, range.upperBound - offset))
-        let piece = try await runBlocking { try Self.piece(of: path, from: start, count) }
-        try await writer.write(ByteBuffer(bytes: piece))
-        offset += piece.count
+      do {
+        while offset < range.upperBound {
+          let (start, count) = (offset, min(Self.pieceBytes, range.upperBound - offset))
+          let piece = try await runBlocking { try Self.piece(of: path, from: start, count) }
+          try await writer.write(ByteBuffer(bytes: piece))
+          offset += piece.count
+        }
+      } catch {
+        await sent(offset - range.lowerBound)
+        throw error
       }
+      await sent(range.count)
       try await writer.finish(nil)
     }
   }
