@@ -20,6 +20,8 @@ extension Archiver {
       try await switchOver(month, sealed, covered, dropping: true)
     } catch let error as PostgresError where error.code == .lockTimeout {
       try await switchOver(month, sealed, covered, dropping: false)
+    } catch is HotCoverage.NotCovered {
+      try await switchOver(month, sealed, covered, dropping: false)
     }
   }
 
