@@ -145,7 +145,7 @@ package enum Messages {
 
   static let columns = "message_high, message_low, created_at, sequence, conversation_id, sender_id, payload"
   // The plain bounds on created_at let the planner prune partitions; the row comparisons cut exactly.
-  private static let select = """
+  static let select = """
     SELECT \(columns) FROM message
     WHERE route_key = $1 AND conversation_id = $2 AND created_at >= $3 AND created_at <= $5
       AND (created_at, sequence) > ($3, $4) AND (created_at, sequence) < ($5, $6)

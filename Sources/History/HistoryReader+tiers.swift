@@ -1,5 +1,5 @@
 package import Catalog
-import KeyVault
+package import KeyVault
 package import Model
 import Postgres
 
@@ -176,10 +176,7 @@ extension HistoryReader {
   package func opened(_ rows: [HotMessage], tenant: TenantID) async throws -> [StoredMessage] {
     let lanes = try await vault.lanes(Set(rows.map { $0.lane(tenant) }), creating: false)
     return try rows.compactMap { row in
-      guard let lane = lanes[row.lane(tenant)] else { return nil }
-      return StoredMessage(
-        key: row.key, position: row.position, conversation: row.conversation, sender: row.sender,
-        payload: try RowSeal.open(row.sealed, key: row.key, kind: 0, version: 0, lane: lane))
+      try lanes[row.lane(tenant)].map { try row.opened($0) }
     }
   }
 
@@ -239,6 +236,12 @@ extension HistoryReader {
 }
 
 extension HotMessage {
+  package func opened(_ lane: LaneKey) throws -> StoredMessage {
+    StoredMessage(
+      key: key, position: position, conversation: conversation, sender: sender,
+      payload: try RowSeal.open(sealed, key: key, kind: 0, version: 0, lane: lane))
+  }
+
   package func lane(_ tenant: TenantID) -> LaneID {
     LaneID(
       tenant: tenant, subject: sender, conversation: conversation,

@@ -18,6 +18,8 @@ package struct Archiver: Sendable {
     package var groups: Int
     /// Fewer messages do not pay for a dictionary of their tenant's.
     package var dictionaryMessagesMin = 5_000
+    /// Sealed bytes of one visit to the hot tables, or one message if that is larger. Two visits are in memory.
+    package var visitBytesMax = 16 << 20
     /// Opens the store that segments are copied to, if there is one.
     package var replica: @Sendable () throws -> (any SegmentStore)? = { nil }
 

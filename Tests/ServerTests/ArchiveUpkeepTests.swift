@@ -205,6 +205,30 @@ struct ArchiveUpkeepTests {
     await application.close()
   }
 
+  private func archiver(_ change: (inout Archiver.Settings) -> Void) -> Archiver {
+    var settings = Archiver.Settings(
+      scratch: application.settings.home + "/scratch", groups: application.settings.indexGroups)
+    change(&settings)
+    return Archiver(
+      tenant: tenant, database: application.database, vault: application.vault, history: application.history,
+      audit: application.audit, settings: settings, now: Application.clock)
+  }
+
+  @Test(
+    "Hot messages are read as many at a time as fit, and none is left out or doubled",
+    arguments: [1, 400, 2_500, 5_000])
+  func visits(bytes: Int) async throws {
+    try await write("more", days: Array(10...24))
+    let before = try await ids()
+    let archiver = archiver { $0.visitBytesMax = bytes }
+    let report = try await archiver.run(try await archiver.plan(before: Self.end))
+    #expect(report.messages == 72)
+    #expect(try await count("SELECT count(*) FROM message") == 0)
+    #expect(try await ids() == before)
+    #expect(try await archiver.verify(.all, deep: true).damaged == 0)
+    await application.close()
+  }
+
   @Test("Damage is named with segment, block, conversation and how many messages it holds")
   func damage() async throws {
     #expect(try await archive().messages == 12)
