@@ -36,6 +36,8 @@ package struct Migration: Sendable {
     Migration(35, "extend_export", PackageResources._035_extend_export_sql),
     Migration(36, "create_export_link", PackageResources._036_create_export_link_sql),
     Migration(39, "create_channel_version", PackageResources._039_create_channel_version_sql),
+    Migration(45, "create_archive_head", PackageResources._045_create_archive_head_sql),
+    Migration(46, "add_job_run_stopped", PackageResources._046_add_job_run_stopped_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

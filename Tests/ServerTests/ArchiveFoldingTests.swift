@@ -151,7 +151,7 @@ struct ArchiveFoldingTests {
     let tenant = tenant.id
     let segment = try await application.database.read { tx in try Archive.segments(tenant: tenant, in: tx) }[
       0]
-    #expect(try await archiver.restore(segment.id) == 6)
+    #expect(try await archiver.restore(segment.id).messages == 6)
     #expect(try await count(Self.folded) == 0)
     #expect(try await read() == before)
     try await archive()
