@@ -103,8 +103,8 @@ let flows: [Target] = [
   room(
     "Tiering",
     [
-      "Model", "Catalog", "KeyVault", "Segments", "SegmentFormat", "History", "Postgres", "AuditLog",
-      "Sodium", "Blocking",
+      "Model", "Catalog", "KeyVault", "Segments", "SegmentFormat", "History", "JobQueue", "Postgres",
+      "AuditLog", "Sodium", "Blocking",
     ]),
   room(
     "Retention",

@@ -88,20 +88,23 @@ package enum Messages {
     return (Timestamp(microseconds: first), Timestamp(microseconds: last), Int(rows.int64(0, 2)))
   }
 
-  /// Brings rows back into the hot table, at the places they had.
+  /// Brings rows of a route back into the hot table, at the places they had, but for those whose messages are deleted,
+  /// expired or erased. That is asked with the lock a deletion has to wait for, so that it finds the row.
+  /// - Returns: how many rows came back.
   package static func restore(
-    _ rows: [(route: RouteKey, row: HotMessage)], tenant: TenantID, in tx: borrowing Transaction
-  ) throws {
-    try tx.execute(
+    _ rows: [HotMessage], route: RouteKey, tenant: TenantID, in tx: borrowing Transaction
+  ) throws -> Int {
+    guard !rows.isEmpty else { return 0 }
+    return try tx.execute(
       restore,
       [
-        .int8(tenant.rawValue), .int8Array(rows.map(\.route.rawValue)),
-        .int8Array(rows.map(\.row.conversation.rawValue)),
-        .timestampArray(rows.map(\.row.position.createdAt.microseconds)),
-        .int8Array(rows.map(\.row.position.sequence)),
-        .int8Array(rows.map(\.row.key.high)), .int8Array(rows.map(\.row.key.low)),
-        .int8Array(rows.map(\.row.sender.rawValue)), .bytesArray(rows.map(\.row.sealed)),
-      ])
+        .int8(tenant.rawValue), .int8(route.rawValue), .int8Array(rows.map(\.conversation.rawValue)),
+        .timestampArray(rows.map(\.position.createdAt.microseconds)),
+        .int8Array(rows.map(\.position.sequence)), .int8Array(rows.map(\.key.high)),
+        .int8Array(rows.map(\.key.low)), .int8Array(rows.map(\.sender.rawValue)),
+        .bytesArray(rows.map(\.sealed)),
+      ]
+    ).affected
   }
 
   /// Takes hot rows away whose sealed copies are in the archive now.
@@ -145,7 +148,7 @@ package enum Messages {
 
   static let columns = "message_high, message_low, created_at, sequence, conversation_id, sender_id, payload"
   // The plain bounds on created_at let the planner prune partitions; the row comparisons cut exactly.
-  private static let select = """
+  static let select = """
     SELECT \(columns) FROM message
     WHERE route_key = $1 AND conversation_id = $2 AND created_at >= $3 AND created_at <= $5
       AND (created_at, sequence) > ($3, $4) AND (created_at, sequence) < ($5, $6)
@@ -168,8 +171,11 @@ package enum Messages {
   private static let restore = """
     INSERT INTO message (tenant_id, route_key, conversation_id, created_at, sequence, message_high, message_low,
       sender_id, payload)
-    SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::bigint[],
-      $8::bigint[], $9::bytea[])
+    SELECT $1, $2, n.conversation, n.at, n.sequence, n.high, n.low, n.sender, n.payload
+    FROM unnest($3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[])
+      AS n(conversation, at, sequence, high, low, sender, payload)
+    CROSS JOIN LATERAL (SELECT 1 FROM message_locator WHERE route_key = n.high AND message_low = n.low
+      AND tenant_id = $1 AND state IN (1, 5) FOR SHARE) l
     ON CONFLICT DO NOTHING
     """
   // The bounds say nothing new, and keep PostgreSQL from looking into every partition for every row.

@@ -36,7 +36,7 @@ extension HistoryReader {
   }
 
   /// Compactions of one period that may come between two looks.
-  private static let readingsMax = 3
+  static let readingsMax = 3
 
   private static func contents(_ rows: [TieredMessage], _ facts: Facts) throws -> Contents {
     let folded = Set(facts.amendments.filter(\.isFolded).map(\.key))

@@ -1,5 +1,5 @@
 package import Catalog
-import KeyVault
+package import KeyVault
 package import Model
 import Postgres
 
@@ -55,27 +55,35 @@ extension HistoryReader {
 
   /// Hot rows and blocks, and whether there may be more blocks. Of blocks that reach back over the start of the span so
   /// many are asked for that the last one does not: otherwise the batch would not get any further.
+  ///
+  /// Both are of one state of the catalogue: a segment that is brought back into the hot tables between the two looks
+  /// would be found by neither.
   private func fetched(
     _ span: Span, limit: Int
   ) async throws -> (hot: [HotMessage], blocks: [BlockRow], areMore: Bool) {
     var blocksMax = Self.blocksPerBatch
+    var lookings = 0
     while true {
       let most = blocksMax
-      let (hot, blocks) = try await database.read { tx in
-        (
+      let (hot, blocks, isSteady) = try await database.read { tx in
+        let before = try ArchiveHead.read(in: tx)
+        return (
           try Messages.page(
             route: span.route, conversation: span.conversation, after: span.after, before: span.before,
             ascending: span.ascending, limit: limit, in: tx),
           try Archive.blocks(
             route: span.route, conversation: span.conversation, after: span.after, before: span.before,
-            ascending: span.ascending, limit: most, in: tx)
+            ascending: span.ascending, limit: most, in: tx),
+          try ArchiveHead.read(in: tx) == before
         )
       }
+      lookings += 1
+      guard isSteady || lookings >= Self.readingsMax else { continue }
       guard blocks.count == most, let last = blocks.last else { return (hot, blocks, false) }
       guard span.ascending ? last.first <= span.after : last.last >= span.before else {
         return (hot, blocks, true)
       }
-      blocksMax *= 4
+      (blocksMax, lookings) = (blocksMax * 4, 0)
     }
   }
 
@@ -131,10 +139,10 @@ extension HistoryReader {
     for (conversation, places) in Dictionary(grouping: missing, by: \.conversation) {
       archived += try await cold(places, conversation)
     }
+    // A segment may have been brought back into the hot tables between the two looks.
+    archived += try await hotAgain(Self.without(archived, missing), tenant: tenant)
     if states.contains(.restricted) {
-      let read = Set(archived.map { ConversationPosition($0.message.conversation, $0.message.position) })
-      archived += try await preserved(
-        missing.filter { !read.contains(ConversationPosition($0.conversation, $0.position)) }, tenant: tenant)
+      archived += try await preserved(Self.without(archived, missing), tenant: tenant)
     }
     return try await merged(rows, facts, tenant: tenant, states: states)
       + (try await merged(archived, tenant: tenant, states: states))
@@ -153,6 +161,17 @@ extension HistoryReader {
       }
     }
     return Array(rows.values)
+  }
+
+  private func hotAgain(_ places: [MessagePlace], tenant: TenantID) async throws -> [TieredMessage] {
+    guard !places.isEmpty else { return [] }
+    let rows = try await database.read { tx in try Messages.at(places, in: tx) }
+    return try await opened(rows, tenant: tenant).map { TieredMessage(message: $0, tier: .hot) }
+  }
+
+  private static func without(_ rows: [TieredMessage], _ places: [MessagePlace]) -> [MessagePlace] {
+    let read = Set(rows.map { ConversationPosition($0.message.conversation, $0.message.position) })
+    return places.filter { !read.contains(ConversationPosition($0.conversation, $0.position)) }
   }
 
   private func preserved(_ places: [MessagePlace], tenant: TenantID) async throws -> [TieredMessage] {
@@ -176,10 +195,7 @@ extension HistoryReader {
   package func opened(_ rows: [HotMessage], tenant: TenantID) async throws -> [StoredMessage] {
     let lanes = try await vault.lanes(Set(rows.map { $0.lane(tenant) }), creating: false)
     return try rows.compactMap { row in
-      guard let lane = lanes[row.lane(tenant)] else { return nil }
-      return StoredMessage(
-        key: row.key, position: row.position, conversation: row.conversation, sender: row.sender,
-        payload: try RowSeal.open(row.sealed, key: row.key, kind: 0, version: 0, lane: lane))
+      try lanes[row.lane(tenant)].map { try row.opened($0) }
     }
   }
 
@@ -239,6 +255,12 @@ extension HistoryReader {
 }
 
 extension HotMessage {
+  package func opened(_ lane: LaneKey) throws -> StoredMessage {
+    StoredMessage(
+      key: key, position: position, conversation: conversation, sender: sender,
+      payload: try RowSeal.open(sealed, key: key, kind: 0, version: 0, lane: lane))
+  }
+
   package func lane(_ tenant: TenantID) -> LaneID {
     LaneID(
       tenant: tenant, subject: sender, conversation: conversation,

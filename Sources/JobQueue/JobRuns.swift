@@ -14,6 +14,8 @@ package struct JobRun: Sendable {
   package let done: Int64
   package let blocked: Int64
   package let problem: String?
+  /// Whether its time was up before all was done.
+  package let isStopped: Bool
 }
 
 package enum JobRuns {
@@ -59,14 +61,15 @@ package enum JobRuns {
   }
 
   package static func finish(
-    _ id: Int64, due: Int64, done: Int64, blocked: Int64, problem: String?, at now: Timestamp,
-    in tx: borrowing Transaction
+    _ id: Int64, due: Int64, done: Int64, blocked: Int64, problem: String?, stopped: Bool = false,
+    at now: Timestamp, in tx: borrowing Transaction
   ) throws {
     try tx.execute(
       finish,
       [
         .int8(id), .text(problem == nil ? "completed" : "failed"), .timestamp(microseconds: now.microseconds),
         .int8(due), .int8(done), .int8(blocked), problem.map { .text($0) } ?? .null,
+        .bool(stopped),
       ])
   }
 
@@ -88,11 +91,12 @@ package enum JobRuns {
       id: rows.int64(row, 0), name: rows.text(row, 1), slot: rows.text(row, 2), state: rows.text(row, 3),
       startedAt: Timestamp(microseconds: rows.timestamp(row, 4)),
       finishedAt: rows.timestampOrNil(row, 5).map { Timestamp(microseconds: $0) }, due: rows.int64(row, 6),
-      done: rows.int64(row, 7), blocked: rows.int64(row, 8), problem: rows.textOrNil(row, 9))
+      done: rows.int64(row, 7), blocked: rows.int64(row, 8), problem: rows.textOrNil(row, 9),
+      isStopped: rows.bool(row, 10))
   }
 
   private static let select =
-    "SELECT run_id, name, slot, state, started_at, finished_at, due, done, blocked, problem FROM job_run"
+    "SELECT run_id, name, slot, state, started_at, finished_at, due, done, blocked, problem, stopped FROM job_run"
   private static let history =
     select + " WHERE $1::text IS NULL OR name = $1 ORDER BY started_at DESC, run_id LIMIT $2"
   private static let isDead = """
@@ -105,11 +109,12 @@ package enum JobRuns {
   private static let begin = """
     INSERT INTO job_run AS j (run_id, name, slot, state, started_at) VALUES ($1, $2, $3, 'running', $4)
     ON CONFLICT (name, slot) DO UPDATE SET state = 'running', started_at = excluded.started_at, finished_at = NULL,
-      problem = NULL
+      problem = NULL, stopped = false
     WHERE j.state = 'failed' OR (j.state = 'running' AND j.started_at < excluded.started_at - interval '1 day')
     RETURNING run_id
     """
   private static let finish = """
-    UPDATE job_run SET state = $2, finished_at = $3, due = $4, done = $5, blocked = $6, problem = $7 WHERE run_id = $1
+    UPDATE job_run SET state = $2, finished_at = $3, due = $4, done = $5, blocked = $6, problem = $7, stopped = $8
+    WHERE run_id = $1
     """
 }

@@ -9,6 +9,16 @@ package struct Lease: Sendable {
   package let fencing: Int64
 }
 
+/// Another has the lease, or may have it. `description` is safe to show.
+package struct LeaseLost: Error, CustomStringConvertible {
+  package let name: String
+  package var description: String {
+    "the lease of \(name) was lost on the way; what was not done yet is left to the next run"
+  }
+
+  package init(name: String) { self.name = name }
+}
+
 package enum Leases {
   /// Takes the lease if it is free or run out, by the database's clock; `nil` if another holds it.
   package static func acquire(
@@ -32,6 +42,15 @@ package enum Leases {
     ).count > 0
   }
 
+  /// At the end of a transaction: that nobody has taken the lease since it was ours, and that nobody will before the
+  /// commit. One that ran out and was not taken still is good for that.
+  ///
+  /// - Throws: ``LeaseLost``.
+  package static func prove(_ lease: Lease, in tx: borrowing Transaction) throws {
+    let rows = try tx.execute(prove, [.text(lease.name), .text(lease.holder), .int8(lease.fencing)])
+    if rows.count == 0 { throw LeaseLost(name: lease.name) }
+  }
+
   /// Who holds the lease now; `nil`: it is free.
   package static func current(_ name: String, in tx: borrowing Transaction) throws -> Lease? {
     let rows = try tx.execute(
@@ -50,6 +69,8 @@ package enum Leases {
     WHERE l.expires_at <= now() OR l.holder = excluded.holder
     RETURNING fencing
     """
+  private static let prove =
+    "SELECT 1 FROM lease WHERE name = $1 AND holder = $2 AND fencing = $3 FOR UPDATE"
   private static let renew = """
     UPDATE lease SET expires_at = now() + make_interval(secs => $4::bigint)
     WHERE name = $1 AND holder = $2 AND fencing = $3

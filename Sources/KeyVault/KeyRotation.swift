@@ -12,6 +12,11 @@ package struct RotationReport: Hashable, Sendable {
   /// Shards left alone, as the database was restored from a backup: keys destroyed since are in it again, and
   /// re-wrapping would revive them for good. Replay the erasure ledger, then rotate with `afterReplay`.
   package internal(set) var restoredShards: [Int] = []
+
+  /// Whether anything is, or would be, another than before.
+  package var hasChanges: Bool {
+    epochsAdded + keysRewrapped + keksRetired + keksErased + destructionsCompleted > 0
+  }
 }
 
 extension KeyVault {
@@ -42,6 +47,37 @@ extension KeyVault {
       report.destructionsCompleted += completed
     }
     return report
+  }
+
+  /// What ``rotate(now:backupWindowSeconds:afterReplay:)`` would do now. Completed destructions are not foreseen.
+  package func rotationDue(now: Timestamp, backupWindowSeconds: Int64) async throws -> RotationReport {
+    let limit = now.adding(seconds: -backupWindowSeconds)
+    return try await database.read { tx in
+      let rows = try tx.execute(KeyStatement.readShards)
+      let recorded = Dictionary(
+        uniqueKeysWithValues: (0..<rows.count).map { (Int16(rows.int64($0, 0)), rows.int64($0, 1)) })
+      var report = RotationReport()
+      for shard in 0..<Int16(KeyPlace.shards) {
+        let keys = try self.keystore.keys(shard)
+        if try self.shardStatus(shard, recorded: recorded[shard]).isRestored {
+          report.restoredShards.append(Int(shard))
+          continue
+        }
+        let isPending = try tx.execute(KeyStatement.hasPending, [.int2(shard), .int8(keys.newest)]).bool(0, 0)
+        let newest = isPending ? keys.newest + 1 : keys.newest
+        let below = try tx.execute(KeyStatement.countKeysBelow, [.int2(shard), .int8(newest)]).int64(0, 0)
+        report.epochsAdded += isPending ? 1 : 0
+        report.keysRewrapped += Int(below)
+        let (old, erased) = (
+          keys.epochs.count(where: { $0.number < newest && $0.retiredAt == nil }),
+          keys.epochs.count(where: { $0.retiredAt.map { $0 <= limit } ?? false })
+        )
+        report.keksRetired += old
+        // What is retired now is erased in the same run where there is no window.
+        report.keksErased += erased + (backupWindowSeconds == 0 ? old : 0)
+      }
+      return report
+    }
   }
 
   private enum Beginning: Sendable { case unchanged, added, restored }

@@ -57,6 +57,7 @@ enum KeyStatement {
     SELECT EXISTS (SELECT FROM key_destruction WHERE shard = $1 AND epoch >= $2 AND kek_destroyed_at IS NULL)
     """
   static let hasKeysBelow = "SELECT EXISTS (SELECT FROM wrapped_key WHERE shard = $1 AND epoch < $2)"
+  static let countKeysBelow = "SELECT count(*) FROM wrapped_key WHERE shard = $1 AND epoch < $2"
   static let lockKeysBelow = """
     SELECT kind, tenant, id_high, id_low, generation, epoch, wrapped FROM wrapped_key
     WHERE shard = $1 AND epoch < $2 LIMIT $3 FOR NO KEY UPDATE

@@ -55,7 +55,17 @@ extension KeyVault {
     }
   }
 
-  private func shardStatus(_ shard: Int16, recorded: Int64?) throws -> KeyStatus.Shard {
+  /// Shards whose database was restored from a backup, and waits for the replay of the erasure ledger.
+  package func restoredShards() async throws -> [Int] {
+    try await database.read { tx in
+      let recorded = try tx.execute(KeyStatement.readShards)
+      return try (0..<recorded.count).map {
+        try self.shardStatus(Int16(recorded.int64($0, 0)), recorded: recorded.int64($0, 1))
+      }.filter(\.isRestored).map(\.shard)
+    }
+  }
+
+  func shardStatus(_ shard: Int16, recorded: Int64?) throws -> KeyStatus.Shard {
     let keys = try keystore.keys(shard)
     let epoch = recorded ?? keys.newest
     let retired = keys.epochs.compactMap { epoch in

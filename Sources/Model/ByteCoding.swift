@@ -115,6 +115,12 @@ package struct ByteReader: Sendable {
     try raw(try count(limit: remaining))
   }
 
+  /// Passes over what ``blob()`` would return.
+  package mutating func skip() throws(MalformedBytes) {
+    let length = try count(limit: remaining)
+    offset += length
+  }
+
   /// Up to the next zero byte, which is read too and not returned.
   package mutating func terminated() throws(MalformedBytes) -> [UInt8] {
     guard let stop = bytes[offset..<end].firstIndex(of: 0) else { throw MalformedBytes("no zero byte") }

@@ -61,6 +61,17 @@ extension MessagePayload {
     }
     guard hasBody, !messageID.isEmpty else { throw MalformedBytes("payload without id or body") }
   }
+
+  /// Whether edits lie beside the message, without reading what it says.
+  package static func hasFolded(_ bytes: [UInt8]) throws(MalformedBytes) -> Bool {
+    var reader = ByteReader(bytes)
+    guard try reader.byte() == 1 else { throw MalformedBytes("payload version") }
+    while !reader.atEnd {
+      if try reader.byte() == Tag.foldedEdit.rawValue { return true }
+      try reader.skip()
+    }
+    return false
+  }
 }
 
 extension SealedBody {

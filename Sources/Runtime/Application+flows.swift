@@ -3,6 +3,7 @@ import Erasure
 import Exporting
 package import History
 package import Ingestion
+package import JobQueue
 import KeyVault
 import Model
 import Postgres
@@ -53,12 +54,16 @@ extension Application {
       known: readerWindows, deadlineMilliseconds: settings.searchSeconds * 1_000)
   }
 
-  package func archiver(_ tenant: Tenant, pace: Pace = Pace()) -> Archiver {
+  /// - Parameter lease: the archive's, for whoever changes it.
+  package func archiver(
+    _ tenant: Tenant, pace: Pace = Pace(), lease: Lease? = nil, actor: String = "archive"
+  ) -> Archiver {
     var archive = Archiver.Settings(scratch: settings.home + "/scratch", groups: settings.indexGroups)
+    archive.mark = settings.home + "/archive-mark"
     archive.segmentBytesTarget = settings.segmentBytes
     archive.replica = openReplica
     return Archiver(
       tenant: tenant, database: database, vault: vault, history: history, audit: audit, settings: archive,
-      pace: pace, now: Self.clock)
+      pace: pace, lease: lease, actor: actor, now: Self.clock)
   }
 }

@@ -40,7 +40,8 @@ extension Application {
 
   /// Whether another has what is needed for writing to the index.
   static func isIndexTaken(_ error: any Error) -> Bool {
-    error is LeaseHeld || error is IndexLeaseLost || (error as? SearchIndexError)?.code == .locked
+    error is LeaseHeld || error is LeaseLost || error is IndexLeaseLost
+      || (error as? SearchIndexError)?.code == .locked
   }
 
   /// Looks at a group's files and notes what it finds, for ``problems()`` and for whoever repairs.

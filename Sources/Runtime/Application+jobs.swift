@@ -61,8 +61,11 @@ extension Application {
   package func purgeDeleted(_ tenant: Tenant, groups: [Int]) async throws {
     guard try await followFeed() else { throw LeaseHeld(name: "the indexer") }
     for group in groups { try await purge(group) }
-    _ = try await holding("archive") {
-      try await archiver(tenant).compact(dryRun: false, width: Self.neverMerges)
+    _ = try await holding("archive") { lease in
+      let archiver = self.archiver(tenant, lease: lease)
+      // Erasures are replayed into a database that was restored, before anything may be deleted by its catalogue.
+      return try await archiver.compact(
+        dryRun: false, width: Self.neverMerges, sweeping: try await archiver.maySweep())
     }
   }
 
@@ -90,8 +93,7 @@ extension Application {
       _ = try await erasure(directory(tenant)).replay(entry, actor: actor)
     }
     // Key shards that were rotated since the backup wait for this, so that no destroyed key comes back.
-    _ = try await vault.rotate(
-      now: Self.clock(), backupWindowSeconds: settings.backupWindowSeconds, afterReplay: true)
+    _ = try await rotateKeys(actor: actor, afterReplay: true)
     return revived.count
   }
 }

@@ -2,13 +2,19 @@ import Foundation
 import Glibc
 package import JobQueue
 import Postgres
+import Synchronization
 
 extension Application {
   /// Seconds a lease lasts; a holder renews it well before, a dead one loses it after this.
-  private static let leaseSeconds: Int64 = 30
+  package static let leaseSeconds: Int64 = 30
 
   /// Runs the body while holding a lease, so that there is one runner on all machines.
-  package func holding<R: Sendable>(_ name: String, _ body: () async throws -> R) async throws -> R {
+  ///
+  /// - Throws: ``LeaseHeld`` if another has it; `LeaseLost` if it could not be renewed in time, after the body, which
+  ///   is cancelled then, has ended.
+  package func holding<R: Sendable>(_ name: String, _ body: @escaping @Sendable () async throws -> R)
+    async throws -> R
+  {
     try await holding(name, takingOverFromDead: false) { _ in try await body() }
   }
 
@@ -17,24 +23,16 @@ extension Application {
   /// - Parameter takingOverFromDead: do not wait for the lease of a process of this machine that is no more. Only for
   ///   what is locked by other means too.
   package func holding<R: Sendable>(
-    _ name: String, takingOverFromDead: Bool, _ body: (Lease) async throws -> R
+    _ name: String, takingOverFromDead: Bool = false, seconds: Int64 = Application.leaseSeconds,
+    _ body: @escaping @Sendable (Lease) async throws -> R
   ) async throws -> R {
     let database = database
-    guard let lease = try await acquire(name, takingOverFromDead) else { throw LeaseHeld(name: name) }
-    let renewing = Task {
-      while !Task.isCancelled {
-        try await Task.sleep(for: .seconds(Self.leaseSeconds / 3))
-        guard
-          try await database.transaction({ tx in try Leases.renew(lease, seconds: Self.leaseSeconds, in: tx) }
-          )
-        else { return }
-      }
+    let end = LeaseEnd(seconds: seconds)
+    guard let lease = try await acquire(name, takingOverFromDead, seconds) else {
+      throw LeaseHeld(name: name)
     }
     let result: Result<R, any Error>
-    do { result = .success(try await body(lease)) } catch { result = .failure(error) }
-    // A renewal under way would prolong the lease after its release, and keep the next runner waiting.
-    renewing.cancel()
-    _ = await renewing.result
+    do { result = .success(try await keeping(lease, until: end, body)) } catch { result = .failure(error) }
     if case .failure(let error) = result {
       try? await database.transaction { tx in try Leases.release(lease, in: tx) }
       throw error
@@ -43,10 +41,52 @@ extension Application {
     return try result.get()
   }
 
-  private func acquire(_ name: String, _ takingOverFromDead: Bool) async throws -> Lease? {
+  /// The body beside the renewals. All have ended when this returns: a renewal under way would prolong the lease after
+  /// its release, and keep the next runner waiting.
+  private func keeping<R: Sendable>(
+    _ lease: Lease, until end: LeaseEnd, _ body: @escaping @Sendable (Lease) async throws -> R
+  ) async throws -> R {
+    try await withThrowingTaskGroup(of: R?.self) { tasks in
+      defer { tasks.cancelAll() }
+      tasks.addTask { try await body(lease) }
+      tasks.addTask { try await self.renew(lease, end) }
+      // Beside the renewals, which may hang in the database.
+      tasks.addTask { try await end.wait(for: lease) }
+      while let ended = try await tasks.next() {
+        if let result = ended { return result }
+      }
+      throw LeaseLost(name: lease.name)
+    }
+  }
+
+  /// How long after a renewal that failed the next one is tried.
+  private static let renewalPause = Duration.seconds(1)
+
+  /// What keeps a renewal from being made may pass before the lease has run out.
+  private func renew<R>(_ lease: Lease, _ end: LeaseEnd) async throws -> R? {
+    let database = database
+    try await Task.sleep(for: end.pause)
+    while true {
+      let asked = ContinuousClock.now
+      do {
+        let isOurs = try await database.transaction { tx in
+          try Leases.renew(lease, seconds: end.seconds, in: tx)
+        }
+        guard isOurs else { throw LeaseLost(name: lease.name) }
+        end.move(from: asked)
+        try await Task.sleep(for: end.pause)
+      } catch let error as LeaseLost {
+        throw error
+      } catch {
+        try await Task.sleep(for: Self.renewalPause)
+      }
+    }
+  }
+
+  private func acquire(_ name: String, _ takingOverFromDead: Bool, _ seconds: Int64) async throws -> Lease? {
     let holder = LeaseHolder.own
     return try await database.transaction { tx in
-      if let lease = try Leases.acquire(name, holder: holder.text, seconds: Self.leaseSeconds, in: tx) {
+      if let lease = try Leases.acquire(name, holder: holder.text, seconds: seconds, in: tx) {
         return lease
       }
       guard takingOverFromDead, let current = try Leases.current(name, in: tx),
@@ -54,7 +94,33 @@ extension Application {
       else { return nil }
       // Whoever comes first: a lease that changed hands meanwhile is not released by this.
       try Leases.release(current, in: tx)
-      return try Leases.acquire(name, holder: holder.text, seconds: Self.leaseSeconds, in: tx)
+      return try Leases.acquire(name, holder: holder.text, seconds: seconds, in: tx)
+    }
+  }
+}
+
+/// Until when a lease certainly is its holder's, by the clock of this machine: counted from before the database was
+/// asked, whose own count begins later.
+private final class LeaseEnd: Sendable {
+  let seconds: Int64
+  private let end: Mutex<ContinuousClock.Instant>
+
+  init(seconds: Int64) {
+    self.seconds = seconds
+    end = Mutex(ContinuousClock.now + .seconds(seconds))
+  }
+
+  /// Between renewals.
+  var pause: Duration { .seconds(seconds) / 3 }
+
+  func move(from start: ContinuousClock.Instant) { end.withLock { $0 = start + .seconds(seconds) } }
+
+  /// Throws when the lease has run out; `nil` never comes.
+  func wait<R>(for lease: Lease) async throws -> R? {
+    while true {
+      let end = end.withLock { $0 }
+      guard ContinuousClock.now < end else { throw LeaseLost(name: lease.name) }
+      try await Task.sleep(until: end, clock: .continuous)
     }
   }
 }

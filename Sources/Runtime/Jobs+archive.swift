@@ -13,52 +13,77 @@ extension Application {
     }
   }
 
-  /// One for all tenants of a run.
-  func pace() -> Pace {
-    let limits = settings.archiving
-    return Pace(
-      until: limits.untilMinute.map { ArchivingLimits.next(minute: $0, after: Self.clock()) },
-      bytesPerSecond: limits.bytesPerSecond)
+  /// When the archive's steps of a run stop: all steps of a night at the same time, also of one that is late or tried
+  /// again; `nil`: never.
+  func archiveEnd(slot: String) -> Timestamp? {
+    settings.archiving.untilMinute.map {
+      ArchivingLimits.next(
+        minute: $0, after: Scheduler.start(of: slot, nightlyMinute: settings.nightlyMinute) ?? Self.clock())
+    }
   }
 
-  func archive(_ tenant: Tenant, _ pace: Pace) async throws -> JobOutcome {
+  /// One for all tenants of a run.
+  func pace(until end: Timestamp?) -> Pace {
+    Pace(until: end, bytesPerSecond: settings.archiving.bytesPerSecond)
+  }
+
+  func archive(_ tenant: Tenant, _ pace: Pace, actor: String) async throws -> JobOutcome {
     let cutoff = Self.clock().adding(seconds: -settings.archiveOlderThanSeconds)
-    return try await holding("archive") {
-      let archiver = archiver(tenant, pace: pace)
+    return try await holding("archive") { lease in
+      let archiver = self.archiver(tenant, pace: pace, lease: lease, actor: actor)
       let plan = try await archiver.plan(before: cutoff)
       let report = try await archiver.run(plan)
-      try await replicate(archiver)
+      let isCopied = try await self.replicate(archiver)
       return JobOutcome(
         due: Int64(plan.messages), done: Int64(report.messages),
-        blocked: report.isStopped ? Int64(plan.messages - report.messages) : 0)
+        blocked: report.isStopped ? Int64(plan.messages - report.messages) : 0,
+        isStopped: report.isStopped || !isCopied)
     }
   }
 
   /// With a replica, what is new goes there the same night.
-  private func replicate(_ archiver: Archiver) async throws {
-    guard settings.replicaStore != nil else { return }
-    let damaged = try await archiver.replicate().damaged
-    guard damaged.isEmpty else {
+  ///
+  /// - Returns: whether all of it did; otherwise the time was up.
+  private func replicate(_ archiver: Archiver) async throws -> Bool {
+    guard settings.replicaStore != nil else { return true }
+    let done = try await archiver.replicate()
+    guard done.damaged.isEmpty else {
       throw TieringError(
         .verificationFailed,
-        "\(damaged.count) segments are damaged and were not copied to the replica; see `muniment archive verify`"
-      )
+        "\(done.damaged.count) segments are damaged and were not copied to the replica; see "
+          + "`muniment archive verify`")
     }
+    return !done.isStopped
   }
 
   /// A month that is archived day by day is written anew four times that way, not thirty.
   private static let nightlyMergeWidth = 8
 
-  func compact(_ tenant: Tenant, _ pace: Pace) async throws -> JobOutcome {
-    let report = try await holding("archive") {
-      let archiver = archiver(tenant, pace: pace)
+  func compact(_ tenant: Tenant, _ pace: Pace, actor: String) async throws -> JobOutcome {
+    try await holding("archive") { lease in
+      let archiver = self.archiver(tenant, pace: pace, lease: lease, actor: actor)
       let report = try await archiver.compact(dryRun: false, width: Self.nightlyMergeWidth)
-      try await replicate(archiver)
-      return report
+      let isCopied = try await self.replicate(archiver)
+      let left = Int64(report.locked + report.refused)
+      return JobOutcome(
+        due: Int64(report.rewritten) + left, done: Int64(report.rewritten), blocked: left,
+        problem: Self.problem(of: report), isStopped: report.isStopped || !isCopied)
     }
-    return JobOutcome(
-      due: Int64(report.rewritten + report.locked), done: Int64(report.rewritten),
-      blocked: Int64(report.locked))
+  }
+
+  private static func problem(of report: Archiver.Compaction) -> String? {
+    var problems: [String] = []
+    if !report.damaged.isEmpty {
+      problems.append(
+        "\(report.damaged.map(\.description).joined(separator: ", ")) were not compacted, as segments are damaged; "
+          + "see `muniment archive verify`")
+    }
+    if report.refused > 0 {
+      problems.append(
+        "\(report.refused) replaced objects could not be deleted: the object store refuses it; see its permissions"
+      )
+    }
+    return problems.isEmpty ? nil : problems.joined(separator: "; ")
   }
 
   /// A run that somebody asks for checks everything; the step of a night, what is due.

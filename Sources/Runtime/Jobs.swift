@@ -4,7 +4,7 @@ import Erasure
 import Exporting
 package import JobQueue
 import KeyVault
-import Model
+package import Model
 import Postgres
 import Retention
 import SearchIndex
@@ -54,12 +54,17 @@ package struct JobOutcome: Sendable, Hashable {
   package var blocked: Int64 = 0
   /// What somebody has to look into; `nil`: all is well.
   package var problem: String?
+  /// Whether the time was up before all was done.
+  package var isStopped = false
 
-  package init(due: Int64 = 0, done: Int64 = 0, blocked: Int64 = 0, problem: String? = nil) {
+  package init(
+    due: Int64 = 0, done: Int64 = 0, blocked: Int64 = 0, problem: String? = nil, isStopped: Bool = false
+  ) {
     self.due = due
     self.done = done
     self.blocked = blocked
     self.problem = problem
+    self.isStopped = isStopped
   }
 
   /// A silent job is a bug: work that was due, was not blocked and did not happen is a problem.
@@ -73,10 +78,17 @@ package struct JobOutcome: Sendable, Hashable {
     left.due += right.due
     left.done += right.done
     left.blocked += right.blocked
+    left.isStopped = left.isStopped || right.isStopped
     if let problem = right.problem {
       left.problem = [left.problem, problem].compactMap { $0 }.joined(separator: "; ")
     }
   }
+}
+
+/// What the steps of one night have in common.
+package struct Night: Sendable {
+  /// When its steps for the archive stop; `nil`: when they are done.
+  package let archiveEnd: Timestamp?
 }
 
 extension Application {
@@ -97,14 +109,15 @@ extension Application {
 
   /// Carries a begun run out and records what came of it. One runner of a job at a time, on all machines.
   ///
-  /// - Parameter isStep: whether it is part of a night, which does of some work only what is due.
-  package func carryOut(_ job: Job, _ run: JobRun, actor: String, isStep: Bool = false) async throws -> JobRun
+  /// - Parameter night: of which it is a step; a night does of some work only what is due.
+  package func carryOut(_ job: Job, _ run: JobRun, actor: String, in night: Night? = nil) async throws
+    -> JobRun
   {
     var outcome = JobOutcome()
     var failure: (any Error)?
     do {
       outcome = try await holding(Self.jobLease + job.rawValue) {
-        try await perform(job, slot: run.slot, actor: actor, isStep: isStep)
+        try await self.perform(job, slot: run.slot, actor: actor, in: night)
       }
     } catch {
       outcome.problem = Self.words(for: error)
@@ -113,8 +126,8 @@ extension Application {
     let (database, now, ended) = (database, Self.clock(), outcome)
     let finished = try await database.transaction { tx in
       try JobRuns.finish(
-        run.id, due: ended.due, done: ended.done, blocked: ended.blocked, problem: ended.finding, at: now,
-        in: tx)
+        run.id, due: ended.due, done: ended.done, blocked: ended.blocked, problem: ended.finding,
+        stopped: ended.isStopped, at: now, in: tx)
       return try JobRuns.find(run.id, in: tx)
     }
     if let failure { throw failure }
@@ -126,6 +139,7 @@ extension Application {
     switch error {
     case let error as PostgresError: error.description
     case let error as LeaseHeld: error.description
+    case let error as LeaseLost: error.description
     case let error as TieringError: error.description
     case let error as SegmentStoreError: error.description
     case let error as RetentionError: error.description
@@ -146,20 +160,21 @@ extension Application {
     return try await carryOut(job, run, actor: actor)
   }
 
-  private func perform(_ job: Job, slot: String, actor: String, isStep: Bool) async throws -> JobOutcome {
+  private func perform(_ job: Job, slot: String, actor: String, in night: Night?) async throws -> JobOutcome {
+    let end = night.map(\.archiveEnd) ?? archiveEnd(slot: slot)
     switch job {
     case .nightly: return try await nightly(slot: slot, actor: actor)
     case .archive:
-      let pace = pace()
-      return try await forEachTenant { try await archive($0, pace) }
+      let pace = pace(until: end)
+      return try await forEachTenant { try await archive($0, pace, actor: actor) }
     case .retention: return try await forEachTenant { try await retain($0, actor: actor) }
     case .compact:
-      let pace = pace()
-      return try await forEachTenant { try await compact($0, pace) }
+      let pace = pace(until: end)
+      return try await forEachTenant { try await compact($0, pace, actor: actor) }
     case .verify:
-      let scope = scrub(isStep: isStep)
+      let scope = scrub(isStep: night != nil)
       return try await forEachTenant { try await verify($0, scope) }
-    case .keyRotation: return try await rotateKeys()
+    case .keyRotation: return try await rotate(actor: actor)
     case .checkpoint: return try await signCheckpoint()
     case .setAsideExpiry: return try await expireSetAside()
     case .exportExpiry: return try await forEachTenant { try await expireExports($0, actor: actor) }
@@ -171,10 +186,11 @@ extension Application {
   /// A step that fails does not keep the next ones from running; the night is then a failed one, and names it.
   private func nightly(slot: String, actor: String) async throws -> JobOutcome {
     var total = JobOutcome()
+    let night = Night(archiveEnd: archiveEnd(slot: slot))
     for step in Job.nightlySteps where isOn(step) {
       guard let run = try await begin(step, slot: slot) else { continue }
       do {
-        let finished = try await carryOut(step, run, actor: actor, isStep: true)
+        let finished = try await carryOut(step, run, actor: actor, in: night)
         let problem = finished.problem.map { "\(step.rawValue): \($0)" }
         total += JobOutcome(
           due: finished.due, done: finished.done, blocked: finished.blocked, problem: problem)
@@ -204,8 +220,8 @@ extension Application {
       problem: run.problem)
   }
 
-  private func rotateKeys() async throws -> JobOutcome {
-    let report = try await vault.rotate(now: Self.clock(), backupWindowSeconds: settings.backupWindowSeconds)
+  private func rotate(actor: String) async throws -> JobOutcome {
+    let report = try await rotateKeys(actor: actor)
     let restored =
       report.restoredShards.isEmpty
       ? nil : "the database was restored from a backup; run `muniment erase replay`"

@@ -1,3 +1,5 @@
+import Foundation
+import Glibc
 import Governance
 import Model
 package import Segments
@@ -30,12 +32,40 @@ package enum ObjectStoreSetting: Sendable {
 }
 
 extension ObjectStoreSetting {
+  /// Whether both are one place under two names: a copy that lies beside its original is none. Directories that are
+  /// not there yet are compared by their names.
+  func isSamePlace(as other: ObjectStoreSetting) -> Bool {
+    switch (self, other) {
+    case (.directory(let one), .directory(let two)):
+      let (first, second) = (FileIdentity(one), FileIdentity(two))
+      if let first, let second { return first == second }
+      return URL(fileURLWithPath: one).standardizedFileURL.path
+        == URL(fileURLWithPath: two).standardizedFileURL.path
+    case (.bucket(let one, _, _), .bucket(let two, _, _)):
+      return one.bucket == two.bucket && one.prefix == two.prefix
+    default: return false
+    }
+  }
+
   /// Objects at a place that no home has claimed yet. A bucket's owner is found when it is first asked.
   func unclaimed() throws -> [String] {
     switch self {
     case .directory(let path): try FileSegmentStore.unclaimed(in: path)
     case .bucket: []
     }
+  }
+}
+
+/// What tells a file from others, whatever it is called.
+private struct FileIdentity: Equatable {
+  private let device: UInt64
+  private let inode: UInt64
+
+  /// `nil`: there is none.
+  init?(_ path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    (device, inode) = (UInt64(status.st_dev), UInt64(status.st_ino))
   }
 }
 
@@ -49,11 +79,9 @@ extension SettingReader {
   func replica(home: String) throws -> ObjectStoreSetting? {
     let value = values["archive.replica"] ?? ""
     guard !value.isEmpty else { return nil }
-    let own = values["object_store"] ?? ""
-    guard value != own, !(own.isEmpty && value == "file:" + home + "/segments") else {
-      throw refusal("archive.replica")
-    }
-    return try store(value, of: "archive.replica")
+    let replica = try store(value, of: "archive.replica")
+    guard try !replica.isSamePlace(as: store(home: home)) else { throw refusal("archive.replica") }
+    return replica
   }
 
   private func store(_ value: String, of key: String) throws -> ObjectStoreSetting {

@@ -123,6 +123,12 @@ package actor Scheduler: Service {
     return "\(Self.padded(day.year, 4))-\(Self.padded(day.month, 2))-\(Self.padded(day.day, 2))"
   }
 
+  /// When the night of a slot began; `nil` for a slot that is none.
+  package static func start(of slot: String, nightlyMinute: Int?) -> Timestamp? {
+    guard let nightlyMinute, let day = Timestamp(rfc3339: slot + "T00:00:00Z") else { return nil }
+    return day.adding(seconds: Int64(nightlyMinute) * 60)
+  }
+
   private static func padded(_ number: Int, _ digits: Int) -> String {
     let text = String(number)
     return String(repeating: "0", count: max(0, digits - text.count)) + text

@@ -154,6 +154,14 @@ extension Application {
             code: "job_failed", detail: "\(job.rawValue): \(problem)",
             nextStep: "muniment job run \(job.rawValue)"))
       }
+      let last = runs.filter { $0.state != "running" }.prefix(2)
+      if last.count == 2, last.allSatisfy(\.isStopped) {
+        problems.append(
+          SystemProblem(
+            code: "archive_behind",
+            detail: "\(job.rawValue) was stopped by archive.until with work left, twice in a row",
+            nextStep: "muniment archive \(job == .compact ? "compact" : "run"), or a later archive.until"))
+      }
     }
     let nights = runs.first { $0.0 == .nightly }?.1 ?? []
     if settings.nightlyMinute != nil, let first = nights.last,

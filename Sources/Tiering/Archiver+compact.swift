@@ -2,8 +2,7 @@ import AuditLog
 import Blocking
 import Catalog
 import History
-import KeyVault
-import Model
+package import Model
 import Postgres
 import Segments
 
@@ -16,6 +15,10 @@ extension Archiver {
     package var folded = 0
     /// Objects that were replaced and are locked; they are deleted once their lock has ended.
     package var locked = 0
+    /// Objects that were replaced and that the store does not let us delete.
+    package var refused = 0
+    /// Months that were left as they are, as a segment of theirs is damaged.
+    package var damaged: [Period] = []
     /// Whether the time was up before all was looked at.
     package var isStopped = false
 
@@ -30,9 +33,13 @@ extension Archiver {
   ///
   /// - Parameter width: as many segments a period must have before they are merged while more are still coming; a
   ///   period that grows a little every night would be written anew every night otherwise.
-  package func compact(dryRun: Bool, width: Int = 2) async throws -> Compaction {
+  /// - Parameter sweeping: whether what earlier runs replaced is deleted first.
+  package func compact(dryRun: Bool, width: Int = 2, sweeping: Bool = true) async throws -> Compaction {
     var total = Compaction()
-    if !dryRun { total.locked = try await sweep() }
+    if !dryRun, sweeping {
+      let swept = try await sweep()
+      (total.locked, total.refused) = (swept.locked, swept.refused)
+    }
     let (tenant, start) = (tenant.id, now())
     let (all, suspects, edits) = try await database.read { tx in
       (
@@ -43,37 +50,77 @@ extension Archiver {
     for (period, segments) in Dictionary(grouping: all, by: \.period).sorted(by: { $0.key < $1.key }) {
       total.isStopped = pace.isOver(at: now())
       if total.isStopped { break }
-      let suspected = segments.map(\.id).filter(suspects.contains)
-      let dropped = suspected.isEmpty ? 0 : try await dropped(of: segments)
-      let folds = isWorthFolding(edits[period] ?? 0, into: segments, width)
-      guard dropped > 0 || folds || isFragmented(segments, width, at: start) else {
-        if !dryRun, !suspected.isEmpty {
-          try await database.transaction { tx in try Archive.lookedThrough(suspected, at: start, in: tx) }
-        }
-        continue
+      let look = Look(
+        suspected: segments.map(\.id).filter(suspects.contains), edits: edits[period] ?? 0, start: start)
+      do {
+        try await compact(period, segments, look, width, dryRun: dryRun, &total)
+      } catch  where HistoryReader.isDamage(error) {
+        // Other months are no worse for it.
+        total.damaged.append(period)
       }
-      total.rewritten += segments.count
+    }
+    return total
+  }
+
+  /// What was known of a period when the compaction began.
+  private struct Look {
+    let suspected: [String]
+    let edits: Int
+    let start: Timestamp
+  }
+
+  private func compact(
+    _ period: Period, _ segments: [SegmentRow], _ look: Look, _ width: Int, dryRun: Bool,
+    _ total: inout Compaction
+  ) async throws {
+    let dropped = look.suspected.isEmpty ? 0 : try await dropped(of: segments)
+    let isWhole = dropped > 0 || isWorthFolding(look.edits, into: segments, width)
+    let groups = isWhole ? [segments] : mergeable(segments, width, at: look.start)
+    guard !dryRun else {
+      total.rewritten += groups.reduce(0) { $0 + $1.count }
       total.dropped += dropped
-      guard !dryRun else {
-        total.folded += edits[period] ?? 0
-        continue
-      }
-      let done = try await rewrite(period, segments)
+      if isWhole { total.folded += look.edits }
+      return
+    }
+    let rewritten = Set(groups.joined().map(\.id))
+    let clean = look.suspected.filter { !rewritten.contains($0) }
+    if !clean.isEmpty {
+      try await database.transaction { tx in try Archive.lookedThrough(clean, at: look.start, in: tx) }
+    }
+    for group in groups {
+      let done = try await rewrite(period, group)
+      total.rewritten += group.count
       total.segments += done.segments
       total.folded += done.folded
     }
-    return total
+    total.dropped += dropped
   }
 
   /// A period without a new segment for so long gets no more of them by and by, in seconds.
   private static let quietSeconds: Int64 = 3 * 86_400
 
-  private func isFragmented(_ segments: [SegmentRow], _ width: Int, at now: Timestamp) -> Bool {
-    guard segments.count > 1, segments.reduce(0, { $0 + $1.bytes }) <= settings.segmentBytesTarget else {
-      return false
+  /// The segments of a period that are to become one: all of them where one has room for all, otherwise those that are
+  /// less than half full, in groups that fit.
+  private func mergeable(_ segments: [SegmentRow], _ width: Int, at now: Timestamp) -> [[SegmentRow]] {
+    let target = settings.segmentBytesTarget
+    var groups: [[SegmentRow]] = []
+    if segments.reduce(0, { $0 + $1.bytes }) <= target {
+      groups = [segments]
+    } else {
+      var bytes = target
+      for segment in segments where segment.bytes < target / 2 {
+        if bytes + segment.bytes > target {
+          groups.append([])
+          bytes = 0
+        }
+        groups[groups.count - 1].append(segment)
+        bytes += segment.bytes
+      }
     }
-    return segments.count >= width
-      || segments.allSatisfy { $0.sealedAt < now.adding(seconds: -Self.quietSeconds) }
+    let quiet = now.adding(seconds: -Self.quietSeconds)
+    return groups.filter { group in
+      group.count > 1 && (group.count >= width || group.allSatisfy { $0.sealedAt < quiet })
+    }
   }
 
   /// How many messages of segments are not to stay.
@@ -87,7 +134,7 @@ extension Archiver {
   }
 
   /// Opens a block and sorts out what is not to stay. Restricted messages stay: a hold needs them.
-  private func staying(_ block: BlockRow) async throws -> [StoredMessage] {
+  func staying(_ block: BlockRow) async throws -> [StoredMessage] {
     let messages = try await history.archive.messages(block)
     let states = try await database.transaction { tx in try Locators.find(messages.map(\.key), in: tx) }
     return messages.filter { [.live, .restricted].contains(states[$0.key]?.state) }
@@ -97,8 +144,8 @@ extension Archiver {
     let (sealed, folded) = try await resealed(period, old)
     for segment in sealed { try await verify(segment) }
     FaultPoint.reach("compact.verified")
-    let (audit, tenant, now) = (audit, tenant, now())
-    try await database.transaction { tx in
+    let (audit, tenant, now, actor) = (audit, tenant, now(), actor)
+    try await changingCatalogue { tx in
       for segment in sealed { try Archive.insert(segment.row, blocks: segment.blocks, in: tx) }
       for segment in old { try Archive.supersede(segment.id, at: now, in: tx) }
       try Amendments.fold(folded, in: tx)
@@ -106,7 +153,7 @@ extension Archiver {
       _ = try audit.append(
         [
           AuditEntry(
-            tenant: tenant.id, actor: "archive", action: "archive.compacted", object: period.description,
+            tenant: tenant.id, actor: actor, action: "archive.compacted", object: period.description,
             details: [
               "from": old.map(\.id).joined(separator: ","), "to": sealed.map(\.row.id).joined(separator: ","),
               "edits": String(folded.count),
@@ -175,49 +222,5 @@ extension Archiver {
   private static func ordered(_ messages: [StoredMessage]) -> [StoredMessage] {
     var seen: Set<MessagePosition> = []
     return messages.sorted { $0.position < $1.position }.filter { seen.insert($0.position).inserted }
-  }
-
-  /// Brings a segment's readable messages back into the hot tables and retires the segment.
-  package func restore(_ id: String) async throws -> Int {
-    let segment = try await database.transaction { tx in try Archive.segment(id, in: tx) }
-    guard let segment, segment.tenant == tenant.id, segment.supersededAt == nil else {
-      throw TieringError(.unknownSegment, "there is no such segment; see `muniment archive list`")
-    }
-    let blocks = try await database.transaction { tx in try Archive.blocks(segment: id, in: tx) }
-    var kept: [(route: RouteKey, message: StoredMessage)] = []
-    var edits: [AmendmentRow] = []
-    for block in blocks {
-      let (messages, unfolded) = try await unfolding(staying(block), of: block)
-      kept += messages.map { (block.route, $0) }
-      edits += unfolded
-    }
-    let lanes = try await vault.lanes(Set(kept.map { lane($0.message, segment.period) }), creating: false)
-    let rows = kept.compactMap { route, message in
-      lanes[lane(message, segment.period)].map { key in
-        (
-          route: route,
-          row: HotMessage(
-            key: message.key, position: message.position, conversation: message.conversation,
-            sender: message.sender,
-            sealed: RowSeal.seal(message.payload, key: message.key, kind: 0, version: 0, lane: key))
-        )
-      }
-    }
-    let (tenant, audit, now, unfolded) = (tenant.id, audit, now(), edits)
-    try await database.transaction { tx in
-      try Partitions.ensure([segment.period], in: tx)
-      try Messages.restore(rows, tenant: tenant, in: tx)
-      try Amendments.unfold(unfolded, in: tx)
-      try Archive.supersede(id, at: now, in: tx)
-      FaultPoint.reach("restore.superseded")
-      _ = try audit.append(
-        [AuditEntry(tenant: tenant, actor: "archive", action: "archive.restored", object: id)], at: now,
-        in: tx)
-    }
-    return rows.count
-  }
-
-  private func lane(_ message: StoredMessage, _ period: Period) -> LaneID {
-    LaneID(tenant: tenant.id, subject: message.sender, conversation: message.conversation, period: period)
   }
 }

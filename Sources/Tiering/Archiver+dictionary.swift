@@ -50,17 +50,23 @@ extension Archiver {
     let share = min(1, Double(Self.sampleMessages) / Double(max(plan.messages, 1)))
     for index in stride(from: 0, to: places.count, by: step) where bytes < Self.sampleBytes {
       let (month, place) = places[index]
-      let limit = min(place.count, Int((Double(place.count * step) * share).rounded(.up)))
-      let rows = try await database.read { tx in
-        try Messages.page(
-          route: place.route, conversation: place.conversation,
-          after: MessagePosition(createdAt: month.from, sequence: 0),
-          before: MessagePosition(createdAt: month.until, sequence: 0), ascending: true, limit: limit, in: tx)
-      }
-      for message in try await history.opened(rows, tenant: tenant.id) {
-        guard case .plain(let text) = try MessagePayload(bytes: message.payload).body else { continue }
-        texts[message.sender, default: []].append(Array(text.utf8))
-        bytes += text.utf8.count
+      var rest = min(place.count, Int((Double(place.count * step) * share).rounded(.up)))
+      var cursor = MessagePosition(createdAt: month.from, sequence: 0)
+      while rest > 0, bytes < Self.sampleBytes {
+        let (after, limit, bytesMax) = (cursor, min(rest, HotReader.messagesMax), settings.visitBytesMax)
+        let rows = try await database.read { tx in
+          try Messages.page(
+            route: place.route, conversation: place.conversation, after: after,
+            before: MessagePosition(createdAt: month.until, sequence: 0), limit: limit, bytesMax: bytesMax,
+            in: tx)
+        }
+        guard let last = rows.last else { break }
+        (cursor, rest) = (last.position, rest - rows.count)
+        for message in try await history.opened(rows, tenant: tenant.id) {
+          guard case .plain(let text) = try MessagePayload(bytes: message.payload).body else { continue }
+          texts[message.sender, default: []].append(Array(text.utf8))
+          bytes += text.utf8.count
+        }
       }
     }
     var counter = PhraseCounter(seed: UInt64.random(in: .min ... .max))

@@ -25,7 +25,8 @@ extension Archiver {
     let rows = try await ownEdits(of: messages, in: block)
     var folded: [AmendmentRow] = []
     let changed = try messages.map { message in
-      guard let edits = rows[message.key] else { return message }
+      let edits = rows[message.key] ?? []
+      guard try !edits.isEmpty || MessagePayload.hasFolded(message.payload) else { return message }
       var payload = try MessagePayload(bytes: message.payload)
       let known = Dictionary(payload.folded.map { ($0.id, $0) }) { first, _ in first }
       payload.folded = []
@@ -54,7 +55,8 @@ extension Archiver {
     let rows = try await ownEdits(of: messages, in: block)
     var unfolded: [AmendmentRow] = []
     let changed = try messages.map { message in
-      guard let edits = rows[message.key] else { return message }
+      let edits = rows[message.key] ?? []
+      guard try !edits.isEmpty || MessagePayload.hasFolded(message.payload) else { return message }
       let payload = try MessagePayload(bytes: message.payload)
       let known = Dictionary(payload.folded.map { ($0.id, $0.sealed) }) { first, _ in first }
       unfolded += edits.filter(\.isFolded).compactMap { row in

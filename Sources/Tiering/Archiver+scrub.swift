@@ -77,7 +77,11 @@ extension Archiver {
 
   /// Checks segments of the tenant and notes those that are whole. With `deep`, also opens every lane whose key exists
   /// and compares the messages it holds with the catalogue's counts. With `repairing`, puts the replica's copies into
-  /// the place of what is damaged; the caller holds the archive's lease then.
+  /// the place of what is damaged, and the other way round; the caller holds the archive's lease then.
+  ///
+  /// With a replica its copies are checked as well. What a compaction replaced meanwhile is left out.
+  ///
+  /// - Throws: what the replica's store throws, at the end, if it did not answer and nothing was found.
   package func verify(_ scope: Scope, deep: Bool, repairing: Bool = false) async throws -> Verification {
     if repairing { _ = try replica() }
     let tenant = tenant.id
@@ -85,15 +89,26 @@ extension Archiver {
     var verification = Verification()
     verification.segmentsTotal = segments.count
     verification.bytesTotal = segments.reduce(0) { $0 + $1.bytes }
+    var silence: (any Error)?
     for segment in try await chosen(scope, of: segments) {
       var findings = try await findings(segment, deep: deep)
-      if repairing, !findings.isEmpty {
-        let found = findings
-        findings = try await mended(segment, found, deep: deep)
-        if findings.isEmpty {
-          verification.repaired += 1
-          verification.mended += found
+      if !findings.isEmpty, try await isGone(segment) {
+        verification.segmentsTotal -= 1
+        verification.bytesTotal -= segment.bytes
+        continue
+      }
+      let found = findings
+      if repairing, !findings.isEmpty { findings = try await mended(segment, found, deep: deep) }
+      if findings.isEmpty, silence == nil {
+        do {
+          findings = try await findingsOfCopy(segment, repairing: repairing, &verification)
+        } catch let error as SegmentStoreError {
+          silence = error
         }
+      }
+      if findings.isEmpty, !found.isEmpty {
+        verification.repaired += 1
+        verification.mended += found
       }
       verification.segments += 1
       verification.bytes += segment.bytes
@@ -105,7 +120,29 @@ extension Archiver {
         verification.damaged += 1
       }
     }
+    if let silence, verification.findings.isEmpty { throw silence }
     return verification
+  }
+
+  /// Whether a segment was replaced while it was read: what was found then is no damage.
+  private func isGone(_ segment: SegmentRow) async throws -> Bool {
+    let row = try await database.read { tx in try Archive.segment(segment.id, in: tx) }
+    return row.map { $0.supersededAt != nil } ?? true
+  }
+
+  private func findingsOfCopy(
+    _ segment: SegmentRow, repairing: Bool, _ verification: inout Verification
+  ) async throws -> [Finding] {
+    guard let finding = try await findingOfCopy(segment), try await !isGone(segment) else { return [] }
+    guard repairing else { return [finding] }
+    if let reason = try await repair(segment, in: .replica) {
+      return [
+        finding, Finding(segment: segment.id, block: nil, conversation: nil, messages: 0, what: reason),
+      ]
+    }
+    verification.repaired += 1
+    verification.mended.append(finding)
+    return []
   }
 
   /// What is still wrong with a segment after its repair.

@@ -9,6 +9,8 @@ extension Archiver {
   /// Makes the segments the place to read from and takes the hot rows away, in one transaction. The whole
   /// partition is dropped when everything in it is covered; rows are deleted otherwise, or when readers would not
   /// let go of the partition in time.
+  ///
+  /// - Throws: `.leaseLost` if another run may have swept the segments away meanwhile.
   func switchOver(_ month: Plan.Month, _ sealed: [SealedSegment], bounds: [Int16: Int64]) async throws {
     guard !sealed.isEmpty else { return }
     let covered = HotCoverage(
@@ -20,6 +22,8 @@ extension Archiver {
       try await switchOver(month, sealed, covered, dropping: true)
     } catch let error as PostgresError where error.code == .lockTimeout {
       try await switchOver(month, sealed, covered, dropping: false)
+    } catch is HotCoverage.NotCovered {
+      try await switchOver(month, sealed, covered, dropping: false)
     }
   }
 
@@ -27,8 +31,8 @@ extension Archiver {
     _ month: Plan.Month, _ sealed: [SealedSegment], _ covered: HotCoverage, dropping: Bool
   ) async throws {
     let total = sealed.reduce(0) { $0 + Int($1.row.messages) }
-    let (audit, tenant, now) = (audit, tenant, now())
-    try await database.transaction { tx in
+    let (audit, tenant, now, actor) = (audit, tenant, now(), actor)
+    try await changingCatalogue { tx in
       for segment in sealed { try Archive.insert(segment.row, blocks: segment.blocks, in: tx) }
       FaultPoint.reach("switch.catalogued")
       let removed = try covered.removeHot(period: month.period, dropping: dropping, in: tx)
@@ -41,7 +45,7 @@ extension Archiver {
       _ = try audit.append(
         [
           AuditEntry(
-            tenant: tenant.id, actor: "archive", action: "archive.sealed", object: month.period.description,
+            tenant: tenant.id, actor: actor, action: "archive.sealed", object: month.period.description,
             details: [
               "segments": sealed.map(\.row.id).joined(separator: ","), "messages": String(total),
               "bytes": String(sealed.reduce(0) { $0 + $1.row.bytes }),

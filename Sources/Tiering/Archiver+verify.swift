@@ -20,31 +20,23 @@ extension Archiver {
     let expected = SegmentVerifier.Expected(
       identity: identity, bytes: segment.bytes, hash: segment.hash, blocks: blocks.map(\.entry))
     let counts = Dictionary(uniqueKeysWithValues: blocks.map { ($0.ordinal, Int64($0.count)) })
-    var findings = try await SegmentVerifier(store: store).structure(expected, keys: keys).map { found in
-      Finding(
-        segment: found.segment, block: found.block, conversation: found.conversation,
-        messages: found.block.flatMap { counts[$0] } ?? 0, what: found.what)
-    }
-    guard deep, findings.isEmpty else { return findings }
-    for block in blocks {
-      do {
-        let bytes = try await store.read(
-          SegmentName.object(segment.id), range: Int(block.offset)..<Int(block.offset) + Int(block.length))
-        let decoded = try await history.archive.decode(block, bytes)
-        if decoded.messages.count + decoded.unreadable != Int(block.count) {
-          findings.append(Self.finding(block, "holds another number of messages than catalogued"))
-        }
-      } catch {
-        findings.append(Self.finding(block, try SegmentVerifier.damage(error)))
+    let verifier = SegmentVerifier(store: store)
+    func named(_ found: [SegmentFinding]) -> [Finding] {
+      found.map {
+        Finding(
+          segment: $0.segment, block: $0.block, conversation: $0.conversation,
+          messages: $0.block.flatMap { counts[$0] } ?? 0, what: $0.what)
       }
     }
-    return findings
-  }
-
-  private static func finding(_ block: BlockRow, _ what: String) -> Finding {
-    Finding(
-      segment: block.segment, block: block.ordinal, conversation: block.conversation,
-      messages: Int64(block.count), what: what)
+    let structure = named(try await verifier.structure(expected, keys: keys))
+    guard deep, structure.isEmpty else { return structure }
+    let rows = Dictionary(uniqueKeysWithValues: blocks.map { ($0.ordinal, $0) })
+    let archive = history.archive
+    return named(
+      try await verifier.contents(expected) { entry, bytes in
+        guard let row = rows[entry.ordinal] else { preconditionFailure("entries are made of rows") }
+        return try await archive.decode(row, bytes)
+      })
   }
 }
 

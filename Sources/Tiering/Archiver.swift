@@ -1,8 +1,8 @@
 package import AuditLog
 import Blocking
 package import Catalog
-import Foundation
 package import History
+package import JobQueue
 package import KeyVault
 package import Model
 package import Postgres
@@ -18,6 +18,10 @@ package struct Archiver: Sendable {
     package var groups: Int
     /// Fewer messages do not pay for a dictionary of their tenant's.
     package var dictionaryMessagesMin = 5_000
+    /// Sealed bytes of one visit to the hot tables, or one message if that is larger. Two visits are in memory.
+    package var visitBytesMax = 16 << 20
+    /// The file that remembers how far the catalogue had come; `nil`: whatever database there is is believed.
+    package var mark: String?
     /// Opens the store that segments are copied to, if there is one.
     package var replica: @Sendable () throws -> (any SegmentStore)? = { nil }
 
@@ -34,13 +38,18 @@ package struct Archiver: Sendable {
   let audit: AuditLog
   let settings: Settings
   let pace: Pace
+  /// The archive's, where other processes could take it over; see ``changingCatalogue(_:)``.
+  let lease: Lease?
+  /// Who is named in the audit log.
+  let actor: String
   /// What the time of its runs went into.
   package let clock = SealClock()
   let now: @Sendable () -> Timestamp
 
   package init(
     tenant: Tenant, database: PostgresPool, vault: KeyVault, history: HistoryReader, audit: AuditLog,
-    settings: Settings, pace: Pace = Pace(), now: @escaping @Sendable () -> Timestamp
+    settings: Settings, pace: Pace = Pace(), lease: Lease? = nil, actor: String = "archive",
+    now: @escaping @Sendable () -> Timestamp
   ) {
     self.tenant = tenant
     self.database = database
@@ -49,6 +58,8 @@ package struct Archiver: Sendable {
     self.audit = audit
     self.settings = settings
     self.pace = pace
+    self.lease = lease
+    self.actor = actor
     self.now = now
   }
 
@@ -114,7 +125,7 @@ package struct Archiver: Sendable {
   /// transaction. A crash at any step leaves the hot rows, and at most objects nobody refers to, which the next
   /// run sweeps.
   package func run(_ plan: Plan) async throws -> Report {
-    _ = try await sweep()
+    try await sweep()
     var report = Report()
     let watch = ContinuousClock.now
     let dictionary = plan.months.isEmpty ? nil : try await dictionary(for: plan)
@@ -140,46 +151,4 @@ package struct Archiver: Sendable {
     }
     return report
   }
-
-  /// Removes objects that no catalogue row names (left by a crash) and those that compaction replaced.
-  /// The caller holds the archive's lease, so nobody is putting new ones meanwhile.
-  ///
-  /// - Returns: how many objects are to go and are locked; a later sweep takes them.
-  @discardableResult
-  package func sweep() async throws -> Int {
-    _ = try await store.sweep()
-    for name in try scratchFiles() {
-      try FileManager.default.removeItem(atPath: settings.scratch + "/" + name)
-    }
-    let (live, replaced) = try await database.transaction { tx in
-      (
-        try Archive.segments(tenant: nil, in: tx).map(\.id),
-        try Archive.segments(tenant: nil, superseded: true, in: tx)
-      )
-    }
-    let now = now()
-    let fresh = replaced.filter { ($0.supersededAt ?? now).adding(seconds: Self.readersGraceSeconds) > now }
-    let kept = Set((live + fresh.map(\.id)).map(SegmentName.object))
-    var locked: Set<String> = []
-    for name in try await store.list() where !kept.contains(name) {
-      do {
-        try await store.delete(name)
-        FaultPoint.reach("sweep.deleted")
-      } catch let error as SegmentStoreError where error.code == .locked {
-        // Stays in the catalogue as replaced, so that a sweep after the lock's end finds it.
-        locked.insert(name)
-      }
-    }
-    let gone = replaced.map(\.id).filter {
-      !fresh.map(\.id).contains($0) && !locked.contains(SegmentName.object($0))
-    }
-    try await database.transaction { tx in
-      for id in gone { try Archive.remove(id, in: tx) }
-      FaultPoint.reach("sweep.forgetting")
-    }
-    return locked.count
-  }
-
-  /// How long a replaced object stays for readers that are still at it.
-  static let readersGraceSeconds: Int64 = 60
 }

@@ -24,11 +24,21 @@ actor HotReader {
   /// One that is too large to be read at once.
   private var large: Large?
 
-  /// Rows of one visit to the database; two of these are in memory, one read and one being sealed.
+  /// Rows of one visit to the database; two of these are in memory, one read and one being sealed. Their bytes are
+  /// bounded by the settings.
   static let messagesMax = 4_096
 
   init(_ archiver: Archiver, _ month: Archiver.Plan.Month, bounds: [Int16: Int64]) {
     (self.archiver, self.month, self.bounds) = (archiver, month, bounds)
+  }
+
+  /// What one query found, opened.
+  private struct Visit {
+    var messages: [StoredMessage] = []
+    /// Of sealed rows that were found.
+    let rows: Int
+    /// There are more, which were left as they are large.
+    var isCut: Bool
   }
 
   private struct Large {
@@ -42,15 +52,11 @@ actor HotReader {
   func next() async throws -> SealBatch? {
     if large != nil { return try await nextOfLarge() }
     guard place < month.conversations.count, !archiver.pace.isOver(at: archiver.now()) else { return nil }
-    if month.conversations[place].count > Self.messagesMax {
-      large = Large(place: place, cursor: MessagePosition(createdAt: month.from, sequence: 0))
-      place += 1
-      return try await nextOfLarge()
-    }
+    if month.conversations[place].count > Self.messagesMax { return try await firstOfLarge() }
     return try await nextSmall()
   }
 
-  private func nextSmall() async throws -> SealBatch {
+  private func nextSmall() async throws -> SealBatch? {
     let start = place
     var count = 0
     repeat {
@@ -60,11 +66,25 @@ actor HotReader {
       && count + month.conversations[place].count <= Self.messagesMax
       && !archiver.pace.isOver(at: archiver.now())
     let places = month.conversations[start..<place].map { ($0.route, $0.conversation) }
-    let (from, until) = (month.from, month.until)
-    let messages = try await opened { tx in try Messages.runs(places, from: from, until: until, in: tx) }
+    let (from, until, bytesMax) = (month.from, month.until, archiver.settings.visitBytesMax)
+    let visit = try await opened { tx in
+      try Messages.runs(
+        places, from: from, until: until, limit: Self.messagesMax + 1, bytesMax: bytesMax, in: tx)
+    }
+    var whole = places.count
+    if visit.rows > Self.messagesMax || visit.isCut {
+      // The last one that rows came of may have more; it is begun again by the next visit, or read in pieces.
+      let last = visit.messages.last?.conversation
+      whole = places.lastIndex { $0.1 == last } ?? 0
+      guard whole > 0 else {
+        place = start
+        return try await firstOfLarge()
+      }
+      place = start + whole
+    }
     var runs: [BlockRun] = []
-    var rest = messages[...]
-    for (route, conversation) in places {
+    var rest = visit.messages[...]
+    for (route, conversation) in places[..<whole] {
       let end = rest.firstIndex { $0.conversation != conversation } ?? rest.endIndex
       runs += blocks(Array(rest[..<end]), conversation, route)
       rest = rest[end...]
@@ -72,37 +92,57 @@ actor HotReader {
     return try await batch(runs)
   }
 
+  /// The next conversation of the plan, in pieces.
+  private func firstOfLarge() async throws -> SealBatch? {
+    large = Large(place: place, cursor: MessagePosition(createdAt: month.from, sequence: 0))
+    place += 1
+    return try await nextOfLarge()
+  }
+
   private func nextOfLarge() async throws -> SealBatch? {
     guard var current = large else { return nil }
     let (conversation, route, _) = month.conversations[current.place]
     let (cursor, end) = (current.cursor, MessagePosition(createdAt: month.until, sequence: 0))
-    let messages = try await opened { tx in
+    let bytesMax = archiver.settings.visitBytesMax
+    let visit = try await opened { tx in
       try Messages.page(
-        route: route, conversation: conversation, after: cursor, before: end, ascending: true,
-        limit: Self.messagesMax, in: tx)
+        route: route, conversation: conversation, after: cursor, before: end, limit: Self.messagesMax,
+        bytesMax: bytesMax, in: tx)
     }
-    let goesOn = messages.count == Self.messagesMax
-    var blocks = Archiver.blocks(current.started + messages)
+    let goesOn = visit.rows == Self.messagesMax || visit.isCut
+    var blocks = Archiver.blocks(current.started + visit.messages)
     current.started = goesOn ? blocks.popLast() ?? [] : []
-    current.cursor = messages.last?.position ?? cursor
+    current.cursor = visit.messages.last?.position ?? cursor
     large = goesOn ? current : nil
     return try await batch(blocks.flatMap { self.blocks($0, conversation, route) })
   }
 
-  /// All rows that a query finds, opened.
+  /// The rows that a query finds, opened as far as their bytes allow: some are a thousand times as large as they were
+  /// sealed.
   private func opened(_ query: @escaping @Sendable (borrowing Transaction) throws -> [HotMessage])
-    async throws
-    -> [StoredMessage]
+    async throws -> Visit
   {
     let watch = ContinuousClock.now
+    let (tenant, bytesMax) = (archiver.tenant.id, archiver.settings.visitBytesMax)
     let rows = try await archiver.database.read(query)
-    let messages = try await archiver.history.opened(rows, tenant: archiver.tenant.id)
-    guard messages.count == rows.count else {
-      throw TieringError(
-        .keyMissing, "hot messages whose keys are destroyed are still there; run the erasure again")
+    let lanes = try await archiver.vault.lanes(Set(rows.map { $0.lane(tenant) }), creating: false)
+    var visit = Visit(rows: rows.count, isCut: rows.reduce(0) { $0 + $1.sealed.count } >= bytesMax)
+    var bytes = 0
+    for row in rows {
+      guard let lane = lanes[row.lane(tenant)] else {
+        throw TieringError(
+          .keyMissing, "hot messages whose keys are destroyed are still there; run the erasure again")
+      }
+      guard bytes < bytesMax else {
+        visit.isCut = true
+        break
+      }
+      let message = try row.opened(lane)
+      bytes += message.payload.count
+      visit.messages.append(message)
     }
     archiver.clock.add(.reading, since: watch)
-    return messages
+    return visit
   }
 
   /// Without what came after the plan was made, which the next run takes.

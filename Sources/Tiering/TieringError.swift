@@ -6,6 +6,10 @@ package struct TieringError: Error, CustomStringConvertible {
     case unknownSegment = "unknown_segment"
     case keyMissing = "key_missing"
     case noReplica = "no_replica"
+    /// The database does not know what this home has archived.
+    case catalogueOlder = "catalogue_older"
+    /// Keys that were destroyed may be in the database again.
+    case keysRestored = "keys_restored"
   }
   package let code: Code
   package let description: String

@@ -16,7 +16,7 @@ struct ArchiveCommand: AsyncParsableCommand {
     commandName: "archive", abstract: "Move old messages into sealed segments, and look after these.",
     subcommands: [
       Run.self, List.self, Show.self, Verify.self, Compact.self, Restore.self, Replicate.self,
-      ExportKeys.self,
+      ExportKeys.self, AcceptCatalogue.self,
     ])
 
   struct Row: Encodable {
@@ -132,30 +132,6 @@ struct ArchiveCommand: AsyncParsableCommand {
           text:
             "\(detail.segment.text)\n\(detail.blocks) blocks of \(detail.conversations) conversations\nblake2b \(detail.hash)\(lines)"
         )
-      }
-    }
-  }
-
-  struct Restore: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-      commandName: "restore", abstract: "Bring a segment's messages back into the hot tables.")
-    @Argument var segment: String
-    @OptionGroup var common: CommonOptions
-    @OptionGroup var tenancy: TenantOptions
-
-    private struct Report: Encodable {
-      let id: String
-      let messages: Int
-    }
-
-    func run() async throws {
-      try await Application.with(try common.settings()) { application in
-        let tenant = try await application.tenant(tenancy.tenant)
-        let messages = try await application.holding("archive") {
-          try await application.archiver(tenant).restore(segment)
-        }
-        try common.output.value(
-          Report(id: segment, messages: messages), text: "\(messages) messages are hot again")
       }
     }
   }

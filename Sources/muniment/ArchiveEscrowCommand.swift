@@ -73,11 +73,10 @@ private final class EscrowFile {
 
   init(_ path: String) throws {
     self.path = path
-    draft = path + ".part"
+    draft = path + "." + UUID().uuidString + ".part"
     guard !FileManager.default.fileExists(atPath: path) else {
       throw ValidationError("\(path) is there already; it is not replaced")
     }
-    unlink(draft)
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
       throw ValidationError("\(path) cannot be written: \(String(cString: strerror(errno)))")

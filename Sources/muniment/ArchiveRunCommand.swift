@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import JobQueue
 import Model
 import Runtime
 import Tiering
@@ -12,6 +13,7 @@ extension ArchiveCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @OptionGroup var limits: PaceOptions
+    @OptionGroup var actor: ActorOptions
     @Option(help: "Archive messages older than this, such as 30d or 12h.")
     var olderThan: String?
     @Option(help: "Archive messages from before this time (RFC 3339).")
@@ -27,7 +29,12 @@ extension ArchiveCommand {
       let finished: Bool
     }
 
-    func validate() throws { try limits.validate() }
+    func validate() throws {
+      try limits.validate()
+      if before != nil, olderThan != nil {
+        throw ValidationError("--before and --older-than exclude each other")
+      }
+    }
 
     func run() async throws {
       let settings = try common.settings()
@@ -36,7 +43,9 @@ extension ArchiveCommand {
         now: Application.clock())
       let watch = Stopwatch()
       let total = try await Application.with(settings) { application in
-        try await application.holding("archive") { try await archive(application, cutoff) }
+        try await application.holding("archive") { lease in
+          try await archive(application, cutoff, lease)
+        }
       }
       let seconds = watch.rounded
       let verb = dryRun ? "would archive" : "archived"
@@ -50,7 +59,9 @@ extension ArchiveCommand {
       if total.isStopped { throw ExitStatus.doneInPart }
     }
 
-    private func archive(_ application: Application, _ cutoff: Timestamp) async throws -> Archiver.Report {
+    private func archive(_ application: Application, _ cutoff: Timestamp, _ lease: Lease) async throws
+      -> Archiver.Report
+    {
       var total = Archiver.Report()
       var plans: [(tenant: Tenant, plan: Archiver.Plan)] = []
       for tenant in try await application.tenants(tenancy.tenant) {
@@ -70,7 +81,8 @@ extension ArchiveCommand {
           }
           continue
         }
-        let report = try await application.archiver(tenant, pace: pace).run(plan)
+        let archiver = application.archiver(tenant, pace: pace, lease: lease, actor: actor.name)
+        let report = try await archiver.run(plan)
         total.segments += report.segments
         total.messages += report.messages
         total.bytes += report.bytes
@@ -87,6 +99,7 @@ extension ArchiveCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @OptionGroup var limits: PaceOptions
+    @OptionGroup var actor: ActorOptions
     @Flag(help: "Show what would be rewritten and stop.")
     var dryRun = false
 
@@ -96,6 +109,9 @@ extension ArchiveCommand {
       let dropped: Int
       let folded: Int
       let locked: Int
+      let refused: Int
+      /// Months that were left as they are.
+      let damaged: [String]
       let finished: Bool
     }
 
@@ -103,33 +119,50 @@ extension ArchiveCommand {
 
     func run() async throws {
       let total = try await Application.with(try common.settings()) { application in
-        var total = Archiver.Compaction()
         let meter = common.meter
         defer { meter.finish() }
         let pace = try limits.pace { meter.update("compact", count: $0) }
-        try await application.holding("archive") {
-          for tenant in try await application.tenants(tenancy.tenant) where !total.isStopped {
-            let report = try await application.archiver(tenant, pace: pace).compact(dryRun: dryRun)
+        let (tenants, actor, dryRun) = (
+          try await application.tenants(tenancy.tenant), actor.name, dryRun
+        )
+        return try await application.holding("archive") { lease in
+          var total = Archiver.Compaction()
+          for tenant in tenants where !total.isStopped {
+            let archiver = application.archiver(tenant, pace: pace, lease: lease, actor: actor)
+            let report = try await archiver.compact(dryRun: dryRun)
             total.rewritten += report.rewritten
             total.segments += report.segments
             total.dropped += report.dropped
             total.folded += report.folded
             total.locked = max(total.locked, report.locked)
+            total.refused = max(total.refused, report.refused)
+            total.damaged += report.damaged
             total.isStopped = report.isStopped
           }
+          return total
         }
-        return total
       }
       try common.output.value(
         Report(
           rewritten: total.rewritten, segments: total.segments, dropped: total.dropped,
-          folded: total.folded, locked: total.locked,
-          finished: !total.isStopped),
-        text:
-          "\(dryRun ? "would rewrite" : "rewrote") \(total.rewritten) segments into \(total.segments), dropping "
-          + "\(total.dropped) messages and taking in \(total.folded) edits"
-          + (total.locked > 0 ? "; \(total.locked) replaced objects wait for the end of their lock" : ""))
+          folded: total.folded, locked: total.locked, refused: total.refused,
+          damaged: total.damaged.map(\.description), finished: !total.isStopped),
+        text: text(of: total))
+      if !total.damaged.isEmpty { throw ExitStatus.verificationFailed }
       if total.isStopped { throw ExitStatus.doneInPart }
+    }
+
+    private func text(of total: Archiver.Compaction) -> String {
+      var lines = total.damaged.map {
+        "\($0) was not compacted, as a segment is damaged; see `muniment archive verify`"
+      }
+      var last =
+        "\(dryRun ? "would rewrite" : "rewrote") \(total.rewritten) segments into \(total.segments), dropping "
+        + "\(total.dropped) messages and taking in \(total.folded) edits"
+      if total.locked > 0 { last += "; \(total.locked) replaced objects wait for the end of their lock" }
+      if total.refused > 0 { last += "; the store refuses to delete \(total.refused) replaced objects" }
+      lines.append(last)
+      return lines.joined(separator: "\n")
     }
   }
 }

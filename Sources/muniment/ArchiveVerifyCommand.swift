@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import JobQueue
 import Model
 import Runtime
 import Tiering
@@ -10,9 +11,12 @@ extension ArchiveCommand {
       commandName: "verify", abstract: "Check every segment; exit 5 on any damage, naming it.")
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
+    @OptionGroup var actor: ActorOptions
     @Flag(help: "Also open every lane whose key exists and compare counts with the catalogue.")
     var deep = false
-    @Flag(help: "Put copies of archive.replica into the place of what is damaged or missing.")
+    @Flag(
+      help:
+        "Put copies of archive.replica into the place of what is damaged or missing, or the other way round.")
     var repair = false
     @Option(help: "Check only a share of the segments, such as 5%.")
     var sample: String?
@@ -78,15 +82,20 @@ extension ArchiveCommand {
       let seed = share == nil ? nil : self.seed ?? UInt64.random(in: 0...999_999_999)
       let scope: Archiver.Scope = share.map { .sample(share: $0, seed: seed ?? 0) } ?? .all
       let found = try await Application.with(try common.settings()) { application in
-        var total = Archiver.Verification()
-        func check() async throws {
-          for tenant in try await application.tenants(tenancy.tenant) {
-            total += try await application.archiver(tenant).verify(scope, deep: deep, repairing: repair)
+        let (tenants, deep, repair, actor) = (
+          try await application.tenants(tenancy.tenant), deep, repair, actor.name
+        )
+        @Sendable func check(_ lease: Lease?) async throws -> Archiver.Verification {
+          var total = Archiver.Verification()
+          for tenant in tenants {
+            let archiver = application.archiver(tenant, lease: lease, actor: actor)
+            total += try await archiver.verify(scope, deep: deep, repairing: repair)
           }
+          return total
         }
         // Not beside a run, which would sweep what is being put back.
-        if repair { try await application.holding("archive", check) } else { try await check() }
-        return total
+        if repair { return try await application.holding("archive") { lease in try await check(lease) } }
+        return try await check(nil)
       }
       let report = Report(
         segments: found.segments, damaged: found.damaged, findings: found.findings.map(\.description),

@@ -5,6 +5,7 @@ import Erasure
 import Exporting
 import Foundation
 import Ingestion
+import JobQueue
 import KeyVault
 import Postgres
 import Retention
@@ -49,6 +50,8 @@ struct Failure {
       self.init(error.code.rawValue, error.description, "muniment keys status", .failed)
     case let error as LeaseHeld:
       self.init("lease_held", error.description, "try again later", .tryAgainLater)
+    case let error as LeaseLost:
+      self.init("lease_lost", error.description, "run it again", .tryAgainLater)
     case let error as IndexLeaseLost:
       self.init("lease_lost", error.description, "try again later", .tryAgainLater)
     case let error as SourceError:
@@ -75,10 +78,7 @@ struct Failure {
       self.init(
         "object_store_\(error.code.rawValue)", error.description, "muniment status",
         error.isRetryable ? .tryAgainLater : error.code == .locked ? .refused : .failed)
-    case let error as TieringError:
-      self.init(
-        error.code.rawValue, error.description, "muniment archive verify",
-        error.code == .verificationFailed ? .verificationFailed : .failed)
+    case let error as TieringError: self.init(tiering: error)
     case let error as ErasureError: self.init(erasure: error)
     case let error as RetentionError:
       self.init(
@@ -96,6 +96,20 @@ struct Failure {
       if String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") { return nil }
       self.init("failed", "\(error)", "muniment status", .failed)
     }
+  }
+
+  private init(tiering error: TieringError) {
+    let (status, nextStep): (ExitStatus, String) =
+      switch error.code {
+      case .verificationFailed: (.verificationFailed, "muniment archive verify")
+      case .hotChanged: (.tryAgainLater, "run it again")
+      case .unknownSegment: (.failed, "muniment archive list")
+      case .keyMissing: (.failed, "muniment erase list; then run it again")
+      case .noReplica: (.failed, "set archive.replica, then muniment archive replicate")
+      case .catalogueOlder: (.refused, "muniment archive verify; then muniment archive accept-catalogue")
+      case .keysRestored: (.refused, "muniment erase replay")
+      }
+    self.init(error.code.rawValue, error.description, nextStep, status)
   }
 
   private init(export error: ExportError) {

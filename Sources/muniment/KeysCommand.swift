@@ -120,9 +120,28 @@ struct KeysCommand: AsyncParsableCommand {
       let retired: Int
       let erased: Int
       let completed: Int
+      /// Shards that were passed over, as their database was restored from a backup.
+      let restored: [Int]
+      let nextStep: String?
+
+      enum CodingKeys: String, CodingKey {
+        case rewrapped, retired, erased, completed, restored
+        case nextStep = "next_step"
+      }
+
+      var text: String {
+        let skipped =
+          restored.isEmpty
+          ? ""
+          : "\n\(restored.count) shards were passed over: their database was restored from a backup, and destroyed "
+            + "keys are in it again"
+        return skipped + (nextStep.map { "\nnext step: \($0)" } ?? "")
+      }
     }
 
     @OptionGroup var actor: ActorOptions
+    @Flag(help: "Show what would be done and stop.")
+    var dryRun = false
     @Flag(help: "Change the root key instead. Stop every other process of this home first.")
     var root = false
     @Option(
@@ -131,6 +150,7 @@ struct KeysCommand: AsyncParsableCommand {
 
     func validate() throws {
       if newCommand != nil, !root { throw ValidationError("--new-command goes with --root") }
+      if dryRun, root { throw ValidationError("--dry-run does not go with --root") }
     }
 
     private struct RootReport: Encodable {
@@ -163,17 +183,23 @@ struct KeysCommand: AsyncParsableCommand {
 
     func run() async throws {
       if root { return try await changeRoot() }
-      try await Application.with(try common.settings()) { application in
-        let done = try await application.vault.rotate(
-          now: Application.clock(), backupWindowSeconds: application.settings.backupWindowSeconds)
-        try common.output.value(
-          Report(
-            rewrapped: done.keysRewrapped, retired: done.keksRetired, erased: done.keksErased,
-            completed: done.destructionsCompleted),
-          text:
-            "re-wrapped \(done.keysRewrapped) keys, retired \(done.keksRetired) and erased \(done.keksErased) key-encryption keys"
-        )
+      let done = try await Application.with(try common.settings()) { application in
+        dryRun
+          ? try await application.vault.rotationDue(
+            now: Application.clock(), backupWindowSeconds: application.settings.backupWindowSeconds)
+          : try await application.rotateKeys(actor: actor.name)
       }
+      let report = Report(
+        rewrapped: done.keysRewrapped, retired: done.keksRetired, erased: done.keksErased,
+        completed: done.destructionsCompleted, restored: done.restoredShards,
+        nextStep: done.restoredShards.isEmpty ? nil : "muniment erase replay")
+      let verbs = dryRun ? ["to re-wrap:", "to retire:", "to erase:"] : ["re-wrapped", "retired", "erased"]
+      try common.output.value(
+        report,
+        text:
+          "\(verbs[0]) \(report.rewrapped) keys, \(verbs[1]) \(report.retired), \(verbs[2]) \(report.erased) "
+          + "key-encryption keys\(report.text)")
+      if !done.restoredShards.isEmpty { throw ExitStatus.doneInPart }
     }
   }
 }

@@ -29,7 +29,9 @@ struct KeyRotationTests {
     #expect(try await vault.keys([gone], creating: false).isEmpty)
     #expect(try await pendingDates(vault) == [nil])
 
+    let due = try await vault.rotationDue(now: Self.time(days: 1), backupWindowSeconds: Self.window)
     let first = try await rotate(vault, days: 1)
+    #expect(due == first && first.hasChanges && !idle.hasChanges)
     let moved = Self.survivors.filter { KeyPlace($0).shard == shard }.count
     #expect(
       first.epochsAdded == 1 && first.keysRewrapped == moved && first.keksRetired == 1
@@ -187,6 +189,7 @@ struct KeyRotationTests {
     let report = try await rotate(restored, days: 40)
     #expect(report.restoredShards == [shard] && report.keksErased == 0)
     #expect(try await restored.status().shards[shard].isRestored)
+    #expect(try await restored.restoredShards() == [shard])
     let new = (Int64(3_000)..<4_000).map(VaultFixture.subject).first { KeyPlace($0).shard == shard }!
     let made = try await restored.keys([new], creating: true)
 

@@ -36,6 +36,8 @@ extension Scenarios {
       #expect(paged.ids == whole.ids)
       #expect(Set(paged.ids).count == paged.ids.count && paged.ids.count >= 4)
 
+      try home.done(
+        ["archive", "run", "--older-than", "0d", "--before", "2020-01-01T00:00:00Z"], status: 64)
       let late = try home.done(
         ["archive", "run", "--older-than", "0d", "--until", "2020-01-01T00:00:00Z"], status: 3)
       #expect(try late.object["messages"]?.number == 0)
@@ -54,11 +56,14 @@ extension Scenarios {
       #expect(try home.search(tied, as: reader, limit: 1, ["--in", corpus.conversations[3]]) == paged)
 
       let segments = try home.done(["archive", "list"]).lines.compactMap { $0["id"]?.text }
-      try home.done(["archive", "restore", segments[0]])
+      let dry = try home.done(["archive", "restore", segments[0], "--dry-run"]).object
+      let restored = try home.done(["archive", "restore", segments[0], "--by", "kim"]).object
+      #expect(dry["messages"] == restored["messages"] && restored["missing"]?.number == 0)
       #expect(try home.histories(of: corpus, limit: 37) == histories, "half hot, half cold")
       try home.done(["archive", "run", "--older-than", "0d"])
       try home.done(["archive", "compact"])
       #expect(try home.histories(of: corpus, limit: 37) == histories)
+      #expect(try home.done(["keys", "rotate", "--dry-run"]).object["rewrapped"]?.number == 0)
       try home.done(["keys", "rotate", "--root"])
       #expect(try home.histories(of: corpus, limit: 37) == histories, "under another root key")
       try home.done(["audit", "verify"])

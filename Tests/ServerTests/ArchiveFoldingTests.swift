@@ -120,6 +120,30 @@ struct ArchiveFoldingTests {
     await application.close()
   }
 
+  @Test("What the catalogue does not name any more goes from the segment with the next compaction")
+  func forgotten() async throws {
+    _ = try await archiver.compact(dryRun: false)
+    let (owner, now) = (tenant.id, Application.clock())
+    // As when a person's changes are erased; and something of the month dies, for a reason to write it anew.
+    try await application.database.transaction { tx in
+      try tx.execute("DELETE FROM amendment WHERE kind = 1 AND sealed = ''")
+      let key = try Locators.scan(tenant: owner, states: [.live], after: nil, limit: 100, in: tx)
+        .first { $0.position.createdAt == Timestamp(civil: 2024, 1, 6) }.map(\.key)
+      _ = try Deletions.delete(key.map { [$0] } ?? [], for: .retention, tenant: owner, at: now, in: tx)
+    }
+    #expect(try await archiver.compact(dryRun: false).dropped == 1)
+    let blocks = try await application.database.read { tx in
+      try Archive.segments(tenant: owner, in: tx).flatMap { try Archive.blocks(segment: $0.id, in: tx) }
+    }
+    for block in blocks {
+      for message in try await application.history.archive.messages(block) {
+        #expect(try MessagePayload(bytes: message.payload).folded.isEmpty)
+      }
+    }
+    #expect(!blocks.isEmpty)
+    await application.close()
+  }
+
   @Test("A restored segment has its edits in the catalogue again")
   func restoring() async throws {
     let before = try await read()
@@ -127,7 +151,7 @@ struct ArchiveFoldingTests {
     let tenant = tenant.id
     let segment = try await application.database.read { tx in try Archive.segments(tenant: tenant, in: tx) }[
       0]
-    #expect(try await archiver.restore(segment.id) == 6)
+    #expect(try await archiver.restore(segment.id).messages == 6)
     #expect(try await count(Self.folded) == 0)
     #expect(try await read() == before)
     try await archive()

@@ -101,6 +101,36 @@ struct ArchiveReplicaTests {
     await application.close()
   }
 
+  @Test("A copy that is damaged is found, and made anew from the segment")
+  func damagedCopy() async throws {
+    _ = try await archiver.replicate()
+    let whole = try files(replica)
+    let name = whole.keys.sorted()[0]
+    try damage(name, in: replica)
+    let found = try await archiver.verify(.all, deep: false)
+    #expect(found.damaged == 1 && found.affected == 0)
+    #expect(found.findings.contains { $0.what.contains("replica") && SegmentName.object($0.segment) == name })
+    let mended = try await archiver.verify(.all, deep: false, repairing: true)
+    #expect(mended.repaired == 1 && mended.damaged == 0)
+    #expect(try files(replica) == whole)
+    #expect(try files(segments) == whole)
+    await application.close()
+  }
+
+  @Test("The segments' own directory is no second store, whatever it is called")
+  func samePlace() async throws {
+    let home = application.settings.home
+    try FileManager.default.createSymbolicLink(atPath: home + "/other", withDestinationPath: segments)
+    for path in [segments, segments + "/", home + "/./segments", home + "/other"] {
+      #expect(throws: SettingsError.self, "\(path)") {
+        try Settings(home: home, environment: ["MUNIMENT_ARCHIVE_REPLICA": "file:" + path])
+      }
+    }
+    let other = try Settings(home: home, environment: ["MUNIMENT_ARCHIVE_REPLICA": "file:" + replica])
+    #expect(other.replicaStore != nil)
+    await application.close()
+  }
+
   @Test("What is damaged in both stays as it is and is said; a damaged one is never copied")
   func beyondRepair() async throws {
     let names = try files(segments).keys.sorted()

@@ -205,6 +205,91 @@ struct ArchiveUpkeepTests {
     await application.close()
   }
 
+  private func archiver(_ change: (inout Archiver.Settings) -> Void) -> Archiver {
+    var settings = Archiver.Settings(
+      scratch: application.settings.home + "/scratch", groups: application.settings.indexGroups)
+    change(&settings)
+    return Archiver(
+      tenant: tenant, database: application.database, vault: application.vault, history: application.history,
+      audit: application.audit, settings: settings, now: Application.clock)
+  }
+
+  private func rows() async throws -> [SegmentRow] {
+    try await application.database.read { tx in try Archive.segments(tenant: nil, in: tx) }
+  }
+
+  @Test("Of a month that is larger than a segment, the small ones are merged")
+  func small() async throws {
+    #expect(try await archive().messages == 12)
+    let large = try #require(try await rows().first)
+    for day in [3, 4] {
+      try await rooms.store([
+        CoverageHouse.message(
+          "late-\(day)",
+          .init(conversation: "a", at: Timestamp(civil: 2024, 1, day), kind: TokenKind(.plain)))
+      ])
+      #expect(try await archive().messages == 1)
+    }
+    let before = try await ids()
+    let bytes = try await rows().filter { $0.id != large.id }.map(\.bytes)
+    let target = max(large.bytes, 2 * (bytes.max() ?? 0) + 2)
+    let archiver = archiver { $0.segmentBytesTarget = target }
+    let done = try await archiver.compact(dryRun: false)
+    #expect(done.rewritten == 2 && done.segments == 1 && done.damaged.isEmpty)
+    #expect(try await rows().count == 2)
+    #expect(try await rows().contains { $0.id == large.id })
+    #expect(try await ids() == before)
+    #expect(try await archiver.compact(dryRun: false).rewritten == 0)
+    await application.close()
+  }
+
+  @Test("A damaged month is named and keeps no other from being compacted")
+  func damagedMonth() async throws {
+    try await rooms.store(
+      [1, 2].map { day in
+        CoverageHouse.message(
+          "february-\(day)",
+          .init(conversation: "a", at: Timestamp(civil: 2024, 2, day), kind: TokenKind(.plain)))
+      })
+    let archiver = application.archiver(tenant)
+    _ = try await archiver.run(try await archiver.plan(before: Timestamp(civil: 2024, 3, 1)))
+    let (owner, now) = (tenant.id, Application.clock())
+    try await application.database.transaction { tx in
+      let all = try Locators.scan(tenant: owner, states: [.live], after: nil, limit: 100, in: tx)
+      let gone = Dictionary(grouping: all) { Period(containing: $0.position.createdAt) }.values
+        .compactMap(\.first)
+      _ = try Deletions.delete(gone.map(\.key), for: .retention, tenant: owner, at: now, in: tx)
+    }
+    let january = Period(containing: Self.end.adding(seconds: -1))
+    let damaged = try #require(try await rows().first { $0.period == january })
+    let block = try #require(
+      try await application.database.read { tx in try Archive.blocks(segment: damaged.id, in: tx).last })
+    let path = URL(fileURLWithPath: segments + "/" + SegmentName.object(damaged.id))
+    var bytes = try Data(contentsOf: path)
+    bytes[Int(block.offset) + 10] ^= 1
+    try bytes.write(to: path)
+    let done = try await archiver.compact(dryRun: false)
+    #expect(done.damaged == [damaged.period])
+    #expect(done.rewritten == 1 && done.dropped == 1)
+    #expect(try await rows().contains { $0.id == damaged.id })
+    await application.close()
+  }
+
+  @Test(
+    "Hot messages are read as many at a time as fit, and none is left out or doubled",
+    arguments: [1, 400, 2_500, 5_000])
+  func visits(bytes: Int) async throws {
+    try await write("more", days: Array(10...24))
+    let before = try await ids()
+    let archiver = archiver { $0.visitBytesMax = bytes }
+    let report = try await archiver.run(try await archiver.plan(before: Self.end))
+    #expect(report.messages == 72)
+    #expect(try await count("SELECT count(*) FROM message") == 0)
+    #expect(try await ids() == before)
+    #expect(try await archiver.verify(.all, deep: true).damaged == 0)
+    await application.close()
+  }
+
   @Test("Damage is named with segment, block, conversation and how many messages it holds")
   func damage() async throws {
     #expect(try await archive().messages == 12)

@@ -29,6 +29,36 @@ struct JobsTests {
     await application.close()
   }
 
+  @Test("Work that its end cut short is a problem once that happened on two nights in a row")
+  func stopped() async throws {
+    let application = try await ServedHouse.openHome()
+    func night(_ slot: String, isStopped: Bool) async throws {
+      let run = try #require(try await application.begin(.compact, slot: slot))
+      let now = Application.clock()
+      try await application.database.transaction { tx in
+        try JobRuns.finish(
+          run.id, due: 2, done: 1, blocked: 0, problem: nil, stopped: isStopped, at: now, in: tx)
+      }
+    }
+    try await night("2025-03-01", isStopped: true)
+    #expect(try await application.problems().isEmpty)
+    try await night("2025-03-02", isStopped: true)
+    #expect(try await application.problems().map(\.code) == ["archive_behind"])
+    try await night("2025-03-03", isStopped: false)
+    #expect(try await application.problems().isEmpty)
+    await application.close()
+  }
+
+  @Test("The steps of a night end at the same time, also of one that is late or tried again")
+  func end() throws {
+    let night = try #require(Scheduler.start(of: "2025-03-01", nightlyMinute: 120))
+    #expect(night == Timestamp(civil: 2025, 3, 1).adding(seconds: 7_200))
+    #expect(
+      ArchivingLimits.next(minute: 300, after: night) == Timestamp(civil: 2025, 3, 1).adding(seconds: 18_000))
+    #expect(Scheduler.start(of: "manual-run-1", nightlyMinute: 120) == nil)
+    #expect(Scheduler.start(of: "2025-03-01", nightlyMinute: nil) == nil)
+  }
+
   @Test("A slot has one run, and a job one runner")
   func oneRunner() async throws {
     let application = try await ServedHouse.openHome()

@@ -63,8 +63,10 @@ package final class S3SegmentStore: SegmentStore {
     case 200: return
     case 409, 412:
       // The answer to an earlier attempt may have been lost on its way.
-      let isOurs = try await head(name)?["x-amz-meta-sha256"] == file.sha256.hex
-      if answer.wasRepeated, isOurs { return }
+      let found = try await head(name)
+      if answer.wasRepeated, found?["x-amz-meta-sha256"] == file.sha256.hex { return }
+      // Others write there and none has come to its end.
+      if answer.status == 409, found == nil { throw SegmentStoreError(answer, request) }
       throw exists(name)
     default: throw SegmentStoreError(answer, request)
     }
