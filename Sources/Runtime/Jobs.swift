@@ -80,7 +80,10 @@ package struct JobOutcome: Sendable, Hashable {
 }
 
 extension Application {
-  private static let jobLease = "job/"
+  /// Runs the body as the one runner of a job's work, on all machines.
+  package func holding<R: Sendable>(_ job: Job, _ body: () async throws -> R) async throws -> R {
+    try await holding("job/" + job.rawValue, body)
+  }
 
   /// Begins a run for a slot; `nil` if the slot was done, or a run of it is under way.
   package func begin(_ job: Job, slot: String) async throws -> JobRun? {
@@ -101,7 +104,7 @@ extension Application {
     var outcome = JobOutcome()
     var failure: (any Error)?
     do {
-      outcome = try await holding(Self.jobLease + job.rawValue) {
+      outcome = try await holding(job) {
         try await perform(job, slot: run.slot, actor: actor, isStep: isStep)
       }
     } catch {
@@ -131,6 +134,8 @@ extension Application {
     case let error as KeyVaultError: error.description
     case let error as AuditError: error.description
     case let error as SearchIndexError: error.description
+    case let error as ErasureError: error.description
+    case let error as CatalogError: error.description
     default: "unexpected error: \(type(of: error))"
     }
   }
@@ -139,7 +144,7 @@ extension Application {
   package func run(_ job: Job, actor: String) async throws -> JobRun {
     let slot = "manual-\(Handle.text("run", Randomness.identifier()))"
     // Asked first, so that a busy job is not recorded as a failed one.
-    try await holding(Self.jobLease + job.rawValue) {}
+    try await holding(job) {}
     guard let run = try await begin(job, slot: slot) else { throw LeaseHeld(name: job.rawValue) }
     return try await carryOut(job, run, actor: actor)
   }
@@ -158,7 +163,8 @@ extension Application {
       let scope = scrub(isStep: isStep)
       return try await forEachTenant { try await verify($0, scope) }
     case .keyRotation: return try await rotateKeys()
-    case .checkpoint: return try await signCheckpoint()
+    case .checkpoint:
+      return JobOutcome(due: 1, done: 1, problem: try await keepCheckpoint(actor: actor))
     case .setAsideExpiry: return try await expireSetAside()
     case .exportExpiry: return try await forEachTenant { try await expireExports($0, actor: actor) }
     case .indexCompact: return try await compactIndex()
@@ -185,9 +191,19 @@ extension Application {
     return total
   }
 
+  /// A tenant whose work fails does not keep the others from theirs; what failed is the outcome's problem, or if there
+  /// is nothing else to tell, the error itself.
   private func forEachTenant(_ body: (Tenant) async throws -> JobOutcome) async throws -> JobOutcome {
+    let tenants = try await tenants(nil)
     var total = JobOutcome()
-    for tenant in try await tenants(nil) { total += try await body(tenant) }
+    for tenant in tenants {
+      do {
+        total += try await body(tenant)
+      } catch {
+        guard tenants.count > 1, !Task.isCancelled else { throw error }
+        total += JobOutcome(problem: "tenant \(tenant.name): \(Self.words(for: error))")
+      }
+    }
     return total
   }
 
@@ -196,10 +212,14 @@ extension Application {
     let keep = settings.deletions.keepSeconds
     try await retention(directory(tenant)).sweepNotices(before: Self.clock().adding(seconds: -keep))
     // What holds and floors kept of erased people goes as soon as nothing keeps it.
-    _ = try await erasure(directory(tenant)).reconsiderAll(actor: actor)
+    let erased = try await erasure(directory(tenant)).reconsiderAll(actor: actor)
+    let failures = erased.failures.map {
+      "\(Handle.text("erasure", $0.erasure)): \(Self.words(for: $0.error))"
+    }
+    let problems = [run.problem].compactMap { $0 } + failures
     return JobOutcome(
       due: Int64(run.due), done: Int64(run.deleted), blocked: Int64(run.held + run.pending + run.inReview),
-      problem: run.problem)
+      problem: problems.isEmpty ? nil : problems.joined(separator: "; "))
   }
 
   private func rotateKeys() async throws -> JobOutcome {
@@ -211,12 +231,6 @@ extension Application {
       due: Int64(report.keysRewrapped), done: Int64(report.keysRewrapped),
       blocked: Int64(report.restoredShards.count),
       problem: restored)
-  }
-
-  private func signCheckpoint() async throws -> JobOutcome {
-    let (audit, now) = (audit, Self.clock())
-    try await database.transaction { tx in _ = try audit.checkpoint(in: tx, at: now) }
-    return JobOutcome(due: 1, done: 1)
   }
 
   private func expireExports(_ tenant: Tenant, actor: String) async throws -> JobOutcome {
