@@ -30,14 +30,24 @@ extension AuditLog {
     return rows.count == 1 ? try cosigned(rows.text(0, 1), of: rows.int64(0, 0), in: tx) : nil
   }
 
-  private func check(_ signed: Checkpoint, isStartOf range: CompactRange, in tx: borrowing Transaction) throws
+  /// Whether the log still grows out of a checkpoint that was signed before and is kept elsewhere. No other entry is
+  /// appended until the transaction ends.
+  package func continues(_ signed: Checkpoint, in tx: borrowing Transaction) throws -> Bool {
+    try isStart(signed, of: Self.range(try tx.execute(AuditStatement.lockHead)), in: tx)
+  }
+
+  private func isStart(_ signed: Checkpoint, of range: CompactRange, in tx: borrowing Transaction) throws
+    -> Bool
   {
-    let consistent =
-      try signed.size <= range.size
+    try signed.size <= range.size
       && MerkleProof.verifyConsistency(
         from: signed.size, root: signed.root, to: range.size, root: range.root,
         proof: hashes(of: MerkleProof.consistency(from: signed.size, to: range.size), in: tx))
-    guard consistent else {
+  }
+
+  private func check(_ signed: Checkpoint, isStartOf range: CompactRange, in tx: borrowing Transaction) throws
+  {
+    guard try isStart(signed, of: range, in: tx) else {
       throw AuditError(
         .damaged,
         "the audit log does not continue the checkpoint of size \(signed.size); run `muniment audit verify`")

@@ -66,7 +66,7 @@ extension AuditLog {
       }
       if walk.isBroken { break }
     }
-    let beyond = try tx.execute(AuditStatement.entriesBeyond, [.int8(result.size)])
+    let beyond = try tx.execute(AuditStatement.entriesBeyond)
     if let first = beyond.int64OrNil(0, 0) { walk.result.add(first, "entry \(first) lies beyond the head") }
     walk.finish()
     result = walk.result

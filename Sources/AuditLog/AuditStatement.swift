@@ -38,7 +38,11 @@ enum AuditStatement {
     SELECT entry_index, entry, appended_at FROM audit_entry
     WHERE tenant_id = $4 AND entry_index >= $1 AND entry_index < $2 ORDER BY entry_index LIMIT $3
     """
-  static let entriesBeyond = "SELECT min(entry_index) FROM audit_entry WHERE entry_index >= $1"
+  // Against the head as it is in this same moment: whoever appends moves both.
+  static let entriesBeyond = """
+    SELECT min(entry_index) FROM audit_entry
+    WHERE entry_index >= (SELECT size FROM audit_head WHERE head_id = 1)
+    """
   static let parts = """
     SELECT entry_index, name, subject_id, under_subject_key, sealed FROM audit_personal
     WHERE entry_index = ANY ($1) ORDER BY entry_index, name

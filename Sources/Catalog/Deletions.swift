@@ -51,8 +51,9 @@ package enum Deletions {
     let free = locators.filter { held[$0.key] == nil }
     outcome.floored = try Floors.running(
       reason.floors, on: free.map(\.key), tenant: tenant, at: now, in: tx)
-    outcome.deleted = free.filter { outcome.floored[$0.key] == nil }
-    try setState(reason.state, outcome.deleted.map(\.key), in: tx)
+    let due = free.filter { outcome.floored[$0.key] == nil }
+    let gone = try setState(reason.state, due.map(\.key), in: tx)
+    outcome.deleted = due.filter { gone.contains($0.key) }
     try removeHot(outcome.deleted, in: tx)
     if reason == .deletedByMember { try setState(.restricted, outcome.kept, in: tx) }
     try noteDeaths(outcome.deleted, at: now, in: tx)
@@ -92,12 +93,15 @@ package enum Deletions {
     return held
   }
 
+  /// Returns the messages that were there still: another's deletion may have come in between.
+  @discardableResult
   static func setState(_ state: Locator.State, _ keys: [MessageKey], in tx: borrowing Transaction)
-    throws
+    throws -> Set<MessageKey>
   {
-    guard !keys.isEmpty else { return }
-    try tx.execute(
+    guard !keys.isEmpty else { return [] }
+    let rows = try tx.execute(
       setState, [.int2(state.rawValue), .int8Array(keys.map(\.high)), .int8Array(keys.map(\.low))])
+    return Set((0..<rows.count).map { MessageKey(high: rows.int64($0, 0), low: rows.int64($0, 1)) })
   }
 
   private static func removeHot(_ locators: [Locator], in tx: borrowing Transaction) throws {
@@ -118,10 +122,11 @@ package enum Deletions {
     WHERE (l.route_key, l.message_low) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
       AND h.released_at IS NULL ORDER BY h.hold_id
     """
-  // The digest of an erased message would confirm a guess of what it said.
+  // What is gone stays as it went. The digest of an erased message would confirm a guess of what it said.
   private static let setState = """
     UPDATE message_locator SET state = $1, digest = CASE WHEN $1 = 4 THEN 0 ELSE digest END
-    WHERE (route_key, message_low) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))
+    WHERE state IN (1, 5) AND (route_key, message_low) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))
+    RETURNING route_key, message_low
     """
   // A deletion's own record (kind 2) stays: it is the evidence that and when somebody deleted.
   private static let removeAmendments = """

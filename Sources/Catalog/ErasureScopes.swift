@@ -101,6 +101,17 @@ extension Erasures {
     ).count > 0
   }
 
+  /// Whether the conversation has hot messages that are not gone. What is archived is walked over before.
+  package static func hasMessages(
+    route: RouteKey, conversation: ConversationID, in tx: borrowing Transaction
+  ) throws -> Bool {
+    try tx.execute(hotMessages, [.int8(route.rawValue), .int8(conversation.rawValue)]).count > 0
+  }
+
+  private static let hotMessages = """
+    SELECT 1 FROM message m JOIN message_locator l ON l.route_key = m.message_high AND l.message_low = m.message_low
+    WHERE m.route_key = $1 AND m.conversation_id = $2 AND l.state IN (1, 5) LIMIT 1
+    """
   private static let erasedHotRows = """
     SELECT count(*) FROM message m JOIN message_locator l
       ON l.route_key = m.message_high AND l.message_low = m.message_low

@@ -78,21 +78,33 @@ package enum Erasures {
       """, [.int8(id), .json(plan)])
   }
 
+  /// Returns whether it was planned still.
   package static func approve(
     _ id: Int64, approverHash: [UInt8], at now: Timestamp, in tx: borrowing Transaction
-  ) throws {
+  ) throws -> Bool {
     try tx.execute(
       """
       UPDATE erasure SET state = 'approved', approver_hash = $2, approved_at = $3
       WHERE erasure_id = $1 AND state = 'planned'
-      """, [.int8(id), .bytes(approverHash), .timestamp(microseconds: now.microseconds)])
+      """, [.int8(id), .bytes(approverHash), .timestamp(microseconds: now.microseconds)]
+    ).affected > 0
   }
 
+  /// Begins a run, or goes on with one. Returns whether the request is still one that may run: it may have been taken
+  /// back since it was read. Its row stays as it is until the transaction ends.
+  package static func begin(_ id: Int64, in tx: borrowing Transaction) throws -> Bool {
+    try tx.execute(
+      "UPDATE erasure SET state = 'running' WHERE erasure_id = $1 AND state IN ('approved', 'running', 'partial')",
+      [.int8(id)]
+    ).affected > 0
+  }
+
+  /// Notes how far a run has come; nothing once it has ended.
   package static func set(_ id: Int64, state: ErasureRow.State, steps: String, in tx: borrowing Transaction)
     throws
   {
     try tx.execute(
-      "UPDATE erasure SET state = $2, steps = $3 WHERE erasure_id = $1 AND state <> 'completed'",
+      "UPDATE erasure SET state = $2, steps = $3 WHERE erasure_id = $1 AND \(isUnderWay)",
       [.int8(id), .text(state.rawValue), .json(steps)])
   }
 
@@ -103,29 +115,32 @@ package enum Erasures {
       [.int8(id), .int8(subject.rawValue)])
   }
 
+  /// Returns whether it was under way: of two runs at once, one certifies.
   package static func complete(
     _ id: Int64, certificate: String, steps: String, at now: Timestamp, in tx: borrowing Transaction
-  ) throws {
+  ) throws -> Bool {
     try tx.execute(
       """
       UPDATE erasure SET state = 'completed', completed_at = $2, certificate = $3, steps = $4, sealed = NULL
-      WHERE erasure_id = $1
+      WHERE erasure_id = $1 AND \(isUnderWay)
       """,
-      [.int8(id), .timestamp(microseconds: now.microseconds), .text(certificate), .json(steps)])
+      [.int8(id), .timestamp(microseconds: now.microseconds), .text(certificate), .json(steps)]
+    ).affected > 0
   }
 
   /// As ``complete(_:certificate:steps:at:in:)``, where something has to stay for now.
   package static func restrict(
     _ id: Int64, certificate: String, steps: String, in tx: borrowing Transaction
-  ) throws {
+  ) throws -> Bool {
     try tx.execute(
       """
       UPDATE erasure SET state = 'restricted', certificate = $2, steps = $3, sealed = NULL
-      WHERE erasure_id = $1 AND state <> 'completed'
-      """, [.int8(id), .text(certificate), .json(steps)])
+      WHERE erasure_id = $1 AND \(isUnderWay)
+      """, [.int8(id), .text(certificate), .json(steps)]
+    ).affected > 0
   }
 
-  /// Opens a completed erasure again, because a restored backup brought the person back.
+  /// Opens an erasure again, whatever a restored database says of it: it was under way once.
   package static func reopen(_ id: Int64, subject: SubjectID?, in tx: borrowing Transaction) throws {
     try tx.execute(
       """
@@ -157,6 +172,7 @@ package enum Erasures {
       steps: rows.text(row, 12), certificate: rows.textOrNil(row, 13), sealed: rows.bytesOrNil(row, 14))
   }
 
+  private static let isUnderWay = "state IN ('running', 'partial', 'restricted')"
   private static let select = """
     SELECT erasure_id, tenant_id, subject_hash, subject_id, state, requested_at, due_at, requester_hash, approver_hash,
       approved_at, completed_at, plan::text, steps::text, certificate, sealed, scope, conversation_route, conversation_id,

@@ -144,18 +144,18 @@ package enum Memberships {
     }
   }
 
-  /// Removes where the subject was. What an active hold on them as custodian needs stays, ended: it tells which
-  /// messages of others the hold covers.
+  /// Removes where the subject was, and what they read. What an active hold on them as custodian needs stays, ended: it
+  /// tells which messages of others the hold covers, and which of them they had seen.
   package static func removeAll(of subject: SubjectID, at now: Timestamp, in tx: borrowing Transaction) throws
     -> Int
   {
-    try tx.execute(removeReceipts, [.int8(subject.rawValue)])
     guard try !Holds.nameCustodian(subject, in: tx) else {
       try changed([subject], in: tx)
       return try tx.execute(
         endMemberships, [.int8(subject.rawValue), .timestamp(microseconds: now.microseconds)]
       ).affected
     }
+    try tx.execute(removeReceipts, [.int8(subject.rawValue)])
     let removed = try tx.execute(removeMemberships, [.int8(subject.rawValue)]).affected
     try tx.execute(
       "DELETE FROM subject_conversation WHERE route_key = $1 AND subject_id = $1", [.int8(subject.rawValue)])

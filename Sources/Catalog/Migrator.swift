@@ -38,6 +38,7 @@ package struct Migration: Sendable {
     Migration(35, "extend_export", PackageResources._035_extend_export_sql),
     Migration(36, "create_export_link", PackageResources._036_create_export_link_sql),
     Migration(39, "create_channel_version", PackageResources._039_create_channel_version_sql),
+    Migration(41, "add_review_approval", PackageResources._041_add_review_approval_sql),
     Migration(43, "count_link_bytes", PackageResources._043_count_link_bytes_sql),
     Migration(45, "create_archive_head", PackageResources._045_create_archive_head_sql),
     Migration(46, "add_job_run_stopped", PackageResources._046_add_job_run_stopped_sql),

@@ -95,7 +95,7 @@ package struct ReviewCount: Sendable {
 
 package enum Reviews {
   /// Puts what waits into the queue, and takes out of it what nothing is left of. A group that was done with, or whose
-  /// extension is over, waits anew. What was decided since the run began, at `now`, stands.
+  /// extension is over, waits anew. What was decided or approved since the run began, at `now`, stands.
   package static func record(
     _ counts: [(id: Int64, group: ReviewGroup, count: ReviewCount)], tenant: TenantID, at now: Timestamp,
     in tx: borrowing Transaction
@@ -116,7 +116,8 @@ package enum Reviews {
       """
       UPDATE disposition_review SET messages = 0, state = 'done', counted_at = $2
       WHERE tenant_id = $1 AND counted_at < $2 AND (state IN ('waiting', 'proposed')
-        OR (state = 'decided' AND (decision = 'delete' OR starts_with(target, 'label:')) AND decided_at < $2))
+        OR (state = 'decided' AND (decision = 'delete' OR starts_with(target, 'label:'))
+          AND greatest(decided_at, approved_at) < $2))
       """, [.int8(tenant.rawValue), .timestamp(microseconds: now.microseconds)])
   }
 
@@ -162,7 +163,8 @@ package enum Reviews {
     try tx.execute(
       """
       UPDATE disposition_review SET state = $2, decision = $3, until = $4, target = $5, decided_at = $6,
-        decider_hash = $7, approver_hash = NULL, justification = $8, deleted = 0 WHERE review_id = $1
+        decider_hash = $7, approver_hash = NULL, approved_at = NULL, justification = $8, deleted = 0
+      WHERE review_id = $1
       """,
       [
         .int8(id), .text(state.rawValue), .text(stored.decision), until,
@@ -171,10 +173,14 @@ package enum Reviews {
       ])
   }
 
-  package static func approve(_ id: Int64, by approver: [UInt8], in tx: borrowing Transaction) throws {
+  package static func approve(
+    _ id: Int64, by approver: [UInt8], at now: Timestamp, in tx: borrowing Transaction
+  ) throws {
     try tx.execute(
-      "UPDATE disposition_review SET state = 'decided', approver_hash = $2 WHERE review_id = $1",
-      [.int8(id), .bytes(approver)])
+      """
+      UPDATE disposition_review SET state = 'decided', approver_hash = $2, approved_at = $3 WHERE review_id = $1
+      """,
+      [.int8(id), .bytes(approver), .timestamp(microseconds: now.microseconds)])
   }
 
   package static func addDeleted(_ id: Int64, _ count: Int, in tx: borrowing Transaction) throws {
@@ -239,6 +245,6 @@ package enum Reviews {
       decision = CASE WHEN r.state = 'proposed' THEN r.decision END,
       until = CASE WHEN r.state = 'proposed' THEN r.until END,
       target = CASE WHEN r.state = 'proposed' THEN r.target END
-    WHERE r.state <> 'decided' OR r.decided_at < $11
+    WHERE r.state <> 'decided' OR greatest(r.decided_at, r.approved_at) < $11
     """
 }

@@ -90,7 +90,15 @@ package enum SubjectRequests {
     ).first
   }
 
-  /// Requests that may have something to be done or told, of all tenants.
+  /// Notes what carries out a request that is being taken in, so that it is found if taking it in ends there.
+  package static func setObjects(_ row: SubjectRequestRow, in tx: borrowing Transaction) throws {
+    try tx.execute(
+      "UPDATE subject_request SET objects = $3 WHERE tenant_id = $1 AND request_id = $2 AND NOT ready",
+      [.int8(row.tenant.rawValue), .text(row.id), .textArray(row.objects)])
+  }
+
+  /// Requests that may have something to be done or told, of all tenants: those first that have waited longest for a
+  /// look. Whoever looks moves them on, or they keep others from their turn.
   package static func open(at now: Timestamp, limit: Int, in tx: borrowing Transaction) throws
     -> [SubjectRequestRow]
   {
@@ -98,8 +106,8 @@ package enum SubjectRequests {
       try tx.execute(
         select + """
            WHERE ready AND next_work_at <= $1
-            AND (state IN ('pending', 'in_progress') OR outcome IN ('restricted', 'partial'))
-          ORDER BY received_at, request_id LIMIT $2
+            AND (state IN ('pending', 'in_progress') OR (kind = 'erasure' AND outcome IN ('restricted', 'partial')))
+          ORDER BY next_work_at, received_at, request_id LIMIT $2
           """,
         [.timestamp(microseconds: now.microseconds), .int8(Int64(limit))]))
   }
@@ -113,6 +121,29 @@ package enum SubjectRequests {
       [
         .int8(row.tenant.rawValue), .text(row.id), .timestamp(microseconds: next.microseconds),
       ])
+  }
+
+  /// Was looked at: not to be again before then, unless something moved it since `seen`.
+  package static func rest(
+    _ row: SubjectRequestRow, seen: Timestamp, until next: Timestamp, in tx: borrowing Transaction
+  ) throws {
+    try tx.execute(
+      """
+      UPDATE subject_request SET next_work_at = $3 WHERE tenant_id = $1 AND request_id = $2 AND next_work_at <= $4
+      """,
+      [
+        .int8(row.tenant.rawValue), .text(row.id), .timestamp(microseconds: next.microseconds),
+        .timestamp(microseconds: seen.microseconds),
+      ])
+  }
+
+  /// What carries a request out stands elsewhere now: it is looked at soon.
+  package static func wake(object: String, tenant: TenantID, at now: Timestamp, in tx: borrowing Transaction)
+    throws
+  {
+    try tx.execute(
+      "UPDATE subject_request SET next_work_at = $3 WHERE tenant_id = $1 AND ready AND $2 = ANY(objects)",
+      [.int8(tenant.rawValue), .text(object), .timestamp(microseconds: now.microseconds)])
   }
 
   /// Stores state, outcome, objects and subjects.

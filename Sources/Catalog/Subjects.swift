@@ -26,7 +26,8 @@ package enum Subjects {
         select + " AND subject_id = ANY($2)", [.int8(tenant.rawValue), .int8Array(ids.map(\.rawValue))]))
   }
 
-  /// Adds rows whose hash is new; another process' row for the same hash wins.
+  /// Adds rows whose hash is new, but for those of people whose erasure has begun since they were looked for; another
+  /// process' row for the same hash wins.
   package static func insert(
     _ new: [(id: SubjectID, hash: [UInt8], sealed: [UInt8])], tenant: TenantID, at now: Timestamp,
     in tx: borrowing Transaction
@@ -102,6 +103,7 @@ package enum Subjects {
   private static let insert = """
     INSERT INTO subject (tenant_id, subject_id, hash, state, sealed, updated_at)
     SELECT $1, id, hash, 1, sealed, $5 FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) AS n(id, hash, sealed)
+    WHERE NOT EXISTS (SELECT 1 FROM erasure_ledger e WHERE e.tenant_id = $1 AND e.subject_hash = n.hash)
     ON CONFLICT DO NOTHING
     """
   private static let updateSealed =

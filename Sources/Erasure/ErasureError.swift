@@ -12,6 +12,8 @@ package struct ErasureError: Error, CustomStringConvertible {
     case busy = "busy"
     case residue = "residue_found"
     case notCompleted = "not_completed"
+    /// The ledger outside the database cannot be read or written.
+    case ledger = "ledger_unusable"
   }
   package let code: Code
   package let description: String

@@ -9,15 +9,15 @@ import Sodium
 extension ErasureService {
   /// Closes the request, for now or for good: audit entry, checkpoint, proof, certificate, and the end of the
   /// request's own key. Called only when verification found nothing that should not be there.
-  func certify(_ row: ErasureRow, subject: SubjectID?, steps: ErasureSteps, actor: String) async throws
-    -> Certificate
-  {
+  func certify(
+    _ row: ErasureRow, subject: SubjectID?, steps: ErasureSteps, _ residue: Residue, actor: String
+  ) async throws -> Certificate {
     let kept = row.scope == .subject ? try await remains(row.id, subject) : try await self.kept(row)
     let untold = try await untold(subject)
     let handedOver = try await handedOver(subject)
     let (tenant, name, now, audit, vault) = (tenant, directory.tenant.name, now(), audit, vault)
     let request = KeyOwner.request(tenant, row.id)
-    let window = settings.backupWindowSeconds
+    let (window, verification) = (settings.backupWindowSeconds, residue.verification)
     let certificate = try await database.transaction { tx in
       var steps = steps
       if row.scope == .subject { steps.restricted = try Preservations.count(erasure: row.id, in: tx) }
@@ -35,12 +35,13 @@ extension ErasureService {
         id: Handle.text("erasure", row.id), tenant: name, subjectHash: row.subjectHash.hex,
         status: kept.isEmpty ? "complete" : "partial",
         scope: row.scope == .subject ? nil : row.scope.name, requestedAt: row.requestedAt.rfc3339,
-        completedAt: now.rfc3339, stores: steps, verification: Self.verified,
+        completedAt: now.rfc3339, stores: steps, verification: verification,
         remains: kept + untold + Self.remains(now: now, window: window, row.scope),
         notCovered: (row.scope == .subject ? ErasurePlan.limits : ErasurePlan.scopedLimits) + handedOver,
         auditIndex: index, auditCheckpoint: checkpoint, auditProof: proof.map { $0.base64() })
       let certificate = try Certificate(statement, signer: vault.signingKey("certificate"))
       try Self.close(row.id, certificate, steps, complete: kept.isEmpty, at: now, in: tx)
+      try Self.tell(row.id, tenant, at: now, in: tx)
       try KeyVault.destroy([request], reason: Handle.text("erasure", row.id), at: now, in: tx)
       return certificate
     }
@@ -53,10 +54,12 @@ extension ErasureService {
     in tx: borrowing Transaction
   ) throws {
     let (certificate, steps) = (try json(certificate), try json(steps))
-    if complete {
-      try Erasures.complete(id, certificate: certificate, steps: steps, at: now, in: tx)
-    } else {
-      try Erasures.restrict(id, certificate: certificate, steps: steps, in: tx)
+    let wasUnderWay =
+      complete
+      ? try Erasures.complete(id, certificate: certificate, steps: steps, at: now, in: tx)
+      : try Erasures.restrict(id, certificate: certificate, steps: steps, in: tx)
+    guard wasUnderWay else {
+      throw ErasureError(.wrongState, "the erasure was ended meanwhile; it is not certified twice")
     }
   }
 
@@ -108,9 +111,6 @@ extension ErasureService {
         until: "unlimited", ground: "GDPR Art. 5(2): accountability"),
     ]
   }
-
-  private static let verified =
-    "database, keys, index, archive, packages and every file of the home were looked through: no residue"
 
   private static func remains(now: Timestamp, window: Int64, _ scope: ErasureScope)
     -> [Certificate.Statement.Remains]

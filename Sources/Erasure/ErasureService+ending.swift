@@ -14,12 +14,12 @@ extension ErasureService {
   }
 
   /// Two months more, as GDPR Art. 12(3) allows once, for a reason the person is told within the first.
-  private static let extensionSeconds: Int64 = 60 * 86_400
+  private static let extensionMonths = 2
 
   /// Ends a request of which nothing was carried out. The reason is kept sealed in the audit log.
   package func end(_ id: Int64, as ending: Ending, reason: String, actor: String) async throws -> ErasureRow {
     let row = try await find(id)
-    let (tenant, now, audit) = (tenant, now(), audit)
+    let (tenant, now) = (tenant, now())
     let request = KeyOwner.request(tenant, id)
     try await database.transaction { tx in
       guard try Erasures.end(id, as: ending == .withdrawn ? .withdrawn : .refused, in: tx) else {
@@ -31,7 +31,7 @@ extension ErasureService {
         object: Handle.text("erasure", id),
         personal: ["reason": reason],
         mentions: [.init(row.subjectHash, part: "reason")])
-      _ = try audit.append([entry], at: now, in: tx)
+      try append(entry, about: row, at: now, in: tx)
       try KeyVault.destroy([request], reason: Handle.text("erasure", id), at: now, in: tx)
     }
     vault.forget([request])
@@ -40,9 +40,9 @@ extension ErasureService {
 
   package func extend(_ id: Int64, reason: String, actor: String) async throws -> ErasureRow {
     let row = try await find(id)
-    let (tenant, now, audit) = (tenant, now(), audit)
+    let (tenant, now) = (tenant, now())
     try await database.transaction { tx in
-      let due = row.dueAt.adding(seconds: Self.extensionSeconds)
+      let due = row.dueAt.adding(months: Self.extensionMonths)
       guard try Erasures.extend(id, to: due, at: now, in: tx) else {
         throw ErasureError(
           .wrongState,
@@ -52,8 +52,19 @@ extension ErasureService {
         tenant: tenant, actor: actor, action: "erasure.extended", object: Handle.text("erasure", id),
         details: ["due_at": due.rfc3339], personal: ["reason": reason],
         mentions: [.init(row.subjectHash, part: "reason")])
-      _ = try audit.append([entry], at: now, in: tx)
+      try append(entry, about: row, at: now, in: tx)
     }
     return try await find(id)
+  }
+
+  /// A reason may name whom it is about. Of somebody who is erased already, none is kept: their erasure would not
+  /// verify any more.
+  private func append(
+    _ entry: AuditEntry, about row: ErasureRow, at now: Timestamp, in tx: borrowing Transaction
+  ) throws {
+    try Self.tell(row.id, row.tenant, at: now, in: tx)
+    _ = try audit.append([entry], at: now, in: tx)
+    let erased = try ErasureLedger.contains(hashes: [row.subjectHash], tenant: row.tenant, in: tx)
+    if !erased.isEmpty { try audit.eraseParts(about: row.subjectHash, tenant: row.tenant, in: tx) }
   }
 }

@@ -5,20 +5,34 @@ import Postgres
 
 extension ErasureService {
   /// Looks in every store and says what would go, and what would stay for now on what ground.
-  package func plan(_ id: Int64) async throws -> ErasurePlan {
+  /// - Parameter actor: who reads it, for the audit log; `nil`: nobody, as when a test prepares a request.
+  package func plan(_ id: Int64, actor: String? = nil) async throws -> ErasurePlan {
     let row = try await find(id)
     guard row.state.isOpen else {
       throw ErasureError(.wrongState, "this erasure is \(row.state.rawValue)")
     }
-    guard row.scope == .subject else { return try await planScoped(row) }
+    guard row.scope == .subject else { return try await planScoped(row, actor: actor) }
     let subject = try await currentSubject(row)
     let now = now()
     return try await database.transaction { tx in
       var plan = try Self.plan(row, subject, at: now, in: tx)
       plan.auditParts = try audit.partCount(about: row.subjectHash, tenant: row.tenant, in: tx)
-      try Erasures.setPlan(id, plan: try Self.json(plan), in: tx)
+      try keep(plan, row, actor: actor, at: now, in: tx)
       return plan
     }
+  }
+
+  /// The numbers that are in the log are those somebody saw before it was approved.
+  func keep(
+    _ plan: ErasurePlan, _ row: ErasureRow, actor: String?, at now: Timestamp, in tx: borrowing Transaction
+  ) throws {
+    try Erasures.setPlan(row.id, plan: try Self.json(plan), in: tx)
+    guard let actor else { return }
+    let details = [
+      "messages": String(plan.hotMessages + plan.coldMessages), "restricted": String(plan.restricted ?? 0),
+      "packages": String(plan.packages),
+    ]
+    _ = try audit.append([Self.entry("erasure.planned", row.id, actor, row.tenant, details)], at: now, in: tx)
   }
 
   private static func plan(

@@ -62,7 +62,8 @@ extension ErasureService {
     throw ErasureError(.busy, "holds or policies keep changing; run the erasure again")
   }
 
-  /// What the person did to messages of others that have to be kept is evidence as well.
+  /// What the person did to messages of others that have to be kept is evidence as well. A hold may come at any time:
+  /// ``checkCopies(_:_:tenant:at:in:)`` asks again where the changes go.
   func preserveChanges(_ row: ErasureRow, _ subject: SubjectID) async throws {
     let (tenant, now) = (tenant, now())
     let changed = try await database.transaction { tx in
@@ -72,14 +73,46 @@ extension ErasureService {
     for start in stride(from: 0, to: changed.count, by: Self.batchMessages) {
       let keys = Array(changed[start..<min(start + Self.batchMessages, changed.count)])
       let (grounds, batch) = try await database.transaction { tx in
-        let known = try Locators.find(keys, in: tx).values.filter {
-          $0.sender != subject && ($0.state == .live || $0.state == .restricted)
-        }
-        return (try Grounds(of: known.map(\.key), tenant: tenant, at: now, in: tx), Array(known))
+        let known = try Self.others(keys, than: subject, in: tx)
+        return (try Grounds(of: known.map(\.key), tenant: tenant, at: now, in: tx), known)
       }
       let copies = try await keeper.copies(of: batch.filter { grounds.byKey[$0.key] != nil }, grounds)
       let stored = try await database.transaction { tx in try keeper.store(copies, at: now, in: tx) }
       guard stored else { throw ErasureError(.busy, "a key was made anew meanwhile; run the erasure again") }
+    }
+  }
+
+  /// Messages of others that are there still.
+  private static func others(_ keys: [MessageKey], than subject: SubjectID, in tx: borrowing Transaction)
+    throws
+    -> [Locator]
+  {
+    try Locators.find(keys, in: tx).values.filter {
+      $0.sender != subject && ($0.state == .live || $0.state == .restricted)
+    }
+  }
+
+  /// In the transaction that takes the person's changes away: every message of others that has to be kept has a copy of
+  /// them, for every ground. No hold is placed while it is open.
+  /// - Throws: ``ErasureError`` `.busy` if one lacks its copy.
+  static func checkCopies(
+    _ row: ErasureRow, _ subject: SubjectID, tenant: TenantID, at now: Timestamp, in tx: borrowing Transaction
+  ) throws {
+    try Tenants.lockGovernance(tenant, exclusive: false, in: tx)
+    let rows = try Preservations.of(erasure: row.id, in: tx)
+    let ground = Dictionary(uniqueKeysWithValues: rows.map { ($0.id, $0.hold.map(Ground.hold) ?? .floor) })
+    let changed = try Amendments.changed(by: subject, in: tx)
+    for start in stride(from: 0, to: changed.count, by: batchMessages) {
+      let keys = Array(changed[start..<min(start + batchMessages, changed.count)])
+      let wanted = try Grounds(
+        of: others(keys, than: subject, in: tx).map(\.key), tenant: tenant, at: now, in: tx)
+      var copied: [MessageKey: Set<Ground>] = [:]
+      for copy in try Preservations.copies(of: Array(wanted.byKey.keys), in: tx) {
+        if let ground = ground[copy.preservation] { copied[copy.key, default: []].insert(ground) }
+      }
+      guard wanted.byKey.allSatisfy({ $0.value.isSubset(of: copied[$0.key] ?? []) }) else {
+        throw ErasureError(.busy, "a hold came meanwhile that needs what they changed; run the erasure again")
+      }
     }
   }
 }

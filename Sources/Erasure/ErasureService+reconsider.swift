@@ -7,13 +7,21 @@ import Postgres
 
 extension ErasureService {
   /// Erases what holds and locked floors kept of erased people and nothing keeps any more; what a hold covers that
-  /// was placed since gets a copy of its own. Returns the erasures that were looked at, and those now completed.
-  package func reconsiderAll(actor: String) async throws -> (looked: Int, completed: Int) {
-    var result = (looked: 0, completed: 0)
+  /// was placed since gets a copy of its own. One that fails keeps no other from its turn. Returns the erasures that
+  /// were looked at, those now completed, and what kept any from being looked at, by id.
+  package func reconsiderAll(actor: String) async throws -> (
+    looked: Int, completed: Int, failures: [(erasure: Int64, error: any Error)]
+  ) {
+    var result = (looked: 0, completed: 0, failures: [(erasure: Int64, error: any Error)]())
     for row in try await list() where row.state == .restricted {
-      _ = try await reconsider(row, actor: actor)
-      result.looked += 1
-      if try await find(row.id).state == .completed { result.completed += 1 }
+      do {
+        _ = try await run(row.id, actor: actor)
+        result.looked += 1
+        if try await find(row.id).state == .completed { result.completed += 1 }
+      } catch {
+        guard !Task.isCancelled else { throw error }
+        result.failures.append((row.id, error))
+      }
     }
     return result
   }
@@ -39,11 +47,9 @@ extension ErasureService {
     let left = try await remains(row.id, subject)
     if left == before, !left.isEmpty, let text = row.certificate { return try Certificate(json: text) }
     if left.isEmpty { try await removePackages(row, subject, &steps, .restricted) }
-    let findings = try await residue(row, subject: subject, markers: Markers())
-    guard findings.isEmpty else {
-      throw ErasureError(.residue, "residue found: " + findings.joined(separator: "; "))
-    }
-    return try await certify(row, subject: subject, steps: steps, actor: actor)
+    let residue = try await residue(row, subject: subject, markers: Markers())
+    try residue.check()
+    return try await certify(row, subject: subject, steps: steps, residue, actor: actor)
   }
 
   /// Returns how many messages went.
@@ -83,6 +89,8 @@ extension ErasureService {
       }
       _ = try Memberships.removeAll(of: subject, at: now, in: tx)
       try RetentionEvents.removeAll(of: .subject(subject), in: tx)
+      // What was noted about them since the erasure, such as who looked at what is kept.
+      try audit.eraseParts(about: row.subjectHash, tenant: tenant, in: tx)
       guard !ended.isEmpty else { return ended }
       try KeyVault.destroy(ended, reason: Handle.text("erasure", row.id), at: now, in: tx)
       _ = try audit.append(

@@ -10,42 +10,63 @@ import SearchIndex
 extension ErasureService {
   /// Carries an approved erasure out, or goes on with one that was interrupted: record in the ledger → preserve what
   /// holds and locked floors keep → remove the rest from the database → destroy the key → purge index and packages →
-  /// verify by looking → certificate. Every step may be repeated. Where something has to stay, the certificate says
-  /// what, until when and on what ground, and the erasure is restricted until ``reconsider(_:actor:)`` completes it.
+  /// verify by looking → certificate. Every step may be repeated; two runs at once are kept apart. Where something has
+  /// to stay, the certificate says what, until when and on what ground, and the erasure is restricted until
+  /// ``reconsider(_:actor:)`` completes it.
   package func run(_ id: Int64, actor: String) async throws -> Certificate {
+    _ = try await find(id)
+    return try await alone(id) { try await runAlone(id, actor: actor) }
+  }
+
+  private func runAlone(_ id: Int64, actor: String) async throws -> Certificate {
     let row = try await find(id)
     if row.state == .completed, let text = row.certificate { return try Certificate(json: text) }
     if row.state == .restricted { return try await reconsider(row, actor: actor) }
-    let isScoped = row.scope != .subject
-    guard [.approved, .running, .partial].contains(row.state) else {
-      throw ErasureError(.wrongState, "only an approved erasure can run; this one is \(row.state.rawValue)")
-    }
-    if isScoped { return try await runScoped(row, actor: actor) }
-    guard let subject = try await currentSubject(row) ?? row.subject else {
-      return try await certify(row, subject: nil, steps: ErasureSteps(), actor: actor)
-    }
+    guard [.approved, .running, .partial].contains(row.state) else { throw Self.notRunning(row.state) }
+    if row.scope != .subject { return try await runScoped(row, actor: actor) }
+    let subject = try await currentSubject(row)
     let markers = try await Markers.gather(self, row, subject)
     var steps = try Self.steps(row)
     try await begin(row, subject, actor: actor)
     do {
-      try await removeMessages(row, subject, &steps)
-      try await preserveChanges(row, subject)
-      try await removeRecords(row, subject, &steps)
-      try await destroyKey(row, subject, &steps, actor: actor)
-      try await purgeIndex(row, subject, &steps)
-      try await removePackages(row, subject, &steps)
+      try record(row)
+      if let subject {
+        try await erase(row, subject, &steps, actor: actor)
+      } else {
+        try await forget(row, &steps)
+      }
+      let residue = try await residue(row, subject: subject, markers: markers)
+      try residue.check("; run the erasure again")
+      return try await certify(row, subject: subject, steps: steps, residue, actor: actor)
     } catch {
       try await keep(steps, .partial, row)
       throw error
     }
-    let findings = try await residue(row, subject: subject, markers: markers)
-    guard findings.isEmpty else {
-      try await keep(steps, .partial, row)
-      throw ErasureError(
-        .residue,
-        "not certified, residue found: " + findings.joined(separator: "; ") + "; run the erasure again")
+  }
+
+  private func erase(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps, actor: String)
+    async throws
+  {
+    try await removeMessages(row, subject, &steps)
+    try await preserveChanges(row, subject)
+    try await removeRecords(row, subject, &steps)
+    try await destroyKey(row, subject, &steps, actor: actor)
+    try await purgeIndex(row, subject, &steps)
+    try await removePackages(row, subject, &steps)
+  }
+
+  /// Of somebody nobody knows, the audit log may still speak.
+  private func forget(_ row: ErasureRow, _ steps: inout ErasureSteps) async throws {
+    let audit = audit
+    let parts = try await database.transaction { tx in
+      try audit.eraseParts(about: row.subjectHash, tenant: row.tenant, in: tx)
     }
-    return try await certify(row, subject: subject, steps: steps, actor: actor)
+    steps.auditParts = (steps.auditParts ?? 0) + parts
+    try await keep(steps, .running, row)
+  }
+
+  static func notRunning(_ state: ErasureRow.State) -> ErasureError {
+    ErasureError(.wrongState, "only an approved erasure can run; this one is \(state.rawValue)")
   }
 
   static func steps(_ row: ErasureRow) throws -> ErasureSteps {
@@ -57,20 +78,35 @@ extension ErasureService {
     try await database.transaction { tx in try Erasures.set(row.id, state: state, steps: text, in: tx) }
   }
 
-  /// From here on the subject takes no new messages, and the ledger, inside and outside the database, knows.
-  private func begin(_ row: ErasureRow, _ subject: SubjectID, actor: String) async throws {
+  /// From here on the subject takes no new messages, and nobody of that id is taken in. Nothing is begun of what was
+  /// taken back since it was read.
+  private func begin(_ row: ErasureRow, _ subject: SubjectID?, actor: String) async throws {
     let (tenant, now, audit) = (tenant, now(), audit)
-    try LedgerFile(home: settings.home).record(tenant: tenant, hash: row.subjectHash, erasure: row.id)
     try await database.transaction { tx in
       try Tenants.lockGovernance(tenant, exclusive: false, in: tx)
-      try Subjects.set(.erasing, subject, tenant: tenant, in: tx)
+      try Self.begin(row.id, in: tx)
       try ErasureLedger.record(row.subjectHash, erasure: row.id, tenant: tenant, at: now, in: tx)
-      // A run that goes on after the row which led to the subject is gone must still know them.
-      try Erasures.bind(row.id, to: subject, in: tx)
-      try Erasures.set(row.id, state: .running, steps: row.steps, in: tx)
+      if let subject {
+        try Subjects.set(.erasing, subject, tenant: tenant, in: tx)
+        // A run that goes on after the row which led to the subject is gone must still know them.
+        try Erasures.bind(row.id, to: subject, in: tx)
+      }
       _ = try audit.append([Self.entry("erasure.started", row.id, actor, tenant)], at: now, in: tx)
     }
     directory.invalidate()
+  }
+
+  static func begin(_ id: Int64, in tx: borrowing Transaction) throws {
+    guard try Erasures.begin(id, in: tx) else {
+      throw notRunning(try Erasures.find(id, in: tx)?.state ?? .withdrawn)
+    }
+  }
+
+  /// Into the ledger outside the database, before anything goes and not before the run has begun: what it names was
+  /// under way once, whatever a restored database says.
+  func record(_ row: ErasureRow) throws {
+    try LedgerFile(home: settings.home).record(
+      tenant: tenant, hash: row.subjectHash, erasure: row.id, scope: row.scope)
   }
 
   private func removeRecords(_ row: ErasureRow, _ subject: SubjectID, _ steps: inout ErasureSteps)
@@ -80,6 +116,9 @@ extension ErasureService {
     let removed = try await database.transaction { tx in
       // Messages of others read differently now: the index finds them by their text and by having reactions.
       let changed = try Amendments.messages(changedBy: subject, in: tx)
+      // The feed's heads before governance: one order for all.
+      try Feed.lock(groups: Set(changed.map { Int16($0.route.group(of: groups)) }), in: tx)
+      try Self.checkCopies(row, subject, tenant: tenant, at: now, in: tx)
       for (group, messages) in Dictionary(grouping: changed, by: { $0.route.group(of: groups) }).sorted(
         by: { $0.key < $1.key })
       {

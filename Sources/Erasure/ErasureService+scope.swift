@@ -16,25 +16,24 @@ extension ErasureService {
     let markers = try await markers(row)
     try await beginScoped(row, actor: actor)
     do {
+      try record(row)
       try await removeScoped(row, &steps)
       try await removeOwnChanges(row, &steps)
       try await purgeScoped(row, &steps)
       try await endConversation(row, &steps, actor: actor)
+      let now = now()
+      // Evidence may have been handed out of what was kept since.
+      let packagesUntil = row.state == .restricted ? row.requestedAt : now
+      let residue = try await residueScoped(row, markers: markers, until: now, packagesUntil: packagesUntil)
+      try residue.check("; run the erasure again")
+      var restricted = 0
+      try await forEachBatch(row, states: [.restricted]) { restricted += $0.count }
+      steps.restricted = restricted
+      return try await certify(row, subject: row.subject, steps: steps, residue, actor: actor)
     } catch {
       try await keep(steps, .partial, row)
       throw error
     }
-    let findings = try await residueScoped(row, markers: markers, until: now())
-    guard findings.isEmpty else {
-      try await keep(steps, .partial, row)
-      throw ErasureError(
-        .residue,
-        "not certified, residue found: " + findings.joined(separator: "; ") + "; run the erasure again")
-    }
-    var restricted = 0
-    try await forEachBatch(row, states: [.restricted]) { restricted += $0.count }
-    steps.restricted = restricted
-    return try await certify(row, subject: row.subject, steps: steps, actor: actor)
   }
 
   /// Looks at a restricted one again; nothing is made anew while the same is kept on the same grounds.
@@ -57,11 +56,9 @@ extension ErasureService {
 
   private func beginScoped(_ row: ErasureRow, actor: String) async throws {
     let (tenant, now, audit) = (tenant, now(), audit)
-    try LedgerFile(home: settings.home).record(
-      tenant: tenant, hash: row.subjectHash, erasure: row.id, scope: row.scope)
     guard row.state != .restricted else { return }
     try await database.transaction { tx in
-      try Erasures.set(row.id, state: .running, steps: row.steps, in: tx)
+      try Self.begin(row.id, in: tx)
       _ = try audit.append(
         [Self.entry("erasure.started", row.id, actor, tenant, ["scope": row.scope.name])], at: now, in: tx)
     }
@@ -105,7 +102,6 @@ extension ErasureService {
 
   private func removeScoped(_ row: ErasureRow, _ steps: inout ErasureSteps) async throws {
     let now = now()
-    var (deleted, senders) = (0, Set<SubjectID>())
     try await forEachBatch(row, states: [.live, .restricted]) { batch in
       let (tenant, groups, graceSeconds) = (tenant, settings.groups, settings.graceSeconds)
       let draft = try await notices?.draft(of: batch, at: now)
@@ -126,30 +122,27 @@ extension ErasureService {
           try Feed.append(.removed, messages.map(\.key), group: Int16(group), in: tx)
         }
         try draft?.store(outcome.deleted + hidden, erased: true, at: now, in: tx)
-        return outcome.deleted
+        // A package that has what goes here does not outlive it, whatever becomes of this run.
+        var packages = 0
+        for sender in Set(outcome.deleted.map(\.sender)).sorted() {
+          packages += try Exports.withdraw(containing: sender, at: now, in: tx).count
+        }
+        return (messages: outcome.deleted.count, packages: packages)
       }
-      deleted += gone.count
-      senders.formUnion(gone.map(\.sender))
+      steps.messages += gone.messages
+      steps.packages += gone.packages
+      try await keep(steps, row.state == .restricted ? .restricted : .running, row)
     }
-    steps.messages += deleted
+    if row.state != .restricted { steps.packages += try await withdrawLeft(row, at: now) }
+    try await deletePackages()
     try await keep(steps, row.state == .restricted ? .restricted : .running, row)
-    for sender in senders.sorted() { try await withdrawPackages(of: sender, &steps) }
   }
 
-  private func withdrawPackages(of sender: SubjectID, _ steps: inout ErasureSteps) async throws {
-    let now = now()
-    let withdrawn = try await database.transaction { tx in
-      try Exports.withdraw(containing: sender, at: now, in: tx)
-    }
-    steps.packages += withdrawn.count
-    // Of an earlier attempt some may be left.
-    var left = try await packagesLeft(of: sender)
-    guard !withdrawn.isEmpty || !left.isEmpty else { return }
-    try await deletePackages()
-    left = try await packagesLeft(of: sender)
-    guard left.isEmpty else {
-      throw ErasureError(
-        .residue, "not certified, residue found: " + left.joined() + "; run the erasure again")
+  /// Packages that were finished while messages went, and those that a run which died left.
+  private func withdrawLeft(_ row: ErasureRow, at now: Timestamp) async throws -> Int {
+    try await database.transaction { tx in
+      try Exports.withdraw(
+        holdingErased: row.scope, by: row.subject, tenant: row.tenant, madeUpTo: now, at: now, in: tx)
     }
   }
 
@@ -203,6 +196,10 @@ extension ErasureService {
       try KeyVault.destroy([owner], reason: Handle.text("erasure", row.id), at: now, in: tx)
       try RetentionLabels.remove([.conversation(route, conversation)], in: tx)
       try RetentionEvents.removeAll(of: .conversation(route, conversation), in: tx)
+      // Whoever stores a message keeps the key until it is stored: from here on nothing more comes.
+      guard try !Erasures.hasMessages(route: route, conversation: conversation, in: tx) else {
+        throw ErasureError(.busy, "messages came into the conversation meanwhile; run the erasure again")
+      }
       _ = try audit.append(
         [Self.entry("key.destroyed", row.id, actor, tenant, ["kind": "conversation"])], at: now, in: tx)
       return true

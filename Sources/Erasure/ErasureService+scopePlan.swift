@@ -5,7 +5,7 @@ import Postgres
 
 extension ErasureService {
   /// Counts what of a scope would go and what would stay, message by message.
-  func planScoped(_ row: ErasureRow) async throws -> ErasurePlan {
+  func planScoped(_ row: ErasureRow, actor: String?) async throws -> ErasurePlan {
     var plan = ErasurePlan(
       id: Handle.text("erasure", row.id), subjectKnown: true, hotMessages: 0, coldMessages: 0, changes: 0,
       conversations: row.scope.conversation == nil ? 0 : 1, setAside: 0, packages: 0, blockedBy: [],
@@ -31,7 +31,7 @@ extension ErasureService {
     }
     plan.floors = floors.values.sorted { $0.policy < $1.policy }
     let done = plan
-    try await database.transaction { tx in try Erasures.setPlan(row.id, plan: try Self.json(done), in: tx) }
+    try await database.transaction { tx in try keep(done, row, actor: actor, at: now, in: tx) }
     return plan
   }
 }

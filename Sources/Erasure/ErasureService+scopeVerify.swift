@@ -64,27 +64,39 @@ extension ErasureService {
     return markers
   }
 
-  /// What is still there of the scope that nothing keeps, in words that name stores and counts only.
-  func residueScoped(_ row: ErasureRow, markers: Markers, until: Timestamp) async throws -> [String] {
-    var findings: [String] = []
-    var live = 0
+  /// Looks for what is still there of the scope and nothing keeps.
+  func residueScoped(_ row: ErasureRow, markers: Markers, until: Timestamp, packagesUntil: Timestamp)
+    async throws -> Residue
+  {
+    var (residue, live) = (Residue(), 0)
     try await forEachBatch(row, states: [.live]) { batch in
       live += batch.count { $0.position.createdAt <= until }
     }
-    if live > 0 { findings.append("database: \(live) messages") }
+    residue.looked(into: "database", live > 0 ? ["database: \(live) messages"] : [])
     if let place = try await place(row) {
       let hot = try await hotResidue(row, place)
-      if hot > 0 { findings.append("database: \(hot) hot_rows") }
-      findings += try await indexResidue(row, place, until: until)
-      findings += try await archiveResidue(row, place)
+      if hot > 0 { residue.findings.append("database: \(hot) hot_rows") }
+      residue.looked(into: "index", try await indexResidue(row, place, until: until))
+      residue.looked(into: "archive", try await archiveResidue(row, place))
     }
+    let packages = try await database.transaction { tx in
+      try Exports.count(
+        holdingErased: row.scope, by: row.subject, tenant: row.tenant, madeUpTo: packagesUntil, in: tx)
+    }
+    residue.looked(into: "packages", packages > 0 ? ["packages: \(packages)"] : [])
+    let left = try await database.transaction { tx in
+      try Exports.withdrawn(
+        holdingErased: row.scope, by: row.subject, tenant: row.tenant, madeUpTo: packagesUntil,
+        limit: Self.packagesNamed, in: tx)
+    }
+    residue.looked(into: "packages", Self.named(left))
     // Markers may be in what is kept: then the files that hold that are no residue.
     if try await kept(row).isEmpty {
-      findings += try ByteScan(markers).files(in: settings.home).map {
-        "file \($0) holds the messages' bytes"
-      }
+      try residue.scan(markers, home: settings.home, whose: "the messages'")
+    } else {
+      residue.skipFiles(because: Residue.keptBytes)
     }
-    return findings
+    return residue
   }
 
   private func hotResidue(_ row: ErasureRow, _ place: (route: RouteKey, id: ConversationID)) async throws

@@ -15,37 +15,46 @@ extension ErasureService {
       throw ErasureError(.notCompleted, "this erasure is not completed yet")
     }
     guard row.scope == .subject else {
-      return try await residueScoped(row, markers: Markers(), until: row.completedAt ?? row.requestedAt)
+      return try await residueScoped(
+        row, markers: Markers(), until: row.completedAt ?? row.requestedAt, packagesUntil: row.requestedAt
+      ).findings
     }
-    return try await residue(row, subject: row.subject, markers: Markers())
+    return try await residue(row, subject: row.subject, markers: Markers()).findings
   }
 
-  /// What is still there, in words that name stores and counts only.
-  func residue(_ row: ErasureRow, subject: SubjectID?, markers: Markers) async throws -> [String] {
-    var findings: [String] = []
-    let (tenant, hash) = (tenant, row.subjectHash)
-    let subject = subject ?? SubjectID(rawValue: 0)
-    let audit = audit
+  /// Looks in every store. Of somebody nobody knows there is no number to look for: the database and files are asked
+  /// for their id alone.
+  func residue(_ row: ErasureRow, subject: SubjectID?, markers: Markers) async throws -> Residue {
+    var residue = Residue()
+    let (tenant, hash, audit) = (tenant, row.subjectHash, audit)
     let counts = try await database.transaction { tx in
-      try Erasures.residue(subject: subject, hash: hash, tenant: tenant, in: tx)
+      try Erasures.residue(subject: subject ?? Self.nobody, hash: hash, tenant: tenant, in: tx)
         + [("audit_parts", audit.partCount(about: hash, tenant: tenant, in: tx))]
     }
-    findings += counts.filter { $0.count > 0 }.map { "database: \($0.count) \($0.what)" }
+    residue.looked(
+      into: "database", counts.filter { $0.count > 0 }.map { "database: \($0.count) \($0.what)" })
+    if let subject { try await look(for: subject, &residue) }
+    try residue.scan(markers, home: settings.home, whose: "the person's")
+    return residue
+  }
+
+  /// Number zero stands where a name was taken off.
+  private static let nobody = SubjectID(rawValue: -1)
+
+  private func look(for subject: SubjectID, _ residue: inout Residue) async throws {
+    let tenant = tenant
     vault.forget([.subject(tenant, subject)])
-    if try await !vault.keys([.subject(tenant, subject)], creating: false).isEmpty {
-      findings.append("keys: the subject's key still exists")
-    }
-    findings += try await indexResidue(subject)
-    findings += try await archiveResidue(subject)
+    let keys = try await vault.keys([.subject(tenant, subject)], creating: false)
+    residue.looked(into: "keys", keys.isEmpty ? [] : ["keys: the subject's key still exists"])
+    residue.looked(into: "index", try await indexResidue(subject))
+    residue.looked(into: "archive", try await archiveResidue(subject))
     // What is kept as evidence is there to be handed over.
-    let packages = try await database.transaction { tx in
-      try Preservations.of(subjects: [subject], tenant: tenant, in: tx).isEmpty
-        ? Exports.count(containing: subject, in: tx) : 0
+    let packages = try await database.transaction { tx -> Int? in
+      guard try Preservations.of(subjects: [subject], tenant: tenant, in: tx).isEmpty else { return nil }
+      return try Exports.count(containing: subject, in: tx)
     }
-    if packages > 0 { findings.append("packages: \(packages)") }
-    findings += try await packagesLeft(of: subject)
-    findings += try ByteScan(markers).files(in: settings.home).map { "file \($0) holds the person's bytes" }
-    return findings
+    if let packages { residue.looked(into: "packages", packages > 0 ? ["packages: \(packages)"] : []) }
+    residue.looked(into: "packages", try await packagesLeft(of: subject))
   }
 
   /// Withdrawn packages whose files are still there, as far as they were not handed over.
@@ -53,8 +62,13 @@ extension ErasureService {
     let left = try await database.transaction { tx in
       try Exports.withdrawn(containing: subject, handedOver: false, limit: Self.packagesNamed, in: tx)
     }
-    guard !left.isEmpty else { return [] }
-    let names = left.map { Handle.text("export", $0) }.joined(separator: ", ")
+    return Self.named(left)
+  }
+
+  /// Of withdrawn packages that could not be removed.
+  static func named(_ packages: [Int64]) -> [String] {
+    guard !packages.isEmpty else { return [] }
+    let names = packages.map { Handle.text("export", $0) }.joined(separator: ", ")
     return [
       "packages that are being written, cannot be removed, or lie below the home of another server, where this has to "
         + "run: \(names)"
@@ -94,63 +108,52 @@ extension ErasureService {
     return []
   }
 
-  /// Erases again whom a restored database brought back. Returns the erasures that ran.
+  /// What the ledger outside the database names and the database, restored from before, does not know of or thinks
+  /// has never begun. Only what is under way by the database's own account is left to whoever runs it.
+  /// - Throws: ``ErasureError`` `.ledger`.
   package static func revived(database: PostgresPool, home: String) async throws -> [LedgerFile.Entry] {
     let entries = try LedgerFile(home: home).entries()
     return try await database.transaction { tx in
-      var revived: [LedgerFile.Entry] = []
-      for entry in entries.sorted(by: { $0.erasure < $1.erasure }) {
-        guard entry.scope == .subject else {
-          if try isRevived(entry, in: tx) { revived.append(entry) }
-          continue
-        }
-        let known = try Subjects.find(hashes: [entry.hash], tenant: entry.tenant, in: tx)
-        let running = try Erasures.find(entry.erasure, in: tx).map { !$0.state.isSettled } ?? false
-        if !known.isEmpty, !running { revived.append(entry) }
-      }
-      return revived
+      let tenants = Set(try Tenants.all(in: tx).map(\.id))
+      // Of a tenant that the database does not have, nobody can come back.
+      return try entries.filter { try tenants.contains($0.tenant) && isRevived($0, in: tx) }
+        .sorted { $0.erasure < $1.erasure }
     }
   }
 
-  /// A scope lives on in part, so that the request itself tells: a database that knows nothing of it is older.
   private static func isRevived(_ entry: LedgerFile.Entry, in tx: borrowing Transaction) throws -> Bool {
-    guard try Erasures.find(entry.erasure, in: tx) == nil else { return false }
-    switch entry.scope {
-    case .message(let key): return try Locators.find(key, in: tx) != nil
-    case .conversation(_, let id), .subjectIn(_, let id):
-      return try !Conversations.find([id], tenant: entry.tenant, in: tx).isEmpty
-    case .subject: return false
-    }
-  }
-
-  private func replayScoped(_ entry: LedgerFile.Entry, actor: String) async throws -> Certificate {
-    let (tenant, now) = (tenant, now())
-    try await database.transaction { tx in
-      var subject: SubjectID?
-      if case .message(let key) = entry.scope { subject = try Locators.find(key, in: tx)?.sender }
-      if case .subjectIn = entry.scope {
-        subject = try Subjects.find(hashes: [entry.hash], tenant: tenant, in: tx).first?.id
+    switch try Erasures.find(entry.erasure, in: tx)?.state {
+    case .running, .partial: return false
+    case .requested, .planned, .approved, .withdrawn, .refused: return true
+    case .completed, .restricted:
+      return try entry.scope == .subject
+        && !Subjects.find(hashes: [entry.hash], tenant: entry.tenant, in: tx).isEmpty
+    case nil:
+      switch entry.scope {
+      // Unknown people too: the database would take them in again.
+      case .subject: return true
+      case .message(let key): return try Locators.find(key, in: tx) != nil
+      case .conversation(_, let id), .subjectIn(_, let id):
+        return try !Conversations.find([id], tenant: entry.tenant, in: tx).isEmpty
       }
-      try Erasures.insert(
-        id: entry.erasure, tenant: tenant, scope: entry.scope, subjectHash: entry.hash, subject: subject,
-        requesterHash: [], sealed: [], at: now, due: now, in: tx)
-      try Erasures.reopen(entry.erasure, subject: subject, in: tx)
     }
-    return try await run(entry.erasure, actor: actor)
   }
 
+  /// Erases again what a restored database brought back.
   package func replay(_ entry: LedgerFile.Entry, actor: String) async throws -> Certificate {
-    if entry.scope != .subject { return try await replayScoped(entry, actor: actor) }
     let (tenant, now) = (tenant, now())
     try await database.transaction { tx in
-      guard let subject = try Subjects.find(hashes: [entry.hash], tenant: tenant, in: tx).first?.id else {
-        return
-      }
+      let subject: SubjectID? =
+        switch entry.scope {
+        case .subject, .subjectIn:
+          try Subjects.find(hashes: [entry.hash], tenant: tenant, in: tx).first?.id
+        case .message(let key): try Locators.find(key, in: tx)?.sender
+        case .conversation: nil
+        }
       if try Erasures.find(entry.erasure, in: tx) == nil {
         try Erasures.insert(
-          id: entry.erasure, tenant: tenant, subjectHash: entry.hash, subject: subject, requesterHash: [],
-          sealed: [],
-          at: now, due: now, in: tx)
+          id: entry.erasure, tenant: tenant, scope: entry.scope, subjectHash: entry.hash, subject: subject,
+          requesterHash: [], sealed: [], at: now, due: now, in: tx)
       }
       try Erasures.reopen(entry.erasure, subject: subject, in: tx)
     }

@@ -41,15 +41,23 @@ package struct ErasureService: Sendable {
   let purgeDeleted: @Sendable ([Int]) async throws -> Void
   /// Brings the search index up to what is in the feed, or throws; another flow's work.
   let followFeed: @Sendable () async throws -> Void
+  /// Keeps a second run of the same erasure away, of whatever process, while the body runs.
+  let alone: Alone
   /// `nil`: nobody is told what was deleted.
   let notices: DeletionNotices?
   let now: @Sendable () -> Timestamp
+
+  package typealias Alone =
+    @Sendable (
+      _ erasure: Int64, _ body: @Sendable () async throws -> Certificate
+    ) async throws -> Certificate
 
   package init(
     directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, index: SearchIndex,
     audit: AuditLog, settings: Settings, deletePackages: @escaping @Sendable () async throws -> Void,
     purgeDeleted: @escaping @Sendable ([Int]) async throws -> Void = { _ in },
     followFeed: @escaping @Sendable () async throws -> Void = {},
+    alone: @escaping Alone = { _, body in try await body() },
     notices: DeletionNotices? = nil,
     now: @escaping @Sendable () -> Timestamp
   ) {
@@ -63,14 +71,15 @@ package struct ErasureService: Sendable {
     self.deletePackages = deletePackages
     self.purgeDeleted = purgeDeleted
     self.followFeed = followFeed
+    self.alone = alone
     self.notices = notices
     self.now = now
   }
 
   var tenant: TenantID { directory.tenant.id }
 
-  /// One month, as GDPR Art. 12(3) gives.
-  private static let dueSeconds: Int64 = 30 * 86_400
+  /// As GDPR Art. 12(3) gives.
+  private static let dueMonths = 1
 
   /// Records the wish. Nothing is touched yet.
   package func request(subject id: String, reason: String, actor: String) async throws -> ErasureRow {
@@ -88,7 +97,7 @@ package struct ErasureService: Sendable {
     return try await database.transaction { tx in
       try Erasures.insert(
         id: erasure, tenant: tenant, scope: found.scope, subjectHash: found.hash, subject: found.subject,
-        requesterHash: requester, sealed: sealed, at: now, due: now.adding(seconds: Self.dueSeconds), in: tx)
+        requesterHash: requester, sealed: sealed, at: now, due: now.adding(months: Self.dueMonths), in: tx)
       _ = try audit.append(
         [Self.entry("erasure.requested", erasure, actor, tenant, about: found.hash)], at: now, in: tx)
       guard let row = try Erasures.find(erasure, in: tx) else { throw Self.unknown }
@@ -121,9 +130,17 @@ package struct ErasureService: Sendable {
     }
     let (tenant, now, audit) = (tenant, now(), audit)
     try await database.transaction { tx in
-      try Erasures.approve(id, approverHash: hash, at: now, in: tx)
+      guard try Erasures.approve(id, approverHash: hash, at: now, in: tx) else {
+        throw ErasureError(.wrongState, "the erasure was taken back or approved by somebody else meanwhile")
+      }
+      try Self.tell(id, tenant, at: now, in: tx)
       _ = try audit.append([Self.entry("erasure.approved", id, actor, tenant)], at: now, in: tx)
     }
+  }
+
+  /// A controller's request that the erasure carries out may have to be worked on, or answered.
+  static func tell(_ id: Int64, _ tenant: TenantID, at now: Timestamp, in tx: borrowing Transaction) throws {
+    try SubjectRequests.wake(object: Handle.text("erasure", id), tenant: tenant, at: now, in: tx)
   }
 
   static let unknown = ErasureError(.unknownErasure, "there is no erasure of that id in this tenant")

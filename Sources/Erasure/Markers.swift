@@ -16,7 +16,7 @@ struct Markers: Sendable {
   private static let idBytesMin = 8
   private static let textsMax = 2_000
 
-  static func gather(_ service: ErasureService, _ row: ErasureRow, _ subject: SubjectID) async throws
+  static func gather(_ service: ErasureService, _ row: ErasureRow, _ subject: SubjectID?) async throws
     -> Markers
   {
     var markers = Markers()
@@ -24,6 +24,7 @@ struct Markers: Sendable {
     if let sealed = row.sealed, let key = try await service.vault.keys([request], creating: false)[request] {
       markers.add(id: try RequestSeal.open(sealed, erasure: row.id, key: key).subject)
     }
+    guard let subject else { return markers }
     var cursor: MessageKey?
     while markers.bytes.count < textsMax {
       let after = cursor

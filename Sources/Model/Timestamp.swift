@@ -15,6 +15,16 @@ package struct Timestamp: Hashable, Sendable, Comparable {
     Timestamp(microseconds: microseconds + seconds * 1_000_000)
   }
 
+  /// The same time of day in UTC so many calendar months later; on the month's last day where it has no such day.
+  package func adding(months: Int) -> Timestamp {
+    let day = civil
+    let midnight = Timestamp(civil: day.year, day.month, day.day)
+    let month = Period(rawValue: Period(containing: self).rawValue + Int32(months))
+    let last = month.end.adding(seconds: -86_400).civil.day
+    let target = month.start.adding(seconds: Int64(min(day.day, last) - 1) * 86_400)
+    return Timestamp(microseconds: target.microseconds + microseconds - midnight.microseconds)
+  }
+
   /// Midnight UTC of a date of the proleptic Gregorian calendar.
   package init(civil year: Int, _ month: Int, _ day: Int) {
     self.init(seconds: Int64(Self.days(year, month, day)) * 86_400)

@@ -32,8 +32,9 @@ enum DeletionBatch: Sendable {
     let outcome = try Deletions.delete(
       Array(deciders.keys), for: reason, tenant: tenant, at: now, in: tx)
     result.deleted = outcome.deleted
-    result.notDueAnyMore += outcome.floored.count
     result.held = outcome.held
+    // Kept by a floor, or gone by another run that came in between.
+    result.notDueAnyMore += deciders.count - outcome.deleted.count - outcome.held.count
     for (group, locators) in Dictionary(grouping: outcome.deleted, by: { Int16($0.route.group(of: groups)) })
     {
       try Feed.append(.removed, locators.map(\.key), group: group, in: tx)

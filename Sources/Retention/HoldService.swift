@@ -35,6 +35,7 @@ package struct HoldRequest: Hashable, Sendable {
 
   static let textBytesMax = 4_096
   static let idsMax = 10_000
+  static let idBytesMax = 128
 
   /// - Throws: `RetentionError.invalidHold`, naming what is wrong.
   func check() throws(RetentionError) {
@@ -42,6 +43,11 @@ package struct HoldRequest: Hashable, Sendable {
     try HoldService.check(reason, "reason")
     guard custodians.count <= Self.idsMax, conversations.count <= Self.idsMax else {
       throw RetentionError(.invalidHold, "at most \(Self.idsMax) custodians and \(Self.idsMax) conversations")
+    }
+    for (name, ids) in [("custodian", custodians), ("conversation", conversations)] {
+      guard ids.allSatisfy({ (1...Self.idBytesMax).contains($0.utf8.count) }) else {
+        throw RetentionError(.invalidHold, "\(name): an id has 1 to \(Self.idBytesMax) bytes")
+      }
     }
     if let from, let to, to <= from {
       throw RetentionError(.invalidHold, "the hold's end is not after its start")

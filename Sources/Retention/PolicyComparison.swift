@@ -24,8 +24,29 @@ package func tightenings(from inForce: [Policy], to proposed: [Policy]) -> [Tigh
   let new = Dictionary(proposed.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
   let lowest = proposed.filter { $0.deleteAfterSeconds != nil }.map(\.scope.level).min()
   return Set(old.keys).union(new.keys).sorted().flatMap { id in
-    changes(from: old[id], to: new[id], lowest).map { Tightening(policy: id, change: $0) }
+    var found = changes(from: old[id], to: new[id], lowest)
+    if let before = old[id], !found.contains(.reviewDropped),
+      uncoversUnreviewed(from: before, to: new[id], others: proposed.filter { $0.id != id })
+    {
+      found.append(.reviewDropped)
+    }
+    return found.map { Tightening(policy: id, change: $0) }
   }
+}
+
+/// Whether messages that wait for a review may be deleted without one, as the ceiling which asked for it comes later or
+/// not at all, and another one that asks for none decides in its place. Conversations have days of their own, which
+/// count as scoped.
+private func uncoversUnreviewed(from old: Policy, to new: Policy?, others: [Policy]) -> Bool {
+  guard old.review, let before = old.deleteAfterSeconds else { return false }
+  let unreviewed =
+    others.filter { $0.deleteAfterSeconds != nil && !$0.review }.map(\.scope.level) + [.scoped]
+  let level = old.scope.level
+  // Another scope or clock makes another policy, which is no longer in the way of others where this one was.
+  guard let new, new.scope == old.scope, new.clock == old.clock, let after = new.deleteAfterSeconds else {
+    return unreviewed.contains { $0 <= level }
+  }
+  return after > before && unreviewed.contains(level)
 }
 
 private func changes(

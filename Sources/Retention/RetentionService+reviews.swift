@@ -89,7 +89,7 @@ extension RetentionService {
       guard !secondPerson || row.deciderHash != hash else {
         throw RetentionError(.samePerson, "the approver must be another person than the one who decided")
       }
-      try Reviews.approve(id, by: hash, in: tx)
+      try Reviews.approve(id, by: hash, at: now, in: tx)
       let entry = AuditEntry(
         tenant: tenant, actor: actor, action: "review.approved", object: Handle.text("review", id),
         details: Self.details(row, decision))

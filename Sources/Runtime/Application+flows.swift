@@ -18,14 +18,21 @@ extension Application {
 
   /// The tenant of that name, or the only sensible one when none is named.
   package func tenant(_ name: String?) async throws -> Tenant {
-    let name = name ?? Self.defaultTenant
-    let found = try await database.read { tx in try Tenants.find(name, in: tx) }
-    guard let found else {
+    let wanted = name ?? Self.defaultTenant
+    let found = try await database.read { tx in try Tenants.find(wanted, in: tx) }
+    if let found { return found }
+    if name == nil, case let others = try await tenants(nil), !others.isEmpty {
+      let names = others.prefix(Self.tenantsNamedMax).map(\.name).joined(separator: ", ")
       throw CatalogError(
-        .unknownTenant, "there is no tenant of that name; make it with `muniment init --tenant NAME`")
+        .unknownTenant,
+        "there is no tenant \(wanted); name yours with --tenant (there is: \(names)"
+          + (others.count > Self.tenantsNamedMax ? ", …" : "") + ")")
     }
-    return found
+    throw CatalogError(
+      .unknownTenant, "there is no tenant of that name; make it with `muniment init --tenant NAME`")
   }
+
+  private static let tenantsNamedMax = 3
 
   package func directory(_ tenant: Tenant) -> Directory {
     Directory(tenant: tenant, database: database, vault: vault)

@@ -52,8 +52,23 @@ extension Application {
       followFeed: {
         guard try await self.followFeed() else { throw LeaseHeld(name: "the indexer") }
       },
+      alone: { erasure, body in try await self.running(erasure, body) },
       notices: notices(directory),
       now: Self.clock)
+  }
+
+  /// One run of an erasure at a time, on all machines. That of a process which is no more may be gone on with at once:
+  /// every step may be repeated, and the erasure's row is asked before and after.
+  private func running(_ erasure: Int64, _ body: @Sendable () async throws -> Certificate) async throws
+    -> Certificate
+  {
+    do {
+      return try await holding(Handle.text("erasure", erasure), takingOverFromDead: true) { _ in
+        try await body()
+      }
+    } catch let error as LeaseHeld where error.name == Handle.text("erasure", erasure) {
+      throw ErasureError(.busy, error.description)
+    }
   }
 
   /// Takes what was deleted out of the files of index groups and of the archive, which both would keep it until their
@@ -84,8 +99,10 @@ extension Application {
     }
   }
 
-  /// Erases again everybody the ledger names and the database has; returns how many that were.
+  /// Erases again everybody the ledger names and the database has, or would let in; returns how many that were. The
+  /// audit log says first that its database was restored.
   package func replayErasures(actor: String) async throws -> Int {
+    _ = try await keepCheckpoint(actor: actor)
     let revived = try await ErasureService.revived(database: database, home: settings.home)
     let tenants = try await tenants(nil)
     for entry in revived {

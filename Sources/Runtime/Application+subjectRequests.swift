@@ -15,8 +15,13 @@ extension Application {
 
   private static let requestsAtOnce = 100
 
-  /// Looks at the requests that are open: carries out those that may be, notes where the others stand. One that fails
-  /// keeps no other from its turn.
+  /// How long a request of which nothing has changed waits for the next look, in seconds. What changes one wakes it.
+  private static let restSeconds: Int64 = 3_600
+  /// The same for one that could not be looked at.
+  private static let failedSeconds: Int64 = 60
+
+  /// Looks at the requests that are open: carries out those that may be, notes where the others stand. One that fails,
+  /// or waits, keeps no other from its turn.
   package func workSubjectRequests() async throws {
     let now = Self.clock()
     let open = try await database.read { tx in
@@ -27,18 +32,30 @@ extension Application {
     var failure: (any Error)?
     for row in open {
       guard let tenant = tenants.first(where: { $0.id == row.tenant }) else { continue }
-      let service = subjectRequests(directory(tenant))
       do {
-        if try await service.isDue(row) {
-          try await holding("subject-requests") { try await service.work(try await service.find(row.id)) }
-        } else {
-          _ = try await service.refresh(row)
+        if try await !look(at: row, subjectRequests(directory(tenant))) {
+          try await rest(row, seen: now, seconds: Self.restSeconds)
         }
       } catch {
         failure = error
+        try await rest(row, seen: now, seconds: Self.failedSeconds)
       }
     }
     if let failure { throw failure }
+  }
+
+  /// Returns whether anything was done or is told.
+  private func look(at row: SubjectRequestRow, _ service: SubjectRequestService) async throws -> Bool {
+    guard try await service.isDue(row) else { return try await service.refresh(row) != row }
+    try await holding("subject-requests") { try await service.work(try await service.find(row.id)) }
+    return true
+  }
+
+  private func rest(_ row: SubjectRequestRow, seen: Timestamp, seconds: Int64) async throws {
+    let next = Self.clock().adding(seconds: seconds)
+    try await database.transaction { tx in
+      try SubjectRequests.rest(row, seen: seen, until: next, in: tx)
+    }
   }
 
   private static let callsAtOnce = 20

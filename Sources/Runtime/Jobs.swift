@@ -92,7 +92,10 @@ package struct Night: Sendable {
 }
 
 extension Application {
-  private static let jobLease = JobRuns.leasePrefix
+  /// Runs the body as the one runner of a job's work, on all machines.
+  package func holding<R: Sendable>(_ job: Job, _ body: @escaping @Sendable () async throws -> R) async throws -> R {
+    try await holding(JobRuns.leasePrefix + job.rawValue, body)
+  }
 
   /// Begins a run for a slot; `nil` if the slot was done, or a run of it is under way.
   package func begin(_ job: Job, slot: String) async throws -> JobRun? {
@@ -116,7 +119,7 @@ extension Application {
     var outcome = JobOutcome()
     var failure: (any Error)?
     do {
-      outcome = try await holding(Self.jobLease + job.rawValue) {
+      outcome = try await holding(job) {
         try await self.perform(job, slot: run.slot, actor: actor, in: night)
       }
     } catch {
@@ -147,6 +150,8 @@ extension Application {
     case let error as KeyVaultError: error.description
     case let error as AuditError: error.description
     case let error as SearchIndexError: error.description
+    case let error as ErasureError: error.description
+    case let error as CatalogError: error.description
     default: "unexpected error: \(type(of: error))"
     }
   }
@@ -155,7 +160,7 @@ extension Application {
   package func run(_ job: Job, actor: String) async throws -> JobRun {
     let slot = "manual-\(Handle.text("run", Randomness.identifier()))"
     // Asked first, so that a busy job is not recorded as a failed one.
-    try await holding(Self.jobLease + job.rawValue) {}
+    try await holding(job) {}
     guard let run = try await begin(job, slot: slot) else { throw LeaseHeld(name: job.rawValue) }
     return try await carryOut(job, run, actor: actor)
   }
@@ -175,7 +180,8 @@ extension Application {
       let scope = scrub(isStep: night != nil)
       return try await forEachTenant { try await verify($0, scope) }
     case .keyRotation: return try await rotate(actor: actor)
-    case .checkpoint: return try await signCheckpoint()
+    case .checkpoint:
+      return JobOutcome(due: 1, done: 1, problem: try await keepCheckpoint(actor: actor))
     case .setAsideExpiry: return try await expireSetAside()
     case .exportExpiry: return try await forEachTenant { try await expireExports($0, actor: actor) }
     case .indexCompact: return try await compactIndex()
@@ -203,9 +209,19 @@ extension Application {
     return total
   }
 
+  /// A tenant whose work fails does not keep the others from theirs; what failed is the outcome's problem, or if there
+  /// is nothing else to tell, the error itself.
   private func forEachTenant(_ body: (Tenant) async throws -> JobOutcome) async throws -> JobOutcome {
+    let tenants = try await tenants(nil)
     var total = JobOutcome()
-    for tenant in try await tenants(nil) { total += try await body(tenant) }
+    for tenant in tenants {
+      do {
+        total += try await body(tenant)
+      } catch {
+        guard tenants.count > 1, !Task.isCancelled else { throw error }
+        total += JobOutcome(problem: "tenant \(tenant.name): \(Self.words(for: error))")
+      }
+    }
     return total
   }
 
@@ -214,10 +230,14 @@ extension Application {
     let keep = settings.deletions.keepSeconds
     try await retention(directory(tenant)).sweepNotices(before: Self.clock().adding(seconds: -keep))
     // What holds and floors kept of erased people goes as soon as nothing keeps it.
-    _ = try await erasure(directory(tenant)).reconsiderAll(actor: actor)
+    let erased = try await erasure(directory(tenant)).reconsiderAll(actor: actor)
+    let failures = erased.failures.map {
+      "\(Handle.text("erasure", $0.erasure)): \(Self.words(for: $0.error))"
+    }
+    let problems = [run.problem].compactMap { $0 } + failures
     return JobOutcome(
       due: Int64(run.due), done: Int64(run.deleted), blocked: Int64(run.held + run.pending + run.inReview),
-      problem: run.problem)
+      problem: problems.isEmpty ? nil : problems.joined(separator: "; "))
   }
 
   private func rotate(actor: String) async throws -> JobOutcome {
@@ -229,12 +249,6 @@ extension Application {
       due: Int64(report.keysRewrapped), done: Int64(report.keysRewrapped),
       blocked: Int64(report.restoredShards.count),
       problem: restored)
-  }
-
-  private func signCheckpoint() async throws -> JobOutcome {
-    let (audit, now) = (audit, Self.clock())
-    try await database.transaction { tx in _ = try audit.checkpoint(in: tx, at: now) }
-    return JobOutcome(due: 1, done: 1)
   }
 
   /// In a run's problem.

@@ -273,13 +273,27 @@ extension Application {
             code: "erasure_unfinished", detail: "\(id) stopped midway", nextStep: "muniment erase run \(id)"))
       }
     }
-    if try await !ErasureService.revived(database: database, home: settings.home).isEmpty {
-      problems.append(
+    return problems + (try await ledgerProblems())
+  }
+
+  private func ledgerProblems() async throws -> [SystemProblem] {
+    do {
+      guard try await !ErasureService.revived(database: database, home: settings.home).isEmpty else {
+        return []
+      }
+    } catch let error as ErasureError where error.code == .ledger {
+      return [
         SystemProblem(
-          code: "erased_revived",
-          detail: "the database was restored from before an erasure: erased people are in it",
-          nextStep: "muniment erase replay"))
+          code: error.code.rawValue, detail: error.description,
+          nextStep: "see \"Restore\" in the operations guide")
+      ]
     }
-    return problems
+    return [
+      SystemProblem(
+        code: "erased_revived",
+        detail:
+          "the database was restored from before an erasure: what was erased is in it, or would be let in again",
+        nextStep: "muniment erase replay")
+    ]
   }
 }

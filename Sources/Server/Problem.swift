@@ -125,6 +125,7 @@ package struct Problem: Error, Sendable {
     case .samePerson: return Problem(403, error.code.rawValue, error.description)
     case .wrongState, .notCompleted, .residue: return Problem(409, error.code.rawValue, error.description)
     case .busy: return .busy("erasure_busy", error.description)
+    case .ledger: return Problem(500, error.code.rawValue, error.description)
     }
   }
 

@@ -98,9 +98,10 @@ struct EraseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "plan", abstract: "Count what would go, store by store, and what stays, why and how long.")
     @OptionGroup var erasure: ErasureArgument
+    @OptionGroup var actor: ActorOptions
 
     func run() async throws {
-      let plan = try await erasure.with { try await $0.plan($1) }
+      let plan = try await erasure.with { try await $0.plan($1, actor: actor.name) }
       var text = """
         hot messages \(plan.hotMessages), cold messages \(plan.coldMessages), changes \(plan.changes), \
         conversations \(plan.conversations), set aside \(plan.setAside), packages \(plan.packages)
@@ -149,7 +150,7 @@ struct EraseCommand: AsyncParsableCommand {
 
     func run() async throws {
       if dryRun {
-        let plan = try await erasure.with { try await $0.plan($1) }
+        let plan = try await erasure.with { try await $0.plan($1, actor: actor.name) }
         try erasure.common.output.value(
           plan, text: "would erase \(plan.hotMessages + plan.coldMessages) messages")
         return
@@ -222,7 +223,8 @@ struct EraseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "certificate", abstract: "Print the signed certificate, or check one offline.",
       discussion:
-        "With --check FILE no database is opened: signature and form are checked; exit 5 if they fail.")
+        "With --check FILE no database is opened: signature and form are checked; exit 5 if they fail. Whose signature it "
+        + "is, only --key can tell.")
     @Argument(help: "Erasure id; not needed with --check.")
     var id: String?
     @Option(help: "Check this certificate file instead.")
@@ -233,20 +235,7 @@ struct EraseCommand: AsyncParsableCommand {
     @OptionGroup var tenancy: TenantOptions
 
     func run() async throws {
-      if let check {
-        guard let data = FileManager.default.contents(atPath: check) else {
-          throw ValidationError("the certificate file cannot be read")
-        }
-        let certificate = try Certificate(json: String(decoding: data, as: UTF8.self))
-        guard certificate.isAuthentic(trusted: key.flatMap { [UInt8](hex: $0) }) else {
-          common.output.note("the signature does not fit")
-          throw ExitStatus.verificationFailed
-        }
-        let statement = try certificate.statement()
-        try common.output.value(
-          statement, text: "authentic: \(statement.id), completed \(statement.completedAt)")
-        return
-      }
+      if let check { return try verify(check, trusted: try trusted()) }
       guard let id, let number = Handle.number("erasure", id) else {
         throw ValidationError("name an erasure id such as erasure-0123456789abcdef")
       }
@@ -257,6 +246,36 @@ struct EraseCommand: AsyncParsableCommand {
         }
         print(text)
       }
+    }
+
+    /// A key that cannot be read must not pass for none, with which any signer would do.
+    private func trusted() throws -> [UInt8]? {
+      try key.map { text in
+        guard let key = [UInt8](hex: text), key.count == 32 else {
+          throw ValidationError("--key takes the 64 hexadecimal digits that `muniment keys status` shows")
+        }
+        return key
+      }
+    }
+
+    private func verify(_ path: String, trusted: [UInt8]?) throws {
+      guard let data = FileManager.default.contents(atPath: path) else {
+        throw ValidationError("the certificate file cannot be read")
+      }
+      guard let certificate = try? Certificate(json: String(decoding: data, as: UTF8.self)) else {
+        common.output.note("the file is no certificate")
+        throw ExitStatus.verificationFailed
+      }
+      guard certificate.isAuthentic(trusted: trusted), let statement = try? certificate.statement() else {
+        common.output.note("the signature does not fit")
+        throw ExitStatus.verificationFailed
+      }
+      var text = "authentic: \(statement.id), completed \(statement.completedAt)"
+      if trusted == nil {
+        text +=
+          "\nsigned by \(certificate.publicKey); compare it with what `muniment keys status` shows, or give it with --key"
+      }
+      try common.output.value(statement, text: text)
     }
   }
 

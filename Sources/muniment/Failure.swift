@@ -80,10 +80,7 @@ struct Failure {
         error.isRetryable ? .tryAgainLater : error.code == .locked ? .refused : .failed)
     case let error as TieringError: self.init(tiering: error)
     case let error as ErasureError: self.init(erasure: error)
-    case let error as RetentionError:
-      self.init(
-        error.code.rawValue, error.description, "muniment retention list",
-        error.isRefusal ? .refused : .failed)
+    case let error as RetentionError: self.init(retention: error)
     case let error as ExportError: self.init(export: error)
     case let error as AuditError:
       self.init(
@@ -132,6 +129,22 @@ struct Failure {
       error.code.rawValue, error.description, nextStep, error.isRetryable ? .tryAgainLater : status)
   }
 
+  private init(retention error: RetentionError) {
+    let (status, nextStep): (ExitStatus, String) =
+      switch error.code {
+      case .invalidDocument: (.usage, "correct the policy file")
+      case .lockedPolicy: (.refused, "muniment retention list")
+      case .unknownConversation, .erasedSubject: (.failed, "check the id and --tenant")
+      case .unknownHold, .alreadyReleased: (.failed, "muniment hold list")
+      case .invalidHold: (.usage, "muniment hold place --help")
+      case .unknownReview, .reviewDone: (.failed, "muniment retention review list")
+      case .invalidReview: (.usage, "muniment retention review decide --help")
+      case .samePerson: (.refused, "let somebody else approve it")
+      case .damagedPolicies: (.failed, "muniment status")
+      }
+    self.init(error.code.rawValue, error.description, nextStep, status)
+  }
+
   private init(erasure error: ErasureError) {
     let (status, nextStep): (ExitStatus, String) =
       switch error.code {
@@ -140,6 +153,7 @@ struct Failure {
       case .samePerson: (.refused, "let somebody else approve it")
       case .busy: (.tryAgainLater, "muniment erase list")
       case .residue: (.verificationFailed, "muniment erase list")
+      case .ledger: (.failed, "see \"Restore\" in the operations guide")
       case .unknownErasure, .wrongState, .notCompleted: (.failed, "muniment erase list")
       }
     self.init(error.code.rawValue, error.description, nextStep, status)

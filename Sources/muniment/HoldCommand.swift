@@ -65,7 +65,10 @@ struct HoldCommand: AsyncParsableCommand {
     @OptionGroup var actor: ActorOptions
     @Option(help: "The matter it belongs to.")
     var matter: String
-    @Option(help: "Subject whose messages, and messages they could read, are held; repeatable.")
+    @Option(
+      help: """
+        Subject whose messages are held, and those sent in conversations while they were a member; repeatable.
+        """)
     var custodian: [String] = []
     @Option(help: "Conversation that is held; repeatable.")
     var conversation: [String] = []
@@ -83,9 +86,40 @@ struct HoldCommand: AsyncParsableCommand {
         to: try HoldCommand.time(to, "--to"), reason: reason)
       try await Application.with(try common.settings()) { application in
         let service = application.holds(application.directory(try await application.tenant(tenancy.tenant)))
+        let unknown = try await service.unknown(request)
         let id = try await service.place(request, actor: actor.name)
         let row = Row(try await service.show(id))
-        try common.output.value(row, text: row.text)
+        let placed = Placed(
+          row: row, covered: try await service.covered(id), unknownCustodians: unknown)
+        try common.output.value(placed, text: placed.text)
+      }
+    }
+
+    /// A slip of the pen must not look like a hold that works.
+    private struct Placed: Encodable {
+      let row: Row
+      let covered: Int
+      let unknownCustodians: [String]
+
+      enum CodingKeys: String, CodingKey {
+        case covered = "messages_covered"
+        case unknownCustodians = "unknown_custodians"
+      }
+
+      func encode(to encoder: any Encoder) throws {
+        try row.encode(to: encoder)
+        var more = encoder.container(keyedBy: CodingKeys.self)
+        try more.encode(covered, forKey: .covered)
+        try more.encode(unknownCustodians, forKey: .unknownCustodians)
+      }
+
+      var text: String {
+        var text = "\(row.text)\n\(covered) messages are covered now"
+        for custodian in unknownCustodians {
+          text +=
+            "\nnobody called \(custodian) is known: held from their first message on, if the id is right"
+        }
+        return text
       }
     }
   }

@@ -19,16 +19,23 @@ extension RetentionCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
 
-    func show(_ body: (RetentionService, Int64) async throws -> ReviewView) async throws {
+    /// - Parameter next: what to do next, if the review stands so.
+    func show(
+      _ body: (RetentionService, Int64) async throws -> ReviewView,
+      next: (ReviewRow) -> String? = { _ in nil }
+    ) async throws {
       guard let number = Handle.number("review", id) else {
         throw ValidationError("a review id looks like review-0123456789abcdef")
       }
       try await Application.with(try common.settings()) { application in
         let service = application.retention(
           application.directory(try await application.tenant(tenancy.tenant)))
-        let reply = ReviewReply(try await body(service, number))
+        let view = try await body(service, number)
+        let reply = ReviewReply(view)
         try common.output.value(
-          reply, text: reply.text + (reply.justification.map { "\njustification: \($0)" } ?? ""))
+          reply,
+          text: reply.text + (reply.justification.map { "\njustification: \($0)" } ?? "")
+            + (next(view.row).map { "\nnext: \($0)" } ?? ""))
       }
     }
   }
@@ -90,9 +97,15 @@ extension RetentionCommand {
 
     func run() async throws {
       let decision = try decision()
-      try await review.show {
-        try await $0.decide($1, decision, justification: justification, actor: actor.name)
-      }
+      try await review.show(
+        { try await $0.decide($1, decision, justification: justification, actor: actor.name) },
+        next: Self.next)
+    }
+
+    private static func next(_ row: ReviewRow) -> String? {
+      let id = Handle.text("review", row.id)
+      return row.state == .proposed
+        ? "muniment retention review approve \(id) --by ANOTHER" : "muniment retention apply"
     }
 
     private func decision() throws -> ReviewRow.Decision {

@@ -21,7 +21,13 @@ struct RetentionCommand: AsyncParsableCommand {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw ValidationError("the policy file \(path) cannot be read")
     }
-    return try PolicyDocument(json: SettingsFile.json(fromYAML: String(decoding: data, as: UTF8.self)))
+    let json: String
+    do {
+      json = try SettingsFile.json(fromYAML: String(decoding: data, as: UTF8.self))
+    } catch let error as SettingsError {
+      throw RetentionError(.invalidDocument, error.description)
+    }
+    return try PolicyDocument(json: json)
   }
 
   struct SetPolicies: AsyncParsableCommand {
@@ -185,7 +191,11 @@ struct RetentionCommand: AsyncParsableCommand {
       let problem = try await Application.with(try common.settings()) { application in
         let service = application.retention(
           application.directory(try await application.tenant(tenancy.tenant)))
-        let run = try await service.apply(dryRun: dryRun, actor: actor.name)
+        let (dryRun, actor) = (dryRun, actor.name)
+        let run =
+          dryRun
+          ? try await service.apply(dryRun: true, actor: actor)
+          : try await application.holding(.retention) { try await service.apply(actor: actor) }
         if !dryRun { _ = try await application.followFeed() }
         try common.output.value(
           Report(
@@ -234,7 +244,7 @@ struct RetentionCommand: AsyncParsableCommand {
         let service = application.retention(
           application.directory(try await application.tenant(tenancy.tenant)))
         guard let found = try await service.explain(message) else {
-          throw ValidationError("no message of that id was ever stored in this tenant")
+          throw SearchError(.unknownMessage, "no message of that id was ever stored in this tenant")
         }
         let report = Report(
           messageID: found.messageID, state: found.state.name, tier: found.tier?.rawValue,

@@ -4,6 +4,7 @@ import Exporting
 import Foundation
 import Governance
 import Model
+import Postgres
 import Retention
 import Synchronization
 import Testing
@@ -65,18 +66,6 @@ import Testing
     }
   }
 
-  /// Fails once, where files are deleted after the database forgot them.
-  private final class Breaking: Sendable {
-    private let broken = Mutex(false)
-    func pass() throws {
-      let first = broken.withLock { was in
-        defer { was = true }
-        return !was
-      }
-      if first { throw HouseError(reason: "the disk was away") }
-    }
-  }
-
   @Test(
     "case 7 and case 12: an erasure that fails midway is partial, uncertified, and finished by running it again"
   )
@@ -130,6 +119,56 @@ import Testing
     }
   }
 
+  @Test("An erasure of a message that fails midway takes the packages with it when it is run again")
+  func scopedFailsMidway() async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver([Events.message("m", "ann", "text of ann")])
+      let hold = try await house.hold(HoldRequest(matter: "M", reason: "suit"))
+      _ = try await house.evidence(hold)
+      try await house.release(hold)
+      let breaking = Breaking()
+      let service = house.erasure { try breaking.pass() }
+      let row = try await service.request(.message("m"), reason: "r", actor: "alice")
+      _ = try await service.plan(row.id)
+      try await service.approve(row.id, actor: "bob")
+      await #expect(throws: HouseError.self) { try await service.run(row.id, actor: "dpo") }
+      #expect(try await service.find(row.id).state == .partial)
+      // Withdrawn with the message, its files still there.
+      #expect(try await house.count("SELECT count(*) FROM export WHERE state = 'withdrawn'") == 1)
+      let statement = try await service.run(row.id, actor: "dpo").statement()
+      #expect(statement.status == "complete" && statement.stores.packages == 1)
+      #expect(try await house.count("SELECT count(*) FROM export WHERE sealed <> ''") == 0)
+      let left = try FileManager.default.subpathsOfDirectory(atPath: house.home + "/exports")
+      #expect(left.filter { $0.hasSuffix("jsonl") } == [])
+    }
+  }
+
+  @Test("A package that was finished while a message went is found, and goes with the next run")
+  func packageMeanwhile() async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver([Events.message("m", "ann", "text of ann")])
+      let row = try await house.erasure.request(.message("m"), reason: "r", actor: "alice")
+      _ = try await house.erasure.plan(row.id)
+      try await house.erasure.approve(row.id, actor: "bob")
+      _ = try await house.erasure.run(row.id, actor: "dpo")
+      // As if the run had died before it looked for packages.
+      try await house.deliver([Events.message("other", "ann", "other text of ann")])
+      let hold = try await house.hold(HoldRequest(matter: "M", reason: "suit"))
+      _ = try await house.evidence(hold)
+      let day = "'\(ErasureHouse.start.rfc3339)'::timestamptz"
+      try await house.database.transaction { tx in
+        try tx.executeScript(
+          "UPDATE export SET created_at = \(day); UPDATE erasure SET requested_at = \(day)")
+      }
+      #expect(try await house.erasure.verify(row.id) == ["packages: 1"])
+      try await house.database.transaction { tx in
+        try tx.executeScript("UPDATE erasure SET state = 'partial', completed_at = NULL")
+      }
+      #expect(try await house.erasure.run(row.id, actor: "dpo").statement().status == "complete")
+      #expect(try await house.erasure.verify(row.id).isEmpty)
+    }
+  }
+
   /// A retry keeps to what was approved; only a duty that is locked binds it, whenever it came.
   @Test("case 13: a policy that is changed between a failed erasure and its retry does not change it")
   func changedPolicy() async throws {
@@ -143,5 +182,17 @@ import Testing
       #expect(try await service.run(id, actor: "alice").statement().status == "complete")
       #expect(try await house.states(["m"]) == [.erased])
     }
+  }
+}
+
+/// Fails once, where files are deleted after the database forgot them.
+final class Breaking: Sendable {
+  private let broken = Mutex(false)
+  func pass() throws {
+    let first = broken.withLock { was in
+      defer { was = true }
+      return !was
+    }
+    if first { throw HouseError(reason: "the disk was away") }
   }
 }

@@ -1,9 +1,11 @@
 import Catalog
-import Erasure
 import Governance
 import Model
+import Postgres
 import Retention
 import Testing
+
+@testable import Erasure
 
 /// An erasure goes message by message: what a hold or a locked floor keeps stays, hidden, and goes later.
 @Suite struct RestrictedErasureTests {
@@ -151,9 +153,22 @@ import Testing
       try await house.deliver([Events.message("seen", "ben", "copper seen by cat", day: 2)])
       house.advance(days: 10)
       let hold = try await house.hold(HoldRequest(matter: "M", custodians: ["cat"], reason: "suit"))
+      // What they had read is evidence too.
+      try await house.database.transaction { tx in
+        try tx.executeScript(
+          """
+          INSERT INTO receipt (route_key, conversation_id, subject_id, state, message_high, message_low, at)
+          SELECT m.route_key, m.conversation_id, s.subject_id, 2, 1, 1, now() FROM subject s
+          JOIN membership m USING (subject_id)
+          WHERE s.subject_id IN (SELECT unnest(custodians) FROM hold)
+          """)
+      }
+      let receipts = "SELECT count(*) FROM receipt"
+      #expect(try await house.count(receipts) == 1)
       let id = try await house.approved("cat")
       _ = try await house.erasure.run(id, actor: "alice")
       #expect(try await house.erasure.find(id).state == .restricted)
+      #expect(try await house.count(receipts) == 1)
       #expect(try await house.erasure.verify(id) == [])
       try await house.set(.init(name: "all", deleteAfter: RetentionLength("5d")))
       house.advance(days: 30)
@@ -161,6 +176,7 @@ import Testing
       #expect(try await house.states(["seen"]) == [.live])
       try await house.release(hold)
       #expect(try await house.erasure.reconsiderAll(actor: "job").completed == 1)
+      #expect(try await house.count(receipts) == 0)
       #expect(
         try await house.count("SELECT count(*) FROM subject_conversation s JOIN subject t USING (subject_id)")
           == 2)
@@ -188,6 +204,49 @@ import Testing
       // Deleted by a member whom nobody can name any more, and gone with the hold all the same.
       _ = try await house.retention.apply(actor: "job")
       #expect(try await house.states(["bens"]) == [.deleted])
+    }
+  }
+
+  @Test("Changes to held messages of others do not go before they are copied, whenever the hold came")
+  func aHoldThatComesMeanwhileKeepsWhatTheyDidToOthers() async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver(Self.lines)
+      try await house.deliver([Events.edit("bens", "ann", "copper as ann changed it")])
+      let id = try await house.approved("ann")
+      let row = try await house.erasure.find(id)
+      let subject = try #require(row.subject)
+      let (tenant, now) = (house.tenant.id, house.now)
+      try await house.database.transaction { tx in
+        try ErasureService.checkCopies(row, subject, tenant: tenant, at: now, in: tx)
+      }
+      let hold = try await house.hold(HoldRequest(matter: "M", custodians: ["ben"], reason: "suit"))
+      let error = await #expect(throws: ErasureError.self) {
+        try await house.database.transaction { tx in
+          try ErasureService.checkCopies(row, subject, tenant: tenant, at: now, in: tx)
+        }
+      }
+      #expect(error?.code == .busy)
+      _ = try await house.erasure.run(id, actor: "alice")
+      #expect(try await house.evidence(hold).contains("copper as ann changed it"))
+    }
+  }
+
+  @Test("A restricted erasure that fails keeps no other from being looked at")
+  func oneThatFailsKeepsNoOther() async throws {
+    try await ErasureHouse.with { house in
+      try await house.deliver(Self.lines)
+      let hold = try await house.hold(HoldRequest(matter: "M", conversations: ["c"], reason: "suit"))
+      let ids = [try await house.approved("ann"), try await house.approved("ben")]
+      for id in ids { _ = try await house.erasure.run(id, actor: "alice") }
+      try await house.release(hold)
+      house.advance(days: 2)
+      let breaking = Breaking()
+      let service = house.erasure { try breaking.pass() }
+      let result = try await service.reconsiderAll(actor: "job")
+      #expect(result.failures.count == 1 && result.failures.first?.error is HouseError)
+      #expect(result.completed == 1)
+      #expect(try await service.reconsiderAll(actor: "job").completed == 1)
+      for id in ids { #expect(try await house.erasure.find(id).state == .completed) }
     }
   }
 

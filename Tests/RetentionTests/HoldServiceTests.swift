@@ -43,6 +43,12 @@ import Testing
         (HoldRequest(matter: "M", reason: String(repeating: "r", count: 4_097)), .invalidHold),
         (HoldRequest(matter: "M", from: start, to: start, reason: "R"), .invalidHold),
         (HoldRequest(matter: "M", conversations: ["nowhere"], reason: "R"), .unknownConversation),
+        (HoldRequest(matter: "M", custodians: [""], reason: "R"), .invalidHold),
+        (
+          HoldRequest(matter: "M", custodians: [String(repeating: "c", count: 129)], reason: "R"),
+          .invalidHold
+        ),
+        (HoldRequest(matter: "M", conversations: ["", "c"], reason: "R"), .invalidHold),
       ]
       for (request, code) in requests {
         let error = await #expect(throws: RetentionError.self) {
@@ -58,6 +64,19 @@ import Testing
         try await house.holds.release(id, reason: "R", actor: "law")
       }
       #expect(again?.code == .alreadyReleased)
+    }
+  }
+
+  @Test("Whoever places a hold is told what it covers, and whom nobody knows")
+  func reach() async throws {
+    try await RetentionHouse.with { house in
+      try await house.send(["m", "n"], by: "bob")
+      try await house.send(["o"], by: "ann", in: "elsewhere")
+      let request = HoldRequest(matter: "M", custodians: ["bob", "bbo"], reason: "R")
+      #expect(try await house.holds.unknown(request) == ["bbo"])
+      let id = try await house.holds.place(request, actor: "law")
+      #expect(try await house.holds.covered(id) == 2)
+      #expect(try await house.holds.unknown(HoldRequest(matter: "M", reason: "R")).isEmpty)
     }
   }
 

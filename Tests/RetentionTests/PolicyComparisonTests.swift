@@ -18,11 +18,11 @@ import Testing
   private static func entry(
     _ name: String = "p", _ scope: PolicyDocument.Scope = .tenant, retain: String? = nil,
     delete: String? = nil,
-    clock: Policy.Clock = .created
+    clock: Policy.Clock = .created, review: Bool = false
   ) -> PolicyDocument.Entry {
     .init(
       name: name, scope: scope, retain: retain.flatMap { RetentionLength($0) },
-      deleteAfter: delete.flatMap { RetentionLength($0) }, clock: clock)
+      deleteAfter: delete.flatMap { RetentionLength($0) }, clock: clock, review: review)
   }
 
   static let comparisons: [Comparison] = [
@@ -67,6 +67,30 @@ import Testing
     Comparison(
       name: "scoped ceiling removed, nothing wider",
       before: [entry("b", .conversationKind(.direct), delete: "1y")], after: [], changes: []),
+    Comparison(
+      name: "reviewed ceiling lengthened past one without review",
+      before: [entry("a", delete: "30d", review: true), entry("b", delete: "60d")],
+      after: [entry("a", delete: "90d", review: true), entry("b", delete: "60d")],
+      changes: [.reviewDropped]),
+    Comparison(
+      name: "reviewed ceiling removed beside one without review",
+      before: [entry("a", delete: "30d", review: true), entry("b", delete: "60d")],
+      after: [entry("b", delete: "60d")], changes: [.reviewDropped]),
+    Comparison(
+      name: "reviewed ceiling removed beside one with review",
+      before: [entry("a", delete: "30d", review: true), entry("b", delete: "60d", review: true)],
+      after: [entry("b", delete: "60d", review: true)], changes: []),
+    Comparison(
+      name: "only ceiling, reviewed, lengthened", before: [entry(delete: "30d", review: true)],
+      after: [entry(delete: "90d", review: true)], changes: []),
+    Comparison(
+      name: "scoped ceiling, reviewed, lengthened past conversations' own days",
+      before: [entry("a", .conversationKind(.direct), delete: "30d", review: true)],
+      after: [entry("a", .conversationKind(.direct), delete: "90d", review: true)], changes: [.reviewDropped]),
+    Comparison(
+      name: "review dropped and ceiling lengthened",
+      before: [entry("a", delete: "30d", review: true), entry("b", delete: "60d")],
+      after: [entry("a", delete: "90d"), entry("b", delete: "60d")], changes: [.reviewDropped]),
   ]
 
   @Test(arguments: comparisons) func aSetIsStricterExactlyWhereItSaysSo(comparison: Comparison) throws {
@@ -95,6 +119,13 @@ import Testing
           let change = PolicyChange(
             of: item, from: before, to: after, holds: [], now: Timestamp(seconds: 86_400 * 1_000))
           #expect(change.effect != .earlier, "seed \(seed): \(before) -> \(after)")
+          for age in [2, 20, 50, 200] as [Int64] {
+            let (now, was) = (Timestamp(seconds: 86_400 * age), Disposition.Verdict.due)
+            let isDue = decide(item, policies: after, holds: [], now: now).verdict == was
+            #expect(
+              !isDue || decide(item, policies: before, holds: [], now: now).verdict == was,
+              "seed \(seed), \(age) days, own \(days ?? 0): \(before) -> \(after)")
+          }
         }
       }
     }
@@ -141,6 +172,9 @@ import Testing
         entry(
           name, scope, retain: lengths[Int(random.next() % 4)], delete: lengths[Int(random.next() % 4)],
           clock: clocks[Int(random.next() % 8)]))
+      if entries[entries.count - 1].deleteAfter != nil {
+        entries[entries.count - 1].review = random.next() % 3 == 0
+      }
     }
     return try entries.map { try $0.policy() }
   }

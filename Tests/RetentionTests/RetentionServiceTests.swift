@@ -5,8 +5,9 @@ import History
 import KeyVault
 import Model
 import Postgres
-import Retention
 import Testing
+
+@testable import Retention
 
 @Suite struct RetentionServiceTests {
   @Test func aStricterSetWaitsForTheGraceAndAMilderOneDoesNot() async throws {
@@ -329,6 +330,31 @@ import Testing
       #expect((result.deleted, result.expiredPeriods) == (1, []))
       #expect(try await vault.keys([period], creating: false).count == 1)
       #expect(try await house.count("SELECT count(*) FROM key_destruction") == 0)
+    }
+  }
+
+  @Test("What another run took away meanwhile is no failure of this one, and stays as it went")
+  func twoRuns() async throws {
+    try await RetentionHouse.with { house in
+      let keys = try await house.send(["a", "b"])
+      try await house.set(.entry("default", delete: "30d"))
+      house.advance(days: 60)
+      let (tenant, audit, now) = (house.tenant, house.audit, house.now)
+      let locators = try await house.database.transaction { tx in
+        try Array(Locators.find(keys, in: tx).values)
+      }
+      #expect(try await house.retention().apply(actor: "first").deleted == 2)
+      let late = try await house.database.transaction { tx in
+        try DeletionBatch.expiry(locators).execute(
+          tenant: tenant, groups: RetentionHouse.groups, audit: audit, at: now, actor: "second", in: tx)
+      }
+      #expect((late.deleted.count, late.notDueAnyMore) == (0, 2))
+      // Nor does whoever read them before bring them back.
+      try await house.database.transaction { tx in
+        try Deletions.hide(locators, in: tx)
+        try Deletions.restrict(locators, at: now, in: tx)
+      }
+      #expect(try await house.states(["a", "b"]) == [.expired, .expired])
     }
   }
 

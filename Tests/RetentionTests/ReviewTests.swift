@@ -75,6 +75,28 @@ struct ReviewTests {
     }
   }
 
+  @Test("What is approved while a run goes on that began before stands", arguments: [false, true])
+  func approvedMeanwhile(isFound: Bool) async throws {
+    try await RetentionHouse.with { house in
+      let service = house.retention()
+      let row = try await queued(house)[0].row
+      _ = try await service.decide(row.id, .delete, justification: "j", actor: "alice")
+      house.advance(days: 1)
+      let (began, tenant) = (house.now, house.tenant)
+      house.advance(days: 1)
+      _ = try await service.approveReview(row.id, actor: "bob")
+      // What the run, which had not seen the approval, records in the end.
+      var count = ReviewCount(route: row.route, policyVersion: row.policyVersion)
+      count.add(row.oldest)
+      let found = isFound ? [(id: row.id &+ 1, group: row.group, count: count)] : []
+      try await house.database.transaction { tx in
+        try Reviews.record(found, tenant: tenant, at: began, in: tx)
+      }
+      #expect(try await service.review(row.id).row.state == .decided)
+      #expect(try await service.apply(actor: "night").deleted == 2)
+    }
+  }
+
   @Test("A hold keeps what a review would delete, and is asked when it is deleted, not when it is decided")
   func held() async throws {
     try await RetentionHouse.with { house in

@@ -56,9 +56,17 @@ extension Scenarios {
       try home.done(["erase", "run", id, "--by", "alice"], status: 1)
       try home.done(["erase", "plan", id])
       try home.done(["erase", "approve", id, "--by", "alice"], status: 4)
-      let hold = try #require(
-        try home.done(["hold", "place", "--matter", "M-1", "--custodian", subject, "--reason", "suit"])
-          .object["id"]?.text)
+      let placed = try home.done(
+        [
+          "hold", "place", "--matter", "M-1", "--custodian", subject, "--custodian", "a slip", "--reason",
+          "suit",
+        ]
+      ).object
+      #expect(placed["unknown_custodians"]?.elements.compactMap(\.text) == ["a slip"])
+      #expect((placed["messages_covered"]?.number ?? 0) > 0)
+      let hold = try #require(placed["id"]?.text)
+      try home.done(["hold", "place", "--matter", "M-1", "--custodian", "", "--reason", "suit"], status: 64)
+      try home.done(["retention", "explain", "never seen"], status: 1)
       #expect(
         try home.done(["erase", "plan", id]).object["blocked_by"]?.elements.first?["hold"]?.text == hold)
       try home.done(["hold", "release", hold, "--reason", "settled"])
@@ -101,14 +109,23 @@ extension Scenarios {
       let path = scratch + "/certificate.json"
       try text.write(toFile: path, atomically: true, encoding: .utf8)
       // Offline: there is no home where this looks for one.
-      func check() throws -> Int32? {
-        try Run(["erase", "certificate", "--check", path], home: scratch + "/none").finish().status
+      func check(_ more: String...) throws -> Int32? {
+        try Run(["erase", "certificate", "--check", path] + more, home: scratch + "/none").finish().status
       }
       #expect(try check() == 0)
+      let key = try #require(try home.done(["keys", "status"]).object["certificate_key"]?.text)
+      #expect(try check("--key", key) == 0)
+      #expect(try check("--key", String(key.reversed())) == 5)
+      // What is no key at all must not pass for any key.
+      for typo in ["", "nonsense", String(key.dropLast())] {
+        #expect(try check("--key", typo) == 64, "\(typo)")
+      }
       var bytes = Array(text.utf8)
       let start = try #require(text.range(of: #""payload":""#)).upperBound.utf16Offset(in: text)
       bytes[start + 40] = bytes[start + 40] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
       try Data(bytes).write(to: URL(fileURLWithPath: path))
+      #expect(try check() == 5)
+      try Data("{}".utf8).write(to: URL(fileURLWithPath: path))
       #expect(try check() == 5)
       try FileManager.default.removeItem(atPath: path)
     }

@@ -1,3 +1,4 @@
+import AuditLog
 import Catalog
 import Erasure
 import Foundation
@@ -120,6 +121,63 @@ struct JobsTests {
     }
     #expect(refusal?.description.contains("muniment erase replay") == true)
     #expect(try await application.problems().map(\.code) == ["erased_revived"])
+    // A ledger that cannot be read is not an empty one.
+    try "damaged\n".write(
+      toFile: application.settings.home + "/erasure-ledger", atomically: true, encoding: .utf8)
+    await #expect(throws: ErasureError.self) {
+      try await application.serve(
+        host: "127.0.0.1", port: 0, version: "test",
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+    #expect(try await application.problems().map(\.code) == ["ledger_unusable"])
+    await application.close()
+  }
+
+  @Test("A tenant whose work fails keeps no other from its own, and each is named")
+  func tenantsFail() async throws {
+    let application = try await ServedHouse.openHome()
+    try await application.database.transaction { tx in
+      try tx.executeScript(
+        """
+        INSERT INTO retention_policy_set (tenant_id, version, document, effective_at, created_at)
+        SELECT tenant_id, 1, '{"policies":[{}]}', now(), now() FROM tenant
+        """)
+    }
+    let run = try await application.run(.retention, actor: "test")
+    #expect(run.state == "failed")
+    for name in ["acme", "other"] { #expect(run.problem?.contains("tenant \(name): ") == true) }
+    await application.close()
+  }
+
+  @Test("A log that does not continue what was signed before says so once, and goes on")
+  func forked() async throws {
+    let application = try await ServedHouse.openHome()
+    let (audit, database) = (application.audit, application.database)
+    func append() async throws {
+      let entry = AuditEntry(tenant: nil, actor: "test", action: "test.done", object: "test")
+      _ = try await database.transaction { tx in try audit.append([entry], at: Application.clock(), in: tx) }
+    }
+    for _ in 0..<2 {
+      try await append()
+      #expect(try await application.run(.checkpoint, actor: "test").state == "completed")
+    }
+    // As a database is that was restored from before the first entry, and has gone on since.
+    try await database.transaction { tx in
+      try tx.executeScript(
+        """
+        DELETE FROM audit_entry; DELETE FROM audit_node; DELETE FROM audit_personal; DELETE FROM audit_checkpoint;
+        UPDATE audit_head SET size = 0, frontier = '', root = sha256('');
+        """)
+    }
+    for _ in 0..<3 { try await append() }
+    let run = try await application.run(.checkpoint, actor: "test")
+    #expect(run.state == "failed" && run.problem?.contains("does not continue") == true)
+    #expect(try await application.run(.checkpoint, actor: "test").state == "completed")
+    let said = try await database.transaction { tx in
+      try tx.execute("SELECT count(*) FROM audit_entry WHERE action = 'audit.restored'").int64(0, 0)
+    }
+    #expect(said == 1)
+    #expect(try await audit.verify(on: database).isIntact)
     await application.close()
   }
 }

@@ -1,4 +1,5 @@
 import Catalog
+import Erasure
 import Foundation
 import KeyVault
 import Model
@@ -221,5 +222,59 @@ struct OpenDSRTests {
     let foreign = try await controller.house.ask(
       "GET", controller.path, token: try controller.house.token([.dpo], tenant: "other"))
     #expect(foreign.code == "unknown_subject_request")
+  }
+
+  @Test("Requests that wait, however many, keep no newer one from its turn")
+  func starved() async throws {
+    let application = try await ServedHouse.openHome()
+    let tenant = try await application.tenant("acme")
+    let erasure = application.erasure(application.directory(tenant))
+    let waiting = try await erasure.request(subject: "undecided", reason: "r", actor: "dpo")
+    let object = Handle.text("erasure", waiting.id)
+    let states: (Int) -> String = { number in
+      """
+      INSERT INTO subject_request (tenant_id, request_id, kind, state, ready, objects, body_hash, sealed, received_at,
+        expected_at, next_work_at)
+      SELECT \(tenant.id.rawValue), gen_random_uuid()::text, '\(number == 1 ? "access" : "erasure")', 'pending', true,
+        '{\(number == 1 ? "" : object)}', '', '', t, '\(waiting.dueAt.rfc3339)', t
+      FROM (SELECT now() - interval '\(number) s' AS t) n, generate_series(1, \(number))
+      """
+    }
+    let script = states(130) + ";" + states(1)
+    try await application.database.transaction { tx in try tx.executeScript(script) }
+    for _ in 0..<2 { try await application.workSubjectRequests() }
+    func count(_ condition: String) async throws -> Int64 {
+      try await application.database.transaction { tx in
+        try tx.execute("SELECT count(*) FROM subject_request WHERE \(condition)").int64(0, 0)
+      }
+    }
+    #expect(try await count("kind = 'access' AND outcome = 'nothing_held'") == 1)
+    // Each was looked at, and is again in an hour, or as soon as its erasure moves.
+    #expect(try await count("kind = 'erasure' AND next_work_at > now() + interval '30 minutes'") == 130)
+    _ = try await erasure.end(waiting.id, as: .refused, reason: "r", actor: "dpo")
+    for _ in 0..<2 { try await application.workSubjectRequests() }
+    #expect(try await count("kind = 'erasure' AND outcome = 'denied'") == 130)
+    await application.close()
+  }
+
+  @Test("An attempt that died before it had taken a request in leaves no erasure to nobody")
+  func abandoned() async throws {
+    let house = try await shared.value
+    let controller = Controller(house: house)
+    _ = try await controller.request("erasure", "half-taken-in")
+    let first = try #require(
+      (controller.outcome(try await controller.status())["erasures"] as? [String])?.first)
+    let id = controller.id
+    try await house.application.database.transaction { tx in
+      _ = try tx.execute(
+        "UPDATE subject_request SET ready = false, received_at = now() - interval '1 hour' WHERE request_id = $1",
+        [.text(id)])
+    }
+    let again = try await controller.request("erasure", "half-taken-in")
+    #expect(again.status == 201, "\(again.text)")
+    let second = controller.outcome(try await controller.status())["erasures"] as? [String]
+    #expect(second?.count == 1 && second?.first != first)
+    let state = try await house.ask("GET", "/v1/erasures/\(first)", token: try controller.dpo)
+    #expect(state.json["state"] as? String == "withdrawn", "\(state.text)")
   }
 }

@@ -42,8 +42,8 @@ package struct SubjectRequestService: Sendable {
     OpenDSRSigner(vault: vault, tenant: tenant.rawValue, domain: settings.domain)
   }
 
-  /// One month, as GDPR Art. 12(3) gives.
-  private static let dueSeconds: Int64 = 30 * 86_400
+  /// As GDPR Art. 12(3) gives.
+  private static let dueMonths = 1
   /// After this many seconds a request that was never taken in wholly is taken for dead.
   private static let abandonedSeconds: Int64 = 900
 
@@ -56,8 +56,9 @@ package struct SubjectRequestService: Sendable {
       tenant: tenant, id: request.subject_request_id, kind: kind,
       bodyHash: BLAKE2b.hash(body, key: vault.derivedKey("opendsr-body/\(tenant.rawValue)")),
       sealed: seal.seal(request.status_callback_urls ?? []), receivedAt: now,
-      expectedAt: now.adding(seconds: Self.dueSeconds))
+      expectedAt: now.adding(months: Self.dueMonths))
     if let known = try await claim(row) { return known }
+    try await endAbandoned(row, actor: actor)
     do {
       let reason = request.extensions?[settings.domain]?.reason ?? "OpenDSR request \(row.id)"
       switch kind {
@@ -69,11 +70,35 @@ package struct SubjectRequestService: Sendable {
       }
       try await finishReceipt(row, callbacks: seal.open(row.sealed)?.count ?? 0, actor: actor)
     } catch {
-      let (id, tenant) = (row.id, tenant)
-      try? await database.transaction { tx in try SubjectRequests.abandon(id, tenant: tenant, in: tx) }
+      // What cannot be ended now is noted in the row: the next attempt at the same number ends it.
+      if (try? await end(row.objects, actor: actor)) != nil {
+        let (id, tenant) = (row.id, tenant)
+        try? await database.transaction { tx in try SubjectRequests.abandon(id, tenant: tenant, in: tx) }
+      }
       throw error
     }
     return try await find(row.id)
+  }
+
+  /// Erasures that an attempt made which died before it had taken the request in belong to nobody.
+  private func endAbandoned(_ row: SubjectRequestRow, actor: String) async throws {
+    let left = try await database.transaction { tx in
+      try SubjectRequests.find(row.id, tenant: row.tenant, in: tx)?.objects ?? []
+    }
+    try await end(left, actor: actor)
+    try await note(row)
+  }
+
+  private func end(_ objects: [String], actor: String) async throws {
+    for number in objects.compactMap({ Handle.number("erasure", $0) })
+    where ![.withdrawn, .refused].contains(try await erasure.find(number).state) {
+      _ = try await erasure.end(
+        number, as: .withdrawn, reason: "the request could not be taken in", actor: actor)
+    }
+  }
+
+  private func note(_ row: SubjectRequestRow) async throws {
+    try await database.transaction { tx in try SubjectRequests.setObjects(row, in: tx) }
   }
 
   /// The row of a repetition; `nil`: go ahead.
@@ -111,9 +136,10 @@ package struct SubjectRequestService: Sendable {
     for subject in subjects {
       let made = try await erasure.request(
         subject: subject, reason: String(reason.prefix(1_024)), actor: actor)
-      _ = try await erasure.plan(made.id)
-      if !directory.tenant.secondPerson { try await erasure.approve(made.id, actor: actor) }
       row.objects.append(Handle.text("erasure", made.id))
+      try await note(row)
+      _ = try await erasure.plan(made.id, actor: actor)
+      if !directory.tenant.secondPerson { try await erasure.approve(made.id, actor: actor) }
       row.expectedAt = made.dueAt
     }
   }

@@ -83,7 +83,7 @@ enum ErasureRoutes {
     )
     let service = try await service(call)
     let row = try await service.request(target, reason: requesting.reason, actor: call.principal.subject)
-    _ = try await service.plan(row.id)
+    _ = try await service.plan(row.id, actor: call.principal.subject)
     return Handle.text("erasure", row.id)
   }
 
