@@ -35,6 +35,7 @@ package struct Migration: Sendable {
     Migration(34, "index_retention", PackageResources._034_index_retention_sql),
     Migration(35, "extend_export", PackageResources._035_extend_export_sql),
     Migration(36, "create_export_link", PackageResources._036_create_export_link_sql),
+    Migration(37, "add_hold_query", PackageResources._037_add_hold_query_sql),
     Migration(39, "create_channel_version", PackageResources._039_create_channel_version_sql),
   ]
 

@@ -6,22 +6,22 @@ import Sodium
 import Zstd
 
 extension HistoryReader {
-  /// As ``messages(_:states:)``, of live messages; those that damage keeps from being read are named instead of failing
+  /// As ``messages(_:states:)``; those that damage keeps from being read are named instead of failing
   /// the others. Each place is tried by itself only if they cannot be read together.
   ///
-  /// - Parameter known: the messages' locators, if they were just read.
-  package func readable(_ places: [MessagePlace], known: [Locator]? = nil) async throws -> (
-    messages: [HistoricMessage], damaged: [MessagePlace]
-  ) {
+  /// - Parameter known: the locators, if they were just read, of live messages.
+  package func readable(
+    _ places: [MessagePlace], known: [Locator]? = nil, states: Set<Locator.State> = [.live]
+  ) async throws -> (messages: [HistoricMessage], damaged: [MessagePlace]) {
     do {
       if let known { return (try await messages(of: known), []) }
-      return (try await messages(places), [])
+      return (try await messages(places, states: states), [])
     } catch  where Self.isDamage(error) {
       var messages: [HistoricMessage] = []
       var damaged: [MessagePlace] = []
       for place in places {
         do {
-          messages += try await self.messages([place])
+          messages += try await self.messages([place], states: states)
         } catch  where Self.isDamage(error) {
           damaged.append(place)
         }

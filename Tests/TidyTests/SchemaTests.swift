@@ -70,7 +70,7 @@ struct SchemaTests {
   private static let bigTables = [
     "conversation", "membership", "subject_conversation", "message", "message_locator", "amendment",
     "pending_change",
-    "receipt", "event_seen", "segment_block", "token_coverage",
+    "receipt", "event_seen", "segment_block", "token_coverage", "hold_finding",
   ]
 
   @Test("keys of big tables begin with the route key", arguments: bigTables)

@@ -17,6 +17,8 @@ final class PackageWarnings {
     case attachments(Int)
     /// The index could not answer for everything the query asked about.
     case queryIncomplete
+    /// A hold's query could not be answered for messages that are inside for that.
+    case undecided(messages: Int)
 
     var text: String {
       switch self {
@@ -36,6 +38,9 @@ final class PackageWarnings {
       case .queryIncomplete:
         "query: messages may be missing that the index does not know yet or cannot know, such as sealed ones without "
           + "tokens; `search` with the same query names them under coverage"
+      case .undecided(let messages):
+        "hold: \(messages) messages are inside although nothing shows that the hold's query finds them: their words are "
+          + "sealed, blinded or cut, or they were edited, or arrived, after the hold was last evaluated"
       case .longLine(let message):
         "long: the line of message \(message) is over \(JSONLinesFormat.lineBytesMax) bytes, more than `ingest` takes"
       }
