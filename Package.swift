@@ -108,7 +108,10 @@ let flows: [Target] = [
     ]),
   room(
     "Retention",
-    ["Model", "Catalog", "Governance", "AuditLog", "KeyVault", "History", "Postgres", "Sodium"]),
+    [
+      "Model", "Catalog", "Governance", "AuditLog", "KeyVault", "SearchTokens", "History", "Postgres",
+      "Sodium",
+    ]),
   room(
     "Erasure",
     [
@@ -183,9 +186,8 @@ let testTargets: [Target] = [
   tests(
     "Retention",
     [
-      "Retention", "Model", "Catalog", "Governance", "AuditLog", "KeyVault", "History", "Postgres",
-      "Segments",
-      "TestSupport",
+      "Retention", "Model", "Catalog", "Governance", "AuditLog", "KeyVault", "History", "SearchTokens",
+      "Postgres", "Segments", "Sodium", "TestSupport",
     ]),
   tests(
     "Erasure",

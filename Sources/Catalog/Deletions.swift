@@ -118,7 +118,7 @@ package enum Deletions {
   }
 
   private static let heldBy = """
-    SELECT l.route_key, l.message_low, h.hold_id FROM message_locator l JOIN hold h ON \(Holds.covers)
+    SELECT l.route_key, l.message_low, h.hold_id FROM message_locator l JOIN hold h ON \(Holds.keeps)
     WHERE (l.route_key, l.message_low) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
       AND h.released_at IS NULL ORDER BY h.hold_id
     """

@@ -119,7 +119,7 @@ extension Exports {
       })
   }
 
-  /// Which of the messages the hold covers, active or released.
+  /// Which of the messages the hold keeps, or kept until it was released.
   package static func covered(by hold: Int64, _ keys: [MessageKey], in tx: borrowing Transaction) throws
     -> Set<MessageKey>
   {
@@ -149,6 +149,8 @@ extension Exports {
     }
   }
 
+  // With a hold by query goes what its query found: nothing is handed out for it then, rather than all it covered.
+  private static let held = "(NOT h.by_query OR h.released_at IS NULL) AND \(Holds.keeps)"
   private static let conversations = """
     SELECT c.conversation_id FROM conversation c
     WHERE c.tenant_id = $1 AND c.conversation_id > $5
@@ -165,7 +167,7 @@ extension Exports {
   private static let selected = """
     l.tenant_id = $1 AND ($2::bigint IS NULL OR l.sender_id = $2)
       AND ($3::bigint[] IS NULL OR l.conversation_id = ANY($3))
-      AND ($4::bigint IS NULL OR EXISTS (SELECT 1 FROM hold h WHERE h.hold_id = $4 AND \(Holds.covers)))
+      AND ($4::bigint IS NULL OR EXISTS (SELECT 1 FROM hold h WHERE h.hold_id = $4 AND \(held)))
       AND ($5::timestamptz IS NULL OR l.created_at >= $5) AND ($6::timestamptz IS NULL OR l.created_at < $6)
       AND ($7::bigint[] IS NULL
         OR l.sequence <= ($7)[1 + (((l.conversation_route >> 32) & 4294967295) % $8)::int])
@@ -183,7 +185,7 @@ extension Exports {
     GROUP BY l.sender_id
     """
   private static let covered = """
-    SELECT l.route_key, l.message_low FROM message_locator l JOIN hold h ON \(Holds.covers)
+    SELECT l.route_key, l.message_low FROM message_locator l JOIN hold h ON \(held)
     WHERE h.hold_id = $1
       AND (l.route_key, l.message_low) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))
     """

@@ -12,13 +12,18 @@ package struct HoldRow: Sendable {
   package let from: Timestamp?
   package let to: Timestamp?
   package let silent: Bool
+  /// Whether only what a query finds is held of that. The query is among the sealed texts.
+  package let byQuery: Bool
   package let sealed: [UInt8]
   package let placedAt: Timestamp
   package let releasedAt: Timestamp?
+  /// What was there then has been read for the query, as far as it can be; `nil`: never, or no query.
+  package let evaluatedAt: Timestamp?
 
   package init(
     id: Int64, tenant: TenantID, custodians: [SubjectID], conversations: [ConversationID], from: Timestamp?,
-    to: Timestamp?, silent: Bool, sealed: [UInt8], placedAt: Timestamp, releasedAt: Timestamp? = nil
+    to: Timestamp?, silent: Bool, byQuery: Bool = false, sealed: [UInt8], placedAt: Timestamp,
+    releasedAt: Timestamp? = nil, evaluatedAt: Timestamp? = nil
   ) {
     self.id = id
     self.tenant = tenant
@@ -27,9 +32,11 @@ package struct HoldRow: Sendable {
     self.from = from
     self.to = to
     self.silent = silent
+    self.byQuery = byQuery
     self.sealed = sealed
     self.placedAt = placedAt
     self.releasedAt = releasedAt
+    self.evaluatedAt = evaluatedAt
   }
 }
 
@@ -44,7 +51,7 @@ package enum Holds {
         .int8Array(hold.conversations.map(\.rawValue)),
         hold.from.map { .timestamp(microseconds: $0.microseconds) } ?? .null,
         hold.to.map { .timestamp(microseconds: $0.microseconds) } ?? .null, .bool(hold.silent),
-        .bytes(hold.sealed), .timestamp(microseconds: hold.placedAt.microseconds),
+        .bytes(hold.sealed), .timestamp(microseconds: hold.placedAt.microseconds), .bool(hold.byQuery),
       ])
   }
 
@@ -71,7 +78,14 @@ package enum Holds {
     ).affected > 0
   }
 
-  /// Messages a hold covers, whatever their state, counted by state and tier-independent.
+  /// Notes that what was there at `time` has been read for the hold's query.
+  package static func noteEvaluated(_ id: Int64, at time: Timestamp, in tx: borrowing Transaction) throws {
+    try tx.execute(
+      "UPDATE hold SET evaluated_at = greatest(evaluated_at, $2) WHERE hold_id = $1 AND released_at IS NULL",
+      [.int8(id), .timestamp(microseconds: time.microseconds)])
+  }
+
+  /// Messages a hold keeps, or kept, whatever their state, counted by state and tier-independent.
   package static func coverage(_ id: Int64, in tx: borrowing Transaction) throws -> [Locator.State: Int] {
     let rows = try tx.execute(coverage, [.int8(id)])
     return Dictionary(
@@ -80,7 +94,7 @@ package enum Holds {
       })
   }
 
-  /// Active holds that cover at least one message of the subject.
+  /// Active holds that keep at least one message of the subject.
   package static func blocking(sender: SubjectID, in tx: borrowing Transaction) throws -> [(
     hold: Int64, messages: Int
   )] {
@@ -118,6 +132,15 @@ package enum Holds {
           AND (m.left_at IS NULL OR l.created_at < m.left_at)))
     """
 
+  /// Condition under which hold `h` keeps the located message `l`: it covers it, and its query, if it has one, is not
+  /// known to leave it out. What is gone is judged by what it was when it went: its edits went with it.
+  static let keeps = """
+    \(covers)
+      AND (NOT h.by_query OR NOT EXISTS (SELECT 1 FROM hold_finding f WHERE f.route_key = l.route_key
+        AND f.message_low = l.message_low AND f.hold_id = h.hold_id AND f.finding = 3
+        AND (f.edits = \(HoldFindings.edits) OR l.state NOT IN (1, 5))))
+    """
+
   private static func rows(_ rows: PostgresRows) -> [HoldRow] {
     (0..<rows.count).map { row in
       HoldRow(
@@ -127,24 +150,27 @@ package enum Holds {
           ConversationID.init),
         from: rows.timestampOrNil(row, 4).map { Timestamp(microseconds: $0) },
         to: rows.timestampOrNil(row, 5).map { Timestamp(microseconds: $0) }, silent: rows.bool(row, 6),
-        sealed: rows.bytes(row, 7), placedAt: Timestamp(microseconds: rows.timestamp(row, 8)),
-        releasedAt: rows.timestampOrNil(row, 9).map { Timestamp(microseconds: $0) })
+        byQuery: rows.bool(row, 10), sealed: rows.bytes(row, 7),
+        placedAt: Timestamp(microseconds: rows.timestamp(row, 8)),
+        releasedAt: rows.timestampOrNil(row, 9).map { Timestamp(microseconds: $0) },
+        evaluatedAt: rows.timestampOrNil(row, 11).map { Timestamp(microseconds: $0) })
     }
   }
 
   private static let select = """
     SELECT hold_id, tenant_id, array_to_string(custodians, ','), array_to_string(conversations, ','), from_at, to_at,
-      silent, sealed, placed_at, released_at FROM hold
+      silent, sealed, placed_at, released_at, by_query, evaluated_at FROM hold
     """
   private static let insert = """
-    INSERT INTO hold (hold_id, tenant_id, custodians, conversations, from_at, to_at, silent, sealed, placed_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    INSERT INTO hold (hold_id, tenant_id, custodians, conversations, from_at, to_at, silent, sealed, placed_at,
+      by_query)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     """
   private static let coverage = """
-    SELECT l.state, count(*) FROM hold h, message_locator l WHERE h.hold_id = $1 AND \(covers) GROUP BY l.state
+    SELECT l.state, count(*) FROM hold h, message_locator l WHERE h.hold_id = $1 AND \(keeps) GROUP BY l.state
     """
   private static let blockingSender = """
-    SELECT h.hold_id, count(*) FROM message_locator l JOIN hold h ON \(covers)
+    SELECT h.hold_id, count(*) FROM message_locator l JOIN hold h ON \(keeps)
     WHERE l.sender_id = $1 AND l.state IN (1, 5) AND h.released_at IS NULL GROUP BY h.hold_id ORDER BY h.hold_id
     """
 }

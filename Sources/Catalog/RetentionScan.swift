@@ -126,7 +126,7 @@ package enum RetentionScan {
     try tx.execute(fewestOwnDays, [.int8(tenant.rawValue)]).int64OrNil(0, 0).map { Int32($0) }
   }
 
-  /// Messages their members deleted under a hold, where no hold covers them any more and the last one that did
+  /// Messages their members deleted under a hold, where no hold keeps them any more and the last one that did
   /// was released before `releasedBefore`.
   package static func released(
     tenant: TenantID, releasedBefore: Timestamp, after cursor: MessageKey?, limit: Int,
@@ -197,7 +197,7 @@ package enum RetentionScan {
         AND a.conversation_id = l.conversation_id AND a.message_high = l.route_key
         AND a.message_low = l.message_low AND a.kind = 2)
       AND NOT EXISTS (SELECT 1 FROM hold h WHERE (h.released_at IS NULL OR h.released_at >= $4)
-        AND \(Holds.covers))
+        AND \(Holds.keeps))
     ORDER BY l.route_key, l.message_low LIMIT $5
     """
 }

@@ -131,17 +131,19 @@ extension ErasureService {
 }
 
 extension Keeper {
-  /// Copies whose ground ended: a hold that was released longer ago than the grace, or a floor.
+  /// Copies whose ground ended: a hold that was released longer ago than the grace, or whose query was found not to
+  /// match, or a floor.
   func ended(_ keys: [MessageKey], _ grounds: Grounds, graceStart: Timestamp, in tx: borrowing Transaction)
     throws -> [(preservation: Int64, key: MessageKey)]
   {
     let rows = try Preservations.of(erasure: row.id, in: tx)
     let holds = try Holds.active(rows.compactMap(\.hold), orReleasedSince: graceStart, in: tx)
+    let excluded = try HoldFindings.excluded(rows.compactMap(\.hold), of: keys, in: tx)
     let byID = Dictionary(uniqueKeysWithValues: rows.map { ($0.id, $0) })
     return try Preservations.copies(of: keys, in: tx).filter { copy in
       guard let ground = byID[copy.preservation] else { return false }
       guard let hold = ground.hold else { return grounds.byKey[copy.key]?.contains(.floor) != true }
-      return !holds.contains(hold)
+      return !holds.contains(hold) || (excluded[copy.key]?.contains(hold) ?? false)
     }.map { ($0.preservation, $0.key) }
   }
 }

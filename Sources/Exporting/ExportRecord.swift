@@ -33,6 +33,8 @@ package struct ExportCounts: Sendable, Hashable, Codable {
   package var gaps = 0
   /// Attachments that are described, and whose bytes are the platform's; `nil` in older packages.
   package var attachments: Int?
+  /// Of a hold by query: messages that are inside although nothing shows that they match; `nil` in other packages.
+  package var undecided: Int?
 
   package init() {}
 }

@@ -74,6 +74,7 @@ extension Exporter {
     }
     let snapshot = try await blocking { try notes.snapshot() }
     let selection = try await selection(of: snapshot)
+    try await check(selection)
     guard let checkpoint = try await standing(notes, snapshot, selection) else {
       return try await again(job, snapshot, selection, progress)
     }

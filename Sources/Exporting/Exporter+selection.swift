@@ -29,7 +29,7 @@ extension Exporter {
     return selection
   }
 
-  /// The hold is the tenant's, and the stretch of time is one.
+  /// The hold is the tenant's, what it keeps is known, and the stretch of time is one.
   func check(_ selection: ExportSelection) async throws {
     if let from = selection.from, let to = selection.to, to <= from {
       throw ExportError(
@@ -39,6 +39,12 @@ extension Exporter {
     let found = try await database.transaction { tx in try Holds.find(hold, in: tx) }
     guard found?.tenant == tenant.id else {
       throw ExportError(.unknownHold, "there is no hold \(ExportID.named("hold", hold))")
+    }
+    guard found?.byQuery != true || found?.releasedAt == nil else {
+      throw ExportError(
+        .wrongState,
+        "\(ExportID.named("hold", hold)) is released, and what its query found is forgotten: select by people, "
+          + "conversations, times or a query instead")
     }
   }
 
@@ -92,6 +98,15 @@ extension Exporter {
       }
     }
     return chosen
+  }
+
+  /// How many of the messages a hold keeps although nothing shows that its query finds them; `nil`: it has none.
+  func undecided(_ messages: [HistoricMessage], by hold: Int64) async throws -> Int? {
+    let keys = messages.map(\.locator.key)
+    return try await database.read { tx in
+      guard try Holds.find(hold, in: tx)?.byQuery == true else { return nil }
+      return try HoldFindings.undecided(hold, of: keys, in: tx).count
+    }
   }
 
   /// Those that the hold covers; all of them without a hold.

@@ -188,6 +188,9 @@ extension Exporter {
       for format in writing.formats { try await format.add(exported) }
       writing.count(message)
     }
+    if let hold = writing.selection.hold, let undecided = try await undecided(messages, by: hold) {
+      writing.counts.undecided = (writing.counts.undecided ?? 0) + undecided
+    }
   }
 
   /// Evidence names people that were erased meanwhile, as long as a hold keeps what they wrote.
@@ -225,6 +228,9 @@ extension Exporter {
     }
     try await policies(writing)
     if let attachments = writing.counts.attachments { warnings.add(.attachments(attachments)) }
+    if let undecided = writing.counts.undecided, undecided > 0 {
+      warnings.add(.undecided(messages: undecided))
+    }
     if writing.nameless > 0 { warnings.add(.namelessConversations(writing.nameless)) }
     for (state, count) in states.sorted(by: { $0.key.rawValue < $1.key.rawValue })
     where !writing.selection.states.contains(state) && writing.person == nil {

@@ -6,12 +6,15 @@ import Postgres
 /// How complete the evidence under a hold is.
 package struct HoldCoverage: Hashable, Sendable {
   package let hold: Int64
-  /// All messages within the hold, by state; those gone went before it was placed, or after its release.
+  /// All messages the hold keeps, by state; those gone went before it was placed, or after its release.
   package let counts: [Locator.State: Int]
   /// Held messages that nobody can open: the key of their author, conversation or month was destroyed before.
   package internal(set) var unreadable = 0
   /// Held messages that search does not find yet, as the index is behind.
   package internal(set) var notIndexed = 0
+  /// Of a hold by query: kept although nothing shows that they match, as their words are not known, or as they arrived
+  /// or were edited since it was evaluated.
+  package internal(set) var undecided = 0
 
   init(hold: Int64, counts: [Locator.State: Int]) {
     self.hold = hold
@@ -39,13 +42,13 @@ package struct HoldCoverage: Hashable, Sendable {
 extension HoldService {
   private static let pageMessagesMax = 5_000
 
-  /// Looks at every message within the hold.
+  /// Looks at every message the hold keeps.
   /// - Parameter indexPosition: the feed position that the index of a group has reached.
   /// - Throws: `RetentionError.unknownHold`.
   package func coverage(
     _ id: Int64, groups: Int, indexPosition: @Sendable (Int) async throws -> Int64
   ) async throws -> HoldCoverage {
-    _ = try await row(id)
+    let isAsked = try await row(id).byQuery
     let counts = try await database.transaction { tx in try Holds.coverage(id, in: tx) }
     var coverage = HoldCoverage(hold: id, counts: counts)
     var indexed: [Int64] = []
@@ -57,11 +60,17 @@ extension HoldService {
         try HeldMessages.page(id, after: after, limit: Self.pageMessagesMax, in: tx)
       }
       coverage.unreadable += try await unreadable(page)
+      if isAsked { coverage.undecided += try await undecided(page, of: id) }
       coverage.notIndexed +=
         page.filter { $0.state == .live && $0.position.sequence > indexed[$0.route.group(of: groups)] }.count
       cursor = page.count == Self.pageMessagesMax ? page.last?.key : nil
     } while cursor != nil
     return coverage
+  }
+
+  private func undecided(_ page: [Locator], of hold: Int64) async throws -> Int {
+    let keys = page.map(\.key)
+    return try await database.read { tx in try HoldFindings.undecided(hold, of: keys, in: tx) }.count
   }
 
   private func unreadable(_ page: [Locator]) async throws -> Int {

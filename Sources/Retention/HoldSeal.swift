@@ -8,21 +8,23 @@ struct HoldText: Hashable, Sendable {
   var matter: String
   var reason: String
   var placedBy: String
+  var query: String?
   var releaseReason: String?
   var releasedBy: String?
 
-  init(matter: String, reason: String, placedBy: String) {
+  init(matter: String, reason: String, placedBy: String, query: String? = nil) {
     self.matter = matter
     self.reason = reason
     self.placedBy = placedBy
+    self.query = query
   }
 
-  /// A version byte, three texts, then both texts of the release if there was one.
+  /// A version byte, three texts, then both texts of the release if there was one, and in version 2 the query.
   var bytes: [UInt8] {
     var writer = ByteWriter()
-    writer.byte(1)
+    writer.byte(query == nil ? 1 : 2)
     for text in [matter, reason, placedBy] { writer.text(text) }
-    for text in [releaseReason, releasedBy] {
+    for text in [releaseReason, releasedBy] + (query == nil ? [] : [query]) {
       writer.byte(text == nil ? 0 : 1)
       if let text { writer.text(text) }
     }
@@ -31,12 +33,14 @@ struct HoldText: Hashable, Sendable {
 
   init(bytes: [UInt8]) throws(MalformedBytes) {
     var reader = ByteReader(bytes)
-    guard try reader.byte() == 1 else { throw MalformedBytes("hold version") }
+    let version = try reader.byte()
+    guard (1...2).contains(version) else { throw MalformedBytes("hold version") }
     matter = try reader.text()
     reason = try reader.text()
     placedBy = try reader.text()
     releaseReason = try reader.byte() == 1 ? try reader.text() : nil
     releasedBy = try reader.byte() == 1 ? try reader.text() : nil
+    if version == 2, try reader.byte() == 1 { query = try reader.text() }
     guard reader.atEnd else { throw MalformedBytes("hold") }
   }
 }

@@ -7,7 +7,8 @@ package import Postgres
 import Sodium
 
 /// What shall be held: every message a custodian wrote or could see when it was sent, in the named conversations,
-/// sent in `[from, to)`. An empty list or a missing bound means any.
+/// sent in `[from, to)`. An empty list or a missing bound means any. With a query, only what of that it finds, and what
+/// cannot be known not to match.
 package struct HoldRequest: Hashable, Sendable {
   package var matter: String
   /// Platform's ids; people nobody has heard of yet are held from their first message on.
@@ -16,19 +17,22 @@ package struct HoldRequest: Hashable, Sendable {
   package var conversations: [String]
   package var from: Timestamp?
   package var to: Timestamp?
+  /// In the language of searches (``ParsedQuery``), but for `with:` and `has:reaction`.
+  package var query: String?
   /// Not to be mentioned to those it concerns.
   package var silent: Bool
   package var reason: String
 
   package init(
     matter: String, custodians: [String] = [], conversations: [String] = [], from: Timestamp? = nil,
-    to: Timestamp? = nil, silent: Bool = false, reason: String
+    to: Timestamp? = nil, query: String? = nil, silent: Bool = false, reason: String
   ) {
     self.matter = matter
     self.custodians = custodians
     self.conversations = conversations
     self.from = from
     self.to = to
+    self.query = query
     self.silent = silent
     self.reason = reason
   }
@@ -41,6 +45,10 @@ package struct HoldRequest: Hashable, Sendable {
   func check() throws(RetentionError) {
     try HoldService.check(matter, "matter")
     try HoldService.check(reason, "reason")
+    if let query {
+      try HoldService.check(query, "query")
+      _ = try HoldQuery(query)
+    }
     guard custodians.count <= Self.idsMax, conversations.count <= Self.idsMax else {
       throw RetentionError(.invalidHold, "at most \(Self.idsMax) custodians and \(Self.idsMax) conversations")
     }
@@ -61,16 +69,18 @@ package struct HoldService: Sendable {
   let directory: Directory
   let database: PostgresPool
   let vault: KeyVault
+  let history: HistoryReader
   let audit: AuditLog
   let now: @Sendable () -> Timestamp
 
   package init(
-    directory: Directory, database: PostgresPool, vault: KeyVault, audit: AuditLog,
+    directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, audit: AuditLog,
     now: @escaping @Sendable () -> Timestamp
   ) {
     self.directory = directory
     self.database = database
     self.vault = vault
+    self.history = history
     self.audit = audit
     self.now = now
   }
@@ -78,17 +88,20 @@ package struct HoldService: Sendable {
   var tenant: TenantID { directory.tenant.id }
   var seal: HoldSeal { HoldSeal(tenant: tenant, vault: vault) }
 
-  /// Places the hold and returns its id. A deletion that is under way is waited for; no later one passes it.
+  /// Places the hold and returns its id. A deletion that is under way is waited for; no later one passes it. One with a
+  /// query keeps all it covers until ``evaluate(_:actor:progress:)`` has read that.
   /// - Throws: `RetentionError.invalidHold`, `.unknownConversation` or `.erasedSubject`.
   package func place(_ request: HoldRequest, actor: String) async throws -> Int64 {
     try request.check()
     let now = now()
     let id = Randomness.identifier()
-    let text = HoldText(matter: request.matter, reason: request.reason, placedBy: actor)
+    let text = HoldText(
+      matter: request.matter, reason: request.reason, placedBy: actor, query: request.query)
     let row = HoldRow(
       id: id, tenant: tenant, custodians: try await custodians(request.custodians, at: now),
       conversations: try await conversations(request.conversations), from: request.from, to: request.to,
-      silent: request.silent, sealed: try await seal.seal(text, of: id), placedAt: now)
+      silent: request.silent, byQuery: request.query != nil, sealed: try await seal.seal(text, of: id),
+      placedAt: now)
     let (audit, hasher) = (audit, directory.hasher)
     let mentions = request.custodians.map { AuditEntry.Mention(hasher.hash("subject", $0)) }
     try await database.transaction { tx in
@@ -117,6 +130,8 @@ package struct HoldService: Sendable {
         mentions: try Subjects.find(row.custodians, tenant: tenant, in: tx).map { .init($0.hash) })
       try audit.append([entry], at: now, in: tx)
     }
+    // If this is not reached, the nightly job does it.
+    if row.byQuery { try await forgetFindings(of: id) }
   }
 
   /// The stored row of one of this tenant's holds.
@@ -163,12 +178,15 @@ extension AuditEntry {
   fileprivate static func placed(
     _ row: HoldRow, _ request: HoldRequest, actor: String, mentions: [Mention]
   ) -> AuditEntry {
-    AuditEntry(
+    var personal = ["matter": request.matter, "reason": request.reason]
+    personal["query"] = request.query
+    return AuditEntry(
       tenant: row.tenant, actor: actor, action: "hold.placed", object: Handle.text("hold", row.id),
       details: [
         "custodians": String(row.custodians.count), "conversations": String(row.conversations.count),
-        "from": row.from?.rfc3339 ?? "", "to": row.to?.rfc3339 ?? "", silentDetail: String(row.silent),
+        "from": row.from?.rfc3339 ?? "", "to": row.to?.rfc3339 ?? "", "by_query": String(row.byQuery),
+        silentDetail: String(row.silent),
       ],
-      personal: ["matter": request.matter, "reason": request.reason], mentions: mentions)
+      personal: personal, mentions: mentions)
   }
 }

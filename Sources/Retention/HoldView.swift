@@ -17,9 +17,23 @@ package struct HoldView: Hashable, Sendable {
   package let from: Timestamp?
   package let to: Timestamp?
   package let silent: Bool
+  /// `nil`: it keeps all it covers.
+  package let query: Query?
   package let releasedAt: Timestamp?
   package let releaseReason: String?
   package let releasedBy: String?
+
+  /// A hold's query, and what reading messages for it has shown.
+  package struct Query: Hashable, Sendable {
+    package let text: String
+    /// What was there then has been read, as far as it can be; `nil`: all is held until it is.
+    package let evaluatedAt: Timestamp?
+    package let matches: Int
+    /// Messages whose words are sealed, blinded or cut, and held for that.
+    package let undecided: Int
+    /// Messages that were found not to match, and are not held by this.
+    package let excluded: Int
+  }
 
   package static let erased = PolicyNames.erased
 
@@ -48,14 +62,27 @@ extension HoldService {
     let texts = try await seal.open(rows)
     let profiles = try await directory.profiles(Set(rows.flatMap(\.custodians)))
     let cards = try await directory.cards(Set(rows.flatMap(\.conversations)))
+    let asked = rows.filter(\.byQuery).map(\.id)
+    let found =
+      asked.isEmpty ? [:] : try await database.read { tx in try HoldFindings.counts(asked, in: tx) }
     return rows.map { row in
       let text = texts[row.id]
       return HoldView(
         id: row.id, matter: text?.matter ?? "", reason: text?.reason ?? "", placedBy: text?.placedBy ?? "",
         placedAt: row.placedAt, custodians: row.custodians.map { profiles[$0]?.id ?? HoldView.erased },
         conversations: row.conversations.map { cards[$0]?.profile.id ?? HoldView.erased }, from: row.from,
-        to: row.to, silent: row.silent, releasedAt: row.releasedAt, releaseReason: text?.releaseReason,
+        to: row.to, silent: row.silent,
+        query: row.byQuery ? HoldView.Query(row, text, found[row.id] ?? [:]) : nil,
+        releasedAt: row.releasedAt, releaseReason: text?.releaseReason,
         releasedBy: text?.releasedBy)
     }
+  }
+}
+
+extension HoldView.Query {
+  fileprivate init(_ row: HoldRow, _ text: HoldText?, _ found: [HoldFinding: Int]) {
+    self.init(
+      text: text?.query ?? "", evaluatedAt: row.evaluatedAt, matches: found[.matches] ?? 0,
+      undecided: found[.undecided] ?? 0, excluded: found[.doesNotMatch] ?? 0)
   }
 }

@@ -37,7 +37,8 @@ extension Application {
   }
 
   package func holds(_ directory: Directory) -> HoldService {
-    HoldService(directory: directory, database: database, vault: vault, audit: audit, now: Self.clock)
+    HoldService(
+      directory: directory, database: database, vault: vault, history: history, audit: audit, now: Self.clock)
   }
 
   package func erasure(_ directory: Directory) -> ErasureService {

@@ -27,7 +27,7 @@ package enum Job: String, Sendable, CaseIterable {
     case .nightly:
       "archive, retention, compact, verify, key-rotation, checkpoint, set-aside-expiry, export-expiry, index-check and index-compact, one after the other"
     case .archive: "move messages older than archive.older_than into sealed segments"
-    case .retention: "delete what policies say is due and no hold keeps"
+    case .retention: "read messages for holds by query, and delete what policies say is due and no hold keeps"
     case .compact: "rewrite segments without dead lanes and deleted messages"
     case .verify: "check every segment of the archive; in the nightly job, the part that is due"
     case .keyRotation: "re-wrap the keys of shards with destroyed ones, and erase old key-encryption keys"
@@ -226,6 +226,8 @@ extension Application {
   }
 
   private func retain(_ tenant: Tenant, actor: String) async throws -> JobOutcome {
+    // First, so that what holds by query do not find is not kept another night for want of reading.
+    let unevaluated = try await holds(directory(tenant)).evaluateAll(actor: actor).failed
     let run = try await retention(directory(tenant)).apply(actor: actor)
     let keep = settings.deletions.keepSeconds
     try await retention(directory(tenant)).sweepNotices(before: Self.clock().adding(seconds: -keep))
@@ -237,7 +239,17 @@ extension Application {
     let problems = [run.problem].compactMap { $0 } + failures
     return JobOutcome(
       due: Int64(run.due), done: Int64(run.deleted), blocked: Int64(run.held + run.pending + run.inReview),
-      problem: problems.isEmpty ? nil : problems.joined(separator: "; "))
+      problem: Self.words(
+        unevaluated: unevaluated, problems.isEmpty ? nil : problems.joined(separator: "; ")))
+  }
+
+  private static func words(unevaluated: [Int64], _ problem: String?) -> String? {
+    guard !unevaluated.isEmpty else { return problem }
+    let names = unevaluated.prefix(5).map { Handle.text("hold", $0) }.joined(separator: ", ")
+    let words =
+      "\(unevaluated.count) holds by query could not be evaluated and keep all they cover: \(names); see "
+      + "`muniment hold evaluate`"
+    return [words, problem].compactMap { $0 }.joined(separator: "; ")
   }
 
   private func rotate(actor: String) async throws -> JobOutcome {

@@ -4,6 +4,7 @@ import Exporting
 import Foundation
 import History
 import Model
+import Retention
 import Runtime
 import Sodium
 
@@ -36,7 +37,7 @@ struct ExportCommand: AsyncParsableCommand {
     var subject: String?
     @Option(help: "Only this conversation; repeatable.")
     var conversation: [String] = []
-    @Option(help: "Only what this hold covers.")
+    @Option(help: "Only what this hold keeps; of a hold by query, what it finds and what cannot be decided.")
     var hold: String?
     @Option(help: "From this time on.")
     var from: String?
@@ -101,6 +102,10 @@ struct ExportCommand: AsyncParsableCommand {
         exporter.settings.messagesPerSecond = rate ?? exporter.settings.messagesPerSecond
         var selection = try await exporter.selection(
           subject: subject, conversations: conversation, hold: holdNumber, from: start, to: end)
+        if let holdNumber {
+          // Of a hold by query, as little as can be goes out undecided.
+          _ = try await application.holds(directory).evaluate(holdNumber, actor: actor.name)
+        }
         selection = try await finding.narrow(
           selection, subject: subject, conversations: conversation, application, directory)
         if selection.conditions.isEmpty, !everything {

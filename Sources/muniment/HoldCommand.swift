@@ -7,7 +7,7 @@ import Runtime
 struct HoldCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "hold", abstract: "Legal holds: what they cover is not deleted by anything.",
-    subcommands: [Place.self, List.self, Show.self, Release.self, Coverage.self])
+    subcommands: [Place.self, List.self, Show.self, Evaluate.self, Release.self, Coverage.self])
 
   struct Row: Encodable {
     let id: String
@@ -17,6 +17,7 @@ struct HoldCommand: AsyncParsableCommand {
     let conversations: [String]
     let from: String?
     let to: String?
+    let query: Query?
     let placedAt: String
     let releasedAt: String?
     let active: Bool
@@ -29,18 +30,22 @@ struct HoldCommand: AsyncParsableCommand {
       conversations = view.conversations
       from = view.from?.rfc3339
       to = view.to?.rfc3339
+      query = view.query.map(Query.init)
       placedAt = view.placedAt.rfc3339
       releasedAt = view.releasedAt?.rfc3339
       active = view.isActive
     }
 
     enum CodingKeys: String, CodingKey {
-      case id, matter, reason, custodians, conversations, from, to, active
+      case id, matter, reason, custodians, conversations, from, to, query, active
       case placedAt = "placed_at"
       case releasedAt = "released_at"
     }
 
-    var text: String { "\(id)  \(active ? "active" : "released")  matter \(matter)  placed \(placedAt)" }
+    var text: String {
+      let found = query.map { "  \($0.words)" } ?? ""
+      return "\(id)  \(active ? "active" : "released")  matter \(matter)  placed \(placedAt)\(found)"
+    }
   }
 
   static func number(_ id: String) throws -> Int64 {
@@ -76,6 +81,11 @@ struct HoldCommand: AsyncParsableCommand {
     var from: String?
     @Option(help: "Only messages before this time.")
     var to: String?
+    @Option(
+      help:
+        "Only what this finds of that, in the language of `search`, and what cannot be decided; all until it is read."
+    )
+    var query: String?
     @Option(help: "Why.")
     var reason: String
 
@@ -83,15 +93,19 @@ struct HoldCommand: AsyncParsableCommand {
       let request = HoldRequest(
         matter: matter, custodians: custodian, conversations: conversation,
         from: try HoldCommand.time(from, "--from"),
-        to: try HoldCommand.time(to, "--to"), reason: reason)
+        to: try HoldCommand.time(to, "--to"), query: query, reason: reason)
       try await Application.with(try common.settings()) { application in
         let service = application.holds(application.directory(try await application.tenant(tenancy.tenant)))
         let unknown = try await service.unknown(request)
         let id = try await service.place(request, actor: actor.name)
+        // The hold is in force, whatever becomes of this: whoever placed it is told its id.
+        var failure: (any Error)?
+        do { try await HoldCommand.evaluate(id, service, actor.name, common.meter) } catch { failure = error }
         let row = Row(try await service.show(id))
         let placed = Placed(
           row: row, covered: try await service.covered(id), unknownCustodians: unknown)
         try common.output.value(placed, text: placed.text)
+        if let failure { throw failure }
       }
     }
 
@@ -153,7 +167,7 @@ struct HoldCommand: AsyncParsableCommand {
       try await Application.with(try common.settings()) { application in
         let service = application.holds(application.directory(try await application.tenant(tenancy.tenant)))
         let row = Row(try await service.show(number))
-        try common.output.value(row, text: "\(row.text)\nreason: \(row.reason)")
+        try common.output.value(row, text: row.details)
       }
     }
   }
@@ -189,6 +203,7 @@ struct HoldCommand: AsyncParsableCommand {
     private struct Report: Encodable {
       let id: String
       let held: Int
+      let undecided: Int
       let gaps: [String]
     }
 
@@ -201,11 +216,18 @@ struct HoldCommand: AsyncParsableCommand {
           try await index.position(group: $0)
         }
         try common.output.value(
-          Report(id: id, held: coverage.kept, gaps: coverage.gaps),
-          text: (["\(coverage.kept) messages held"] + coverage.gaps).joined(separator: "\n"))
+          Report(id: id, held: coverage.kept, undecided: coverage.undecided, gaps: coverage.gaps),
+          text: ([Self.words(coverage)] + coverage.gaps).joined(separator: "\n"))
         return coverage.isComplete
       }
       if !complete { throw ExitStatus.verificationFailed }
+    }
+
+    private static func words(_ coverage: HoldCoverage) -> String {
+      let undecided =
+        coverage.undecided == 0
+        ? "" : ", \(coverage.undecided) of them as the query cannot be decided for them"
+      return "\(coverage.kept) messages held\(undecided)"
     }
   }
 }

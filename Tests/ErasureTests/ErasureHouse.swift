@@ -84,7 +84,7 @@ final class ErasureHouse: Sendable {
   var holds: HoldService {
     HoldService(
       directory: application.directory(tenant), database: database, vault: application.vault,
-      audit: application.audit, now: { self.now })
+      history: application.history, audit: application.audit, now: { self.now })
   }
   var exporter: Exporter { application.exporter(application.directory(tenant)) }
   var erasure: ErasureService { erasure {} }

@@ -107,6 +107,7 @@ import Testing
       (.longLine(message: "m"), ["long", "m", "ingest"]),
       (.attachment(message: "m", id: "f"), ["attachment", "m", "f", "platform"]),
       (.attachments(9), ["9", "not inside"]), (.queryIncomplete, ["query", "may be missing"]),
+      (.undecided(messages: 4), ["hold", "4", "sealed", "evaluated"]),
     ]
     for (warning, words) in cases {
       let warnings = PackageWarnings()
@@ -116,7 +117,7 @@ import Testing
       // A new case does not compile here until it is in the list above.
       switch warning {
       case .gap, .unreadable, .namelessMembers, .namelessConversations, .leftOut, .longLine, .attachment,
-        .attachments, .queryIncomplete, .damaged, .crowd, .lacking:
+        .attachments, .queryIncomplete, .damaged, .crowd, .lacking, .undecided:
         break
       }
     }

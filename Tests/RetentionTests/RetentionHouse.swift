@@ -67,7 +67,9 @@ final class RetentionHouse: Sendable {
   }
 
   var holds: HoldService {
-    HoldService(directory: directory, database: database, vault: vault, audit: audit, now: { self.now })
+    HoldService(
+      directory: directory, database: database, vault: vault, history: history, audit: audit,
+      now: { self.now })
   }
 
   /// Sets policies, and if they wait for the grace period, waits for it.
@@ -104,6 +106,16 @@ final class RetentionHouse: Sendable {
   func send(
     _ ids: [String], by sender: String = "ann", in conversation: String = "general", at time: Timestamp? = nil
   ) async throws -> [MessageKey] {
+    try await send(
+      ids.map { MessagePayload(messageID: $0, body: .plain("text of \($0)")) }, by: sender, in: conversation,
+      at: time)
+  }
+
+  @discardableResult
+  func send(
+    _ payloads: [MessagePayload], by sender: String = "ann", in conversation: String = "general",
+    at time: Timestamp? = nil
+  ) async throws -> [MessageKey] {
     let (tenant, time) = (tenant, time ?? now)
     let interned = try await directory.intern(
       subjects: [sender: SubjectProfile(id: sender)], conversations: [conversation: draft(conversation)],
@@ -115,12 +127,11 @@ final class RetentionHouse: Sendable {
       tenant: tenant, subject: subject, conversation: row.id, period: Period(containing: time))
     guard let key = try await vault.lanes([lane], creating: true)[lane] else { return [] }
     let group = Int16(row.route.group(of: Self.groups))
-    let messages = ids.map { id in
-      let name = directory.hasher.messageKey(id)
-      let payload = MessagePayload(messageID: id, body: .plain("text of \(id)")).bytes
+    let messages = payloads.map { payload in
+      let name = directory.hasher.messageKey(payload.messageID)
       return NewMessage(
         key: name, route: row.route, group: group, conversation: row.id, sender: subject, createdAt: time,
-        digest: 1, sealed: RowSeal.seal(payload, key: name, kind: 0, version: 0, lane: key))
+        digest: 1, sealed: RowSeal.seal(payload.bytes, key: name, kind: 0, version: 0, lane: key))
     }
     try await database.transaction { tx in
       try Partitions.ensure([Period(containing: time)], in: tx)
@@ -142,16 +153,40 @@ final class RetentionHouse: Sendable {
     }
   }
 
+  /// Stores an edit with its content, by the message's author.
+  func edit(_ id: String, to payload: MessagePayload, version: Int64 = 1) async throws {
+    let (key, now) = (directory.hasher.messageKey(id), now)
+    guard let (locator, lane) = try await sealing(key) else { return }
+    let row = AmendmentRow(
+      key: key, kind: .edit, author: locator.sender, version: version, at: now, route: locator.route,
+      conversation: locator.conversation,
+      sealed: RowSeal.seal(payload.bytes, key: key, kind: 1, version: version, lane: lane))
+    _ = try await database.transaction { tx in try Amendments.insert(row, in: tx) }
+  }
+
+  /// A message, and what its author seals changes to it with now.
+  private func sealing(_ key: MessageKey) async throws -> (locator: Locator, lane: LaneKey)? {
+    guard let locator = try await database.transaction({ tx in try Locators.find(key, in: tx) }) else {
+      return nil
+    }
+    let lane = LaneID(
+      tenant: tenant, subject: locator.sender, conversation: locator.conversation,
+      period: Period(containing: now))
+    return try await vault.lanes([lane], creating: true)[lane].map { (locator, $0) }
+  }
+
   /// A member deletes a message, as ingestion does it.
   func deleteByMember(_ id: String) async throws {
     let key = directory.hasher.messageKey(id)
     let (tenant, now) = (tenant, now)
+    guard let sealing = try await sealing(key) else { return }
     try await database.transaction { tx in
       guard let locator = try Locators.find(key, in: tx) else { return }
       _ = try Amendments.insert(
         AmendmentRow(
           key: key, kind: .deletion, author: locator.sender, version: 0, at: now, route: locator.route,
-          conversation: locator.conversation, sealed: []), in: tx)
+          conversation: locator.conversation,
+          sealed: RowSeal.seal([], key: key, kind: 2, version: 0, lane: sealing.lane)), in: tx)
       _ = try Deletions.delete([key], for: .deletedByMember, tenant: tenant, at: now, in: tx)
     }
   }

@@ -36,6 +36,39 @@ struct GovernanceRoutesTests {
     #expect(twice.status == 409)
   }
 
+  @Test("A hold by query keeps all it covers until it is evaluated, and then says what it found")
+  func holdsByQuery() async throws {
+    let house = try await ServedHouse.shared
+    _ = try await house.deliver("asked", texts: ["The merger plan", "Nothing much"])
+    let token = try house.token([.compliance], as: "counsel")
+    let made = try await house.ask(
+      "POST", "/v1/holds", token: token,
+      json: #"{"matter":"M-3","reason":"dispute","conversations":["asked"],"query":"merger"}"#)
+    #expect(made.status == 201, "\(made.text)")
+    let id = try #require(made.json["id"] as? String)
+    let before = try #require(made.json["query"] as? [String: Any])
+    #expect(before["text"] as? String == "merger" && before["evaluated_at"] == nil)
+    let first = try await house.ask("GET", "/v1/holds/\(id)/coverage", token: token)
+    #expect(first.json["kept"] as? Int == 2 && first.json["undecided"] as? Int == 2)
+    let done = try await house.ask("POST", "/v1/holds/\(id)/evaluate", token: token)
+    let found = try #require(done.json["query"] as? [String: Any], "\(done.text)")
+    #expect(found["matches"] as? Int == 1 && found["excluded"] as? Int == 1)
+    #expect(found["undecided"] as? Int == 0 && found["evaluated_at"] is String)
+    let coverage = try await house.ask("GET", "/v1/holds/\(id)/coverage", token: token)
+    #expect(coverage.json["kept"] as? Int == 1 && coverage.json["undecided"] as? Int == 0)
+    let bad = try await house.ask(
+      "POST", "/v1/holds", token: token, json: #"{"matter":"M","reason":"x","query":"with:bob merger"}"#)
+    #expect(bad.status == 400 && bad.code == "invalid_hold" && !bad.text.contains("bob"))
+    let package = try await house.ask(
+      "POST", "/v1/exports", token: token, json: #"{"formats":["jsonl"],"hold":"\#(id)"}"#)
+    let counts = try #require(package.json["counts"] as? [String: Any], "\(package.text)")
+    #expect(counts["messages"] as? Int == 1 && counts["undecided"] as? Int == 0)
+    let other = try await house.ask(
+      "POST", "/v1/holds/\(id)/evaluate", token: try house.token([.compliance], tenant: "other"))
+    #expect(other.status == 404)
+    _ = try await house.ask("POST", "/v1/holds/\(id)/release", token: token, json: #"{"reason":"settled"}"#)
+  }
+
   @Test("Policies are set, listed and previewed, and a message explains itself")
   func policies() async throws {
     let house = try await ServedHouse.shared

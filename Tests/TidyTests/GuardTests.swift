@@ -6,7 +6,8 @@ struct GuardTests {
   /// What messages, and the facts that holds ask for, are stored in.
   private static let tables: Set = [
     "message", "message_locator", "amendment", "pending_change", "membership", "subject_conversation",
-    "preserved_copy", "preservation", "segment", "segment_block", "hold", "conversation", "tenant",
+    "preserved_copy", "preservation", "segment", "segment_block", "hold", "hold_finding", "conversation",
+    "tenant",
     "deletion_notice",
     "disposition_review", "subject_request", "retention_label", "retention_event",
   ]
@@ -79,7 +80,10 @@ struct GuardTests {
       ("DELETE FROM subject_request", "a request that was never taken in"),
       ("UPDATE subject_request", "where it stands"),
     ],
-    "Sources/Catalog/Holds.swift": [("UPDATE hold", "release")],
+    "Sources/Catalog/Holds.swift": [("UPDATE hold", "release, and when a query was last asked")],
+    "Sources/Catalog/HoldFindings.swift": [
+      ("DELETE FROM hold_finding", "a released hold's; one in force holds more without")
+    ],
     "Sources/Catalog/Conversations.swift": [("UPDATE conversation", "closing and describing")],
     "Sources/Catalog/Tenants.swift": [("UPDATE tenant", "settings")],
   ]

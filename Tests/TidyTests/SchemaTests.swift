@@ -71,6 +71,7 @@ struct SchemaTests {
     "conversation", "membership", "subject_conversation", "message", "message_locator", "amendment",
     "pending_change",
     "receipt", "event_seen", "segment_block", "token_coverage", "retention_label", "retention_event",
+    "hold_finding",
   ]
 
   @Test("keys of big tables begin with the route key", arguments: bigTables)

@@ -23,10 +23,12 @@ final class PackageWarnings {
     case crowd(format: ExportFormat, conversation: String, limit: Int)
     /// What a format has no room for, and which one has.
     case lacking(format: ExportFormat, what: String)
+    /// A hold's query could not be answered for messages that are inside for that.
+    case undecided(messages: Int)
 
     /// Limits of lines go by kind, so that what is only of note leaves room for what is missing.
     enum Kind: String, Codable, CodingKeyRepresentable {
-      case gap, unreadable, unnamed, long, attachment, query, members, format
+      case gap, unreadable, unnamed, long, attachment, query, hold, members, format
       case leftOut = "left out"
 
       var linesMax: Int {
@@ -35,7 +37,7 @@ final class PackageWarnings {
         case .attachment: 1_001
         case .unnamed, .long, .members: 1_000
         // One a state, a package or a format.
-        case .unreadable, .query, .leftOut, .format: 100
+        case .unreadable, .query, .hold, .leftOut, .format: 100
         }
       }
     }
@@ -49,6 +51,7 @@ final class PackageWarnings {
       case .longLine: .long
       case .attachment, .attachments: .attachment
       case .queryIncomplete: .query
+      case .undecided: .hold
       case .crowd: .members
       case .lacking: .format
       }
@@ -76,6 +79,9 @@ final class PackageWarnings {
         "query: messages may be missing that the index does not know yet or cannot know, such as sealed ones without "
           + "tokens, or that surround a hit and could not be read; `search` with the same query names the former under "
           + "coverage"
+      case .undecided(let messages):
+        "hold: \(messages) messages are inside although nothing shows that the hold's query finds them: their words are "
+          + "sealed, blinded or cut, or they were edited, or arrived, after the hold was last evaluated"
       case .longLine(let message):
         "long: the line of message \(message) is over \(JSONLinesFormat.lineBytesMax) bytes, more than `ingest` takes"
       case .crowd(let format, let conversation, let limit):

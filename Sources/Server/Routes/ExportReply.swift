@@ -45,11 +45,13 @@ struct ExportReply: Encodable {
     manifestSHA256 = record.manifestHash?.hex
     auditIndex = record.auditIndex
     let counts = record.counts
-    self.counts = [
+    var numbers = [
       "conversations": counts.conversations, "messages": counts.messages, "sealed": counts.sealed,
       "restricted": counts.restricted, "people": counts.people, "unreadable": counts.unreadable,
       "gaps": counts.gaps,
     ]
+    numbers["undecided"] = counts.undecided
+    self.counts = numbers
     bytes = record.contentBytes
     expiresAt = record.hasContent ? record.expiresAt?.rfc3339 : nil
     removed = record.removal?.reason.rawValue

@@ -4,6 +4,7 @@ import Foundation
 import History
 import Hummingbird
 import Model
+import Retention
 import Sodium
 
 /// Packages for courts, authorities and the people themselves, written below the home.
@@ -119,6 +120,8 @@ enum ExportRoutes {
         throw ExportError(.unknownHold, "no hold of that id is known")
       }
       selection.hold = number
+      // Of a hold by query, as little as can be goes out undecided.
+      _ = try await call.services.flows.holds(directory).evaluate(number, actor: call.principal.subject)
     }
     return try await narrowed(selection, creating, call, directory)
   }

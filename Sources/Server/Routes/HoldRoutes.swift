@@ -13,6 +13,7 @@ enum HoldRoutes {
     Route.get("/v1/holds/:id", roles) { call in
       Reply.json(HoldReply(try await service(call).show(try call.handle("hold"))))
     },
+    Route.post("/v1/holds/:id/evaluate", roles, evaluate),
     Route.post("/v1/holds/:id/release", roles, release),
     Route.get("/v1/holds/:id/coverage", roles, coverage),
   ]
@@ -34,6 +35,7 @@ enum HoldRoutes {
     let from: String?
     let to: String?
     let silent: Bool
+    let query: QueryReply?
     let active: Bool
     let releasedAt: String?
     let releasedBy: String?
@@ -50,6 +52,7 @@ enum HoldRoutes {
       from = view.from?.rfc3339
       to = view.to?.rfc3339
       silent = view.silent
+      query = view.query.map(QueryReply.init)
       active = view.isActive
       releasedAt = view.releasedAt?.rfc3339
       releasedBy = view.releasedBy
@@ -57,12 +60,33 @@ enum HoldRoutes {
     }
 
     enum CodingKeys: String, CodingKey {
-      case id, matter, reason, custodians, conversations, from, to, silent, active
+      case id, matter, reason, custodians, conversations, from, to, silent, query, active
       case placedBy = "placed_by"
       case placedAt = "placed_at"
       case releasedAt = "released_at"
       case releasedBy = "released_by"
       case releaseReason = "release_reason"
+    }
+  }
+
+  private struct QueryReply: Encodable {
+    let text: String
+    let evaluatedAt: String?
+    let matches: Int
+    let undecided: Int
+    let excluded: Int
+
+    init(_ query: HoldView.Query) {
+      text = query.text
+      evaluatedAt = query.evaluatedAt?.rfc3339
+      matches = query.matches
+      undecided = query.undecided
+      excluded = query.excluded
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case text, matches, undecided, excluded
+      case evaluatedAt = "evaluated_at"
     }
   }
 
@@ -73,6 +97,7 @@ enum HoldRoutes {
     let conversations: [String]?
     let from: String?
     let to: String?
+    let query: String?
     let silent: Bool?
   }
 
@@ -82,7 +107,7 @@ enum HoldRoutes {
       matter: placing.matter, custodians: placing.custodians ?? [],
       conversations: placing.conversations ?? [],
       from: try call.time(placing.from, "from"), to: try call.time(placing.to, "to"),
-      silent: placing.silent ?? false,
+      query: placing.query, silent: placing.silent ?? false,
       reason: placing.reason)
     return Handle.text("hold", try await service(call).place(request, actor: call.principal.subject))
   }
@@ -94,6 +119,14 @@ enum HoldRoutes {
   @Sendable private static func list(_ call: Call) async throws -> Response {
     let activeOnly = call.value("active") == "true"
     return Reply.json(["holds": try await service(call).list(activeOnly: activeOnly).map(HoldReply.init)])
+  }
+
+  /// Reads what was not read yet for the hold's query, and answers when that is done.
+  @Sendable private static func evaluate(_ call: Call) async throws -> Response {
+    let id = try call.handle("hold")
+    let service = try await service(call)
+    _ = try await service.evaluate(id, actor: call.principal.subject)
+    return Reply.json(HoldReply(try await service.show(id)))
   }
 
   private struct Releasing: Decodable { let reason: String }
@@ -114,6 +147,7 @@ enum HoldRoutes {
     let gone: Int
     let unreadable: Int
     let notIndexed: Int
+    let undecided: Int
     let states: [String: Int]
     let gaps: [String]
 
@@ -125,12 +159,13 @@ enum HoldRoutes {
       gone = coverage.gone
       unreadable = coverage.unreadable
       notIndexed = coverage.notIndexed
+      undecided = coverage.undecided
       states = Dictionary(uniqueKeysWithValues: coverage.counts.map { ($0.key.name, $0.value) })
       gaps = coverage.gaps
     }
 
     enum CodingKeys: String, CodingKey {
-      case id, complete, total, kept, gone, unreadable, states, gaps
+      case id, complete, total, kept, gone, unreadable, undecided, states, gaps
       case notIndexed = "not_indexed"
     }
   }
