@@ -7,9 +7,20 @@ import SegmentFormat
 import Segments
 
 extension Archiver {
-  /// What is wrong with one segment; throws what the store throws where it does not answer.
-  func findings(_ segment: SegmentRow, deep: Bool) async throws -> [Finding] {
+  /// What is wrong with one segment or with some blocks of it, and how many blocks and bytes were looked at; throws
+  /// what the store throws where it does not answer.
+  func findings(_ part: Part, deep: Bool) async throws -> (findings: [Finding], blocks: Int, bytes: Int64) {
+    let segment = part.segment
     let blocks = try await database.transaction { tx in try Archive.blocks(segment: segment.id, in: tx) }
+    let looked = part.blocks.map { chosen in blocks.filter { chosen.contains($0.ordinal) } }
+    let found = try await findings(segment, blocks, sample: part.blocks, deep: deep ? looked ?? blocks : [])
+    let bytes = looked?.reduce(0) { $0 + Int64($1.length) } ?? segment.bytes
+    return (found, (looked ?? blocks).count, bytes)
+  }
+
+  private func findings(
+    _ segment: SegmentRow, _ blocks: [BlockRow], sample: Set<Int32>?, deep opened: [BlockRow]
+  ) async throws -> [Finding] {
     let identity = try SegmentIdentity(
       tenant: segment.tenant, retentionClass: segment.retentionClass, period: segment.period, hex: segment.id,
       dictionary: segment.dictionary)
@@ -20,13 +31,15 @@ extension Archiver {
     let expected = SegmentVerifier.Expected(
       identity: identity, bytes: segment.bytes, hash: segment.hash, blocks: blocks.map(\.entry))
     let counts = Dictionary(uniqueKeysWithValues: blocks.map { ($0.ordinal, Int64($0.count)) })
-    var findings = try await SegmentVerifier(store: store).structure(expected, keys: keys).map { found in
+    var findings = try await SegmentVerifier(store: store).structure(
+      expected, sample: sample, keys: keys
+    ).map { found in
       Finding(
         segment: found.segment, block: found.block, conversation: found.conversation,
         messages: found.block.flatMap { counts[$0] } ?? 0, what: found.what)
     }
-    guard deep, findings.isEmpty else { return findings }
-    for block in blocks {
+    guard findings.isEmpty else { return findings }
+    for block in opened {
       do {
         let bytes = try await store.read(
           SegmentName.object(segment.id), range: Int(block.offset)..<Int(block.offset) + Int(block.length))
