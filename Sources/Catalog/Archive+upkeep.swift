@@ -40,6 +40,18 @@ extension Archive {
     return (0..<rows.count).map { (rows.text($0, 0), Timestamp(microseconds: rows.timestamp($0, 1))) }
   }
 
+  package static func blockCount(tenant: TenantID, in tx: borrowing Transaction) throws -> Int {
+    Int(try tx.execute(countBlocks, [.int8(tenant.rawValue)]).int64(0, 0))
+  }
+
+  /// Where every block of a tenant lies.
+  package static func blockPlaces(tenant: TenantID, in tx: borrowing Transaction) throws -> [(
+    segment: String, ordinal: Int32
+  )] {
+    let rows = try tx.execute(selectPlaces, [.int8(tenant.rawValue)])
+    return (0..<rows.count).map { (rows.text($0, 0), Int32(rows.int64($0, 1))) }
+  }
+
   /// Notes that a segment was found whole.
   package static func verified(_ id: String, at now: Timestamp, in tx: borrowing Transaction) throws {
     try tx.execute(
@@ -74,6 +86,13 @@ extension Archive {
       "UPDATE segment SET looked_through_at = $2 WHERE segment_id = ANY($1)",
       [.textArray(ids), .timestamp(microseconds: start.microseconds)])
   }
+
+  private static let countBlocks = "SELECT count(*) " + ofBlocks
+  private static let selectPlaces = "SELECT b.segment_id, b.ordinal " + ofBlocks
+  private static let ofBlocks = """
+    FROM segment_block b JOIN segment s ON s.segment_id = b.segment_id
+    WHERE s.tenant_id = $1 AND s.superseded_at IS NULL
+    """
 
   // Once an hour: so many deletions would wait for each other on these rows otherwise.
   private static let noteDeaths = """

@@ -90,7 +90,7 @@ extension SealedBody {
   package init(bytes: [UInt8]) throws(MalformedBytes) {
     var reader = ByteReader(bytes)
     self.init(ciphertext: try reader.blob())
-    if try reader.byte() == 1 { keyID = try reader.text() }
+    keyID = try reader.optionalText()
     while !reader.atEnd { wrappedKeys[try reader.text()] = try reader.blob() }
   }
 }
@@ -109,16 +109,24 @@ extension Attachment {
 
   package init(bytes: [UInt8]) throws(MalformedBytes) {
     var reader = ByteReader(bytes)
-    func optional(_ reader: inout ByteReader) throws(MalformedBytes) -> String? {
-      try reader.byte() == 1 ? try reader.text() : nil
-    }
     self.init(id: try reader.text())
     let stored = try reader.signed()
     size = stored < 0 ? nil : stored
-    name = try optional(&reader)
-    mimeType = try optional(&reader)
-    sha256 = try optional(&reader)
-    url = try optional(&reader)
+    name = try reader.optionalText()
+    mimeType = try reader.optionalText()
+    sha256 = try reader.optionalText()
+    url = try reader.optionalText()
+    guard reader.atEnd else { throw MalformedBytes("attachment") }
+  }
+}
+
+extension ByteReader {
+  fileprivate mutating func optionalText() throws(MalformedBytes) -> String? {
+    switch try byte() {
+    case 0: nil
+    case 1: try text()
+    default: throw MalformedBytes("neither 0 nor 1")
+    }
   }
 }
 
@@ -140,7 +148,7 @@ extension TokenSet {
   package init(bytes: [UInt8]) throws(MalformedBytes) {
     var reader = ByteReader(bytes)
     guard let mode = Mode(rawValue: try reader.byte()) else { throw MalformedBytes("token mode") }
-    let generation = UInt32(truncatingIfNeeded: try reader.varint())
+    guard let generation = UInt32(exactly: try reader.varint()) else { throw MalformedBytes("generation") }
     var lists: [[[UInt8]]] = []
     for _ in 0..<5 {
       let count = try reader.count(limit: 1 << 20)
@@ -150,8 +158,13 @@ extension TokenSet {
       lists.append(list)
     }
     guard reader.atEnd else { throw MalformedBytes("token set") }
+    var flags: [String] = []
+    for bytes in lists[4] {
+      guard let flag = String(validating: bytes, as: UTF8.self) else { throw MalformedBytes("flag") }
+      flags.append(flag)
+    }
     self.init(
       mode: mode, generation: generation, set: lists[0], sequence: lists[1], bigrams: lists[2],
-      prefixes: lists[3], flags: lists[4].map { String(decoding: $0, as: UTF8.self) })
+      prefixes: lists[3], flags: flags)
   }
 }

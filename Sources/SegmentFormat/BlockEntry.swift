@@ -20,6 +20,8 @@ package struct BlockEntry: Hashable, Sendable {
   /// Bytes of a block as stored, and of all its lanes together once decompressed.
   package static let bytesMax = 32 << 20
   package static let plainBytesMax = 32 << 20
+  /// Bytes of all payloads of a block, put together again: a prefix, a type or an id that lanes hold once is in many.
+  package static let payloadBytesMax = 64 << 20
   static let hashSize = 16
 
   /// BLAKE2b-128 of a block's bytes. It finds damage where lanes cannot be opened any more; nobody can make other bytes

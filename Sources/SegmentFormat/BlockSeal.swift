@@ -51,9 +51,9 @@ package struct BlockSeal: Sendable {
       messages.allSatisfy { $0.conversation == run.conversation }, "a block holds one conversation")
     precondition(
       zip(messages, messages.dropFirst()).allSatisfy { $0.position < $1.position }, "a block is in order")
-    guard messages.count <= BlockEntry.messagesMax, ordinal < SegmentWriter.blocksMax else {
-      throw SegmentError(.overLimit, "a block")
-    }
+    guard messages.count <= BlockEntry.messagesMax, ordinal < SegmentWriter.blocksMax,
+      messages.reduce(0, { $0 + $1.payload.count }) <= BlockEntry.payloadBytesMax
+    else { throw SegmentError(.overLimit, "a block") }
     var draft = BlockDraft(run.conversation, ordinal, identity)
     let origin = BlockOrigin(period: identity.period, first, last, count: messages.count)
     try draft.add(BlockLanes(messages), in: origin, dictionary, keys)

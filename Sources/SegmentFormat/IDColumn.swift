@@ -69,11 +69,11 @@ enum IDColumn {
       let size = try columns.count(limit: columns.remaining)
       for _ in 0..<count { ids.append(Array(try columns.raw(size).hex.utf8)[...]) }
     case .base64:
-      let prefix = try columns.blob()
+      let prefix = try prefix(count, &columns)
       let size = try columns.count(limit: columns.remaining)
       for _ in 0..<count { ids.append((prefix + Array(try columns.raw(size).base64(.urlSafe).utf8))[...]) }
     case .counter:
-      let prefix = try columns.blob()
+      let prefix = try prefix(count, &columns)
       var number: Int64 = 0
       for _ in 0..<count {
         number &+= try columns.signed()
@@ -82,6 +82,13 @@ enum IDColumn {
       }
     }
     return ids
+  }
+
+  /// Of as many ids as payloads may hold.
+  private static func prefix(_ count: Int, _ columns: inout ByteReader) throws(MalformedBytes) -> [UInt8] {
+    let prefix = try columns.blob()
+    guard prefix.count * count <= BlockEntry.payloadBytesMax else { throw MalformedBytes("prefix of ids") }
+    return prefix
   }
 
   static func readText(_ count: Int, from text: inout ByteReader) throws(MalformedBytes) -> [Bytes] {

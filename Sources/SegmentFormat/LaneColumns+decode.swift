@@ -38,7 +38,6 @@ struct LaneColumnsReader {
   mutating func contents(in origin: BlockOrigin, limit: Int, dictionary: ZstdDictionary?) throws
     -> LaneContents
   {
-    guard columns.remaining <= limit else { throw ZstdError(.tooLarge) }
     let table = try shapeTable()
     var bits = BitReader(bytes, from: columns.offset)
     let shapes = try shapes(table, &bits)
@@ -51,7 +50,9 @@ struct LaneColumnsReader {
     }
     var payloads = try LanePayloads(shapes, replies, &columns)
     let rest = try columns.raw(columns.remaining)
-    let text = try text(rest, limit - bytesRead, dictionary)
+    let room = limit - (bytes.count - rest.count)
+    let text = try text(rest, room, dictionary)
+    guard text.count <= room else { throw ZstdError(.tooLarge) }
     bytesRead += text.count - rest.count
     return LaneContents(positions: positions, keys: keys, parts: try payloads.parts(ByteReader(text)))
   }

@@ -174,9 +174,9 @@ struct LaneColumns {
     case .sealed(let sealed):
       columns.blob(sealed.ciphertext)
       columns.varint(sealed.wrappedKeys.count * 2 + (sealed.keyID == nil ? 0 : 1))
-      if let id = sealed.keyID { text.text(id) }
-      for (device, key) in sealed.wrappedKeys.sorted(by: { $0.key < $1.key }) {
-        text.text(device)
+      if let id = sealed.keyID { text.blob(id) }
+      for (name, key) in sealed.wrappedKeys {
+        text.blob(name)
         columns.blob(key)
       }
     }

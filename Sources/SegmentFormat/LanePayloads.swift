@@ -86,9 +86,9 @@ struct LanePayloads {
       fill(column, try IDColumn.readText(zip(shapes, replies).count(where: column.isIn), from: &text))
     }
     for envelope in envelopes {
-      var sealed = SealedBody(ciphertext: envelope.ciphertext)
-      if envelope.hasKeyID { sealed.keyID = try text.text() }
-      for key in envelope.wrappedKeys { sealed.wrappedKeys[try text.text()] = key }
+      var sealed = SealedParts(ciphertext: envelope.ciphertext)
+      if envelope.hasKeyID { sealed.keyID = try text.blob() }
+      for key in envelope.wrappedKeys { sealed.wrappedKeys.append((try text.blob(), key)) }
       parts[envelope.message].body = .sealed(sealed)
     }
     for (index, shape) in shapes.enumerated() where shape.has(Shape.rest | Shape.whole) {

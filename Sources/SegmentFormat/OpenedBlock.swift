@@ -30,21 +30,28 @@ struct OpenedBlock {
     }
   }
 
-  /// In order of positions. A reply to a message that is gone, or whose lane does not open, is one to an empty id.
+  /// In order of positions; `.overLimit` before they take more memory than a block's may. A reply to a message that is
+  /// gone, or whose lane does not open, is one to an empty id.
   func messages(of conversation: ConversationID, key: (PayloadParts.Bytes) -> MessageKey?) throws
     -> [StoredMessage]
   {
     var messages: [StoredMessage] = []
     messages.reserveCapacity(count)
+    var bytes = 0
     for (sender, lane) in lanes {
       for (index, parts) in lane.parts.enumerated() {
         guard let key = lane.keys?[index] ?? key(parts.id) else {
           throw SegmentError(.keyDestroyed, "the hash of message ids")
         }
+        let payload = try resolved(parts).payload
+        bytes += payload.count
+        guard bytes <= BlockEntry.payloadBytesMax else {
+          throw SegmentError(.overLimit, "the payloads of a block")
+        }
         messages.append(
           StoredMessage(
             key: key, position: lane.positions[index], conversation: conversation, sender: sender,
-            payload: try resolved(parts).payload))
+            payload: payload))
       }
     }
     messages.sort { $0.position < $1.position }

@@ -10,7 +10,7 @@ struct PayloadParts {
     case plain(Bytes)
     /// Text that is base64, as the bytes it stands for.
     case encoded([UInt8])
-    case sealed(SealedBody)
+    case sealed(SealedParts)
   }
 
   var id: Bytes = []
@@ -50,9 +50,8 @@ struct PayloadParts {
       body = try Self.body(try fields.blob())
     } else if fields.take(3) {
       let value = Array(try fields.blob())
-      let sealed = try SealedBody(bytes: value)
-      guard sealed.bytes == value else { throw MalformedBytes("payload") }
-      body = .sealed(sealed)
+      guard try SealedBody(bytes: value).bytes == value else { throw MalformedBytes("payload") }
+      body = .sealed(try SealedParts(bytes: value))
     } else {
       throw MalformedBytes("payload")
     }

@@ -15,6 +15,8 @@ package struct SegmentIdentity: Hashable, Sendable {
 
   package static let idSize = 16
   package static let headerSize = 64
+  /// January of the year 1 to December of 9999.
+  static let periods: ClosedRange<Int32> = 12...119_999
   private static let none = [UInt8](repeating: 0, count: idSize)
   static let magic = Array("MNMSEG01".utf8)
   static let version: UInt16 = 1
@@ -86,7 +88,8 @@ package struct SegmentIdentity: Hashable, Sendable {
     } catch {
       throw SegmentError(.truncated, "the header")
     }
-    guard self.header == Array(header.prefix(Self.headerSize)) else {
+    // Not authenticated yet, and what begins a period is computed from it: a wild one would overflow.
+    guard Self.periods.contains(period.rawValue), self.header == Array(header.prefix(Self.headerSize)) else {
       throw SegmentError(.damaged, "the header")
     }
   }

@@ -8,7 +8,8 @@ extension Archiver {
   /// Which segments a verification takes.
   package enum Scope: Sendable {
     case all
-    /// A share of them, from 0 to 1, at least one; the same for the same seed.
+    /// A share of all blocks, from 0 to 1, at least one; the same for the same seed. Of their segments, only what is
+    /// needed to find them is looked at besides, so that none counts as checked.
     case sample(share: Double, seed: UInt64)
     /// Tonight's part of a scrub that comes by everything within so many days: those that wait longest, as many as make
     /// a night, and all that would be late by tomorrow.
@@ -39,21 +40,25 @@ extension Archiver {
     /// Damaged segments that are whole again, and what was wrong with them.
     package var repaired = 0
     package var mended: [Finding] = []
+    package var blocks = 0
     /// All there are, checked or not.
     package var segmentsTotal = 0
     package var bytesTotal: Int64 = 0
+    package var blocksTotal = 0
 
     package init() {}
 
     package static func += (left: inout Verification, right: Verification) {
       left.segments += right.segments
       left.bytes += right.bytes
+      left.blocks += right.blocks
       left.damaged += right.damaged
       left.findings += right.findings
       left.repaired += right.repaired
       left.mended += right.mended
       left.segmentsTotal += right.segmentsTotal
       left.bytesTotal += right.bytesTotal
+      left.blocksTotal += right.blocksTotal
     }
 
     /// Messages in blocks that are damaged.
@@ -85,39 +90,45 @@ extension Archiver {
   package func verify(_ scope: Scope, deep: Bool, repairing: Bool = false) async throws -> Verification {
     if repairing { _ = try replica() }
     let tenant = tenant.id
-    let segments = try await database.transaction { tx in try Archive.segments(tenant: tenant, in: tx) }
+    let (segments, blocks) = try await database.transaction { tx in
+      (try Archive.segments(tenant: tenant, in: tx), try Archive.blockCount(tenant: tenant, in: tx))
+    }
     var verification = Verification()
     verification.segmentsTotal = segments.count
     verification.bytesTotal = segments.reduce(0) { $0 + $1.bytes }
+    verification.blocksTotal = blocks
     var silence: (any Error)?
-    for segment in try await chosen(scope, of: segments) {
-      var findings = try await findings(segment, deep: deep)
-      if !findings.isEmpty, try await isGone(segment) {
+    for part in try await chosen(scope, of: segments) {
+      let segment = part.segment
+      var looked = try await findings(part, deep: deep)
+      if !looked.findings.isEmpty, try await isGone(segment) {
         verification.segmentsTotal -= 1
         verification.bytesTotal -= segment.bytes
         continue
       }
-      let found = findings
-      if repairing, !findings.isEmpty { findings = try await mended(segment, found, deep: deep) }
-      if findings.isEmpty, silence == nil {
+      let found = looked.findings
+      if repairing, !found.isEmpty { looked.findings = try await mended(part, found, deep: deep) }
+      // Of blocks that were drawn only these were read: a copy is read whole.
+      if looked.findings.isEmpty, part.blocks == nil, silence == nil {
         do {
-          findings = try await findingsOfCopy(segment, repairing: repairing, &verification)
+          looked.findings = try await findingsOfCopy(segment, repairing: repairing, &verification)
         } catch let error as SegmentStoreError {
           silence = error
         }
       }
-      if findings.isEmpty, !found.isEmpty {
+      if looked.findings.isEmpty, !found.isEmpty {
         verification.repaired += 1
         verification.mended += found
       }
       verification.segments += 1
-      verification.bytes += segment.bytes
-      verification.findings += findings
-      if findings.isEmpty {
-        let now = now()
-        try await database.transaction { tx in try Archive.verified(segment.id, at: now, in: tx) }
-      } else {
+      verification.bytes += looked.bytes
+      verification.blocks += looked.blocks
+      verification.findings += looked.findings
+      if !looked.findings.isEmpty {
         verification.damaged += 1
+      } else if part.blocks == nil {
+        let now = now()
+        try await database.transaction { tx in try Archive.verified(part.segment.id, at: now, in: tx) }
       }
     }
     if let silence, verification.findings.isEmpty { throw silence }
@@ -146,24 +157,40 @@ extension Archiver {
   }
 
   /// What is still wrong with a segment after its repair.
-  private func mended(_ segment: SegmentRow, _ found: [Finding], deep: Bool) async throws -> [Finding] {
-    guard let reason = try await repair(segment) else { return try await findings(segment, deep: deep) }
+  private func mended(_ part: Part, _ found: [Finding], deep: Bool) async throws -> [Finding] {
+    guard let reason = try await repair(part.segment) else {
+      return try await findings(part, deep: deep).findings
+    }
     return found + [
-      Finding(segment: segment.id, block: nil, conversation: nil, messages: 0, what: reason)
+      Finding(segment: part.segment.id, block: nil, conversation: nil, messages: 0, what: reason)
     ]
   }
 
-  private func chosen(_ scope: Scope, of segments: [SegmentRow]) async throws -> [SegmentRow] {
+  /// What is looked at of a segment.
+  struct Part {
+    let segment: SegmentRow
+    /// Ordinals of blocks; `nil` for all of it.
+    let blocks: Set<Int32>?
+  }
+
+  private func chosen(_ scope: Scope, of segments: [SegmentRow]) async throws -> [Part] {
+    let tenant = tenant.id
     switch scope {
-    case .all: return segments
+    case .all: return segments.map { Part(segment: $0, blocks: nil) }
     case .sample(let share, let seed):
-      let ids = Self.sample(segments.map(\.id), share: share, seed: seed)
-      return segments.filter { ids.contains($0.id) }
+      let places = try await database.transaction { tx in try Archive.blockPlaces(tenant: tenant, in: tx) }
+      let ids = Self.sample(places.map { "\($0.segment)/\($0.ordinal)" }, share: share, seed: seed)
+      var blocks: [String: Set<Int32>] = [:]
+      for place in places where ids.contains("\(place.segment)/\(place.ordinal)") {
+        blocks[place.segment, default: []].insert(place.ordinal)
+      }
+      return segments.compactMap { segment in
+        blocks[segment.id].map { Part(segment: segment, blocks: $0) }
+      }
     case .due(let days):
-      let tenant = tenant.id
       let ages = try await database.transaction { tx in try Archive.byAge(tenant: tenant, in: tx) }
       let ids = Self.due(ages, days: days, at: now())
-      return segments.filter { ids.contains($0.id) }
+      return segments.filter { ids.contains($0.id) }.map { Part(segment: $0, blocks: nil) }
     }
   }
 

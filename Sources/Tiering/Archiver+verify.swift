@@ -7,9 +7,20 @@ import SegmentFormat
 import Segments
 
 extension Archiver {
-  /// What is wrong with one segment; throws what the store throws where it does not answer.
-  func findings(_ segment: SegmentRow, deep: Bool) async throws -> [Finding] {
+  /// What is wrong with one segment or with some blocks of it, and how many blocks and bytes were looked at; throws
+  /// what the store throws where it does not answer.
+  func findings(_ part: Part, deep: Bool) async throws -> (findings: [Finding], blocks: Int, bytes: Int64) {
+    let segment = part.segment
     let blocks = try await database.transaction { tx in try Archive.blocks(segment: segment.id, in: tx) }
+    let looked = part.blocks.map { chosen in blocks.filter { chosen.contains($0.ordinal) } }
+    let found = try await findings(segment, blocks, sample: part.blocks, deep: deep ? looked ?? blocks : [])
+    let bytes = looked?.reduce(0) { $0 + Int64($1.length) } ?? segment.bytes
+    return (found, (looked ?? blocks).count, bytes)
+  }
+
+  private func findings(
+    _ segment: SegmentRow, _ blocks: [BlockRow], sample: Set<Int32>?, deep opened: [BlockRow]
+  ) async throws -> [Finding] {
     let identity = try SegmentIdentity(
       tenant: segment.tenant, retentionClass: segment.retentionClass, period: segment.period, hex: segment.id,
       dictionary: segment.dictionary)
@@ -28,12 +39,14 @@ extension Archiver {
           messages: $0.block.flatMap { counts[$0] } ?? 0, what: $0.what)
       }
     }
-    let structure = named(try await verifier.structure(expected, keys: keys))
-    guard deep, structure.isEmpty else { return structure }
-    let rows = Dictionary(uniqueKeysWithValues: blocks.map { ($0.ordinal, $0) })
+    let structure = named(try await verifier.structure(expected, sample: sample, keys: keys))
+    guard structure.isEmpty, !opened.isEmpty else { return structure }
+    let rows = Dictionary(uniqueKeysWithValues: opened.map { ($0.ordinal, $0) })
+    let parts = SegmentVerifier.Expected(
+      identity: identity, bytes: segment.bytes, hash: segment.hash, blocks: opened.map(\.entry))
     let archive = history.archive
     return named(
-      try await verifier.contents(expected) { entry, bytes in
+      try await verifier.contents(parts) { entry, bytes in
         guard let row = rows[entry.ordinal] else { preconditionFailure("entries are made of rows") }
         return try await archive.decode(row, bytes)
       })

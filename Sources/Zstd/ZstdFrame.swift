@@ -34,8 +34,8 @@ package enum ZstdFrame {
     }
   }
 
-  /// Opens one frame of at most `limit` bytes. The size in the frame is the sender's word: it is checked before
-  /// memory is taken, and again by the result.
+  /// Opens one frame of at most `limit` bytes and nothing behind it. The size in the frame is the sender's word: it is
+  /// checked before memory is taken, and again by the result.
   package static func decompress(_ bytes: [UInt8], limit: Int, dictionary: ZstdDictionary? = nil)
     throws(ZstdError) -> [UInt8]
   {
@@ -44,6 +44,10 @@ package enum ZstdFrame {
       throw ZstdError(.corrupt)
     }
     guard declared <= UInt64(max(limit, 0)) else { throw ZstdError(.tooLarge) }
+    // zstd itself goes on to a second frame, or skips one.
+    let length = unsafe ZSTD_findFrameCompressedSize(bytes, bytes.count)
+    guard ZSTD_isError(length) == 0 else { throw ZstdError(result: length) }
+    guard length == bytes.count else { throw ZstdError(.corrupt) }
     let count = Int(declared)
     var result = 0
     let plain = unsafe decompressors.lend { context in

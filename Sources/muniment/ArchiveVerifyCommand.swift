@@ -18,9 +18,9 @@ extension ArchiveCommand {
       help:
         "Put copies of archive.replica into the place of what is damaged or missing, or the other way round.")
     var repair = false
-    @Option(help: "Check only a share of the segments, such as 5%.")
+    @Option(help: "Check only a share of the blocks, such as 5%, and what leads to them.")
     var sample: String?
-    @Option(help: "Chooses which segments are a sample; the same for the same number.")
+    @Option(help: "Chooses which blocks are a sample; the same for the same number.")
     var seed: UInt64?
 
     private struct Finding: Encodable {
@@ -34,10 +34,12 @@ extension ArchiveCommand {
     private struct Report: Encodable {
       struct Coverage: Encodable {
         let segments: Int
+        let blocks: Int
         let bytes: Int64
         let seed: UInt64?
       }
       let segments: Int
+      let blocks: Int
       let damaged: Int
       let findings: [String]
       let affectedMessages: Int64
@@ -50,13 +52,16 @@ extension ArchiveCommand {
       let of: Coverage
 
       enum CodingKeys: String, CodingKey {
-        case segments, damaged, findings, details, bytes, of, repaired, mended
+        case segments, blocks, damaged, findings, details, bytes, of, repaired, mended
         case affectedMessages = "affected_messages"
       }
 
       var text: String {
         var last =
-          "\(segments) of \(of.segments) segments checked, \(bytes) of \(of.bytes) bytes, \(damaged) damaged"
+          of.seed == nil
+          ? "\(segments) of \(of.segments) segments checked, \(bytes) of \(of.bytes) bytes, \(damaged) damaged"
+          : "\(blocks) of \(of.blocks) blocks checked, \(bytes) of \(of.bytes) bytes in \(segments) of \(of.segments) "
+            + "segments, \(damaged) damaged"
         if let seed = of.seed { last += " (sample with --seed \(seed))" }
         if affectedMessages > 0 { last += "; \(affectedMessages) messages are affected" }
         if repaired > 0 { last += "; \(repaired) segments were repaired from the replica" }
@@ -98,7 +103,8 @@ extension ArchiveCommand {
         return try await check(nil)
       }
       let report = Report(
-        segments: found.segments, damaged: found.damaged, findings: found.findings.map(\.description),
+        segments: found.segments, blocks: found.blocks, damaged: found.damaged,
+        findings: found.findings.map(\.description),
         affectedMessages: found.affected, repaired: found.repaired,
         mended: found.mended.map(\.description),
         details: found.findings.map {
@@ -107,7 +113,8 @@ extension ArchiveCommand {
             messages: $0.messages,
             what: $0.what)
         }, bytes: found.bytes,
-        of: .init(segments: found.segmentsTotal, bytes: found.bytesTotal, seed: seed))
+        of: .init(
+          segments: found.segmentsTotal, blocks: found.blocksTotal, bytes: found.bytesTotal, seed: seed))
       try common.output.value(report, text: report.text)
       if found.damaged > 0 { throw ExitStatus.verificationFailed }
     }

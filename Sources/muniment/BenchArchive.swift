@@ -1,31 +1,60 @@
 import ArgumentParser
+import Blocking
 import Catalog
 import History
 import KeyVault
 import Model
 import Postgres
 import Runtime
+import SearchTokens
 import SegmentFormat
-import Sodium
 import Tiering
 import Zstd
 
-/// Seal, verify and switch, and reading back, against compression and encryption alone of the same payloads.
+/// Seal, verify and switch, and reading back, against compression and encryption alone of the same payloads, and beside
+/// what people would use in its place.
 struct ArchiveBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "archive", abstract: "Archive, beside zstd and XChaCha20-Poly1305 over the same payloads.")
+    commandName: "archive",
+    abstract:
+      "Archive, beside zstd and XChaCha20-Poly1305 over the same payloads, and beside other archives.",
+    discussion: """
+      Others are tar with zstd and age, borg, restic, and Parquet by DuckDB and by pyarrow, over the same messages as \
+      JSON lines. One that is not installed is named as skipped. With --sealed bodies are sealed and tokens blinded as by \
+      a client; others get the same ciphertext.
+      """)
   @OptionGroup var options: BenchOptions
   @Flag(help: "Store messages without search tokens.")
   var noTokens = false
   @Flag(help: "Leave out zstd over the whole file, which takes longest.")
   var noWholeFile = false
+  @Flag(help: "Seal bodies and blind tokens before they are stored, as a client does.")
+  var sealed = false
+  @Option(
+    parsing: .upToNextOption,
+    help: "Leave out: tar_zstd_age, borg, restic, duckdb, pyarrow. The output says what was left out.")
+  var skip: [String] = []
+  @Option(help: "The script that runs them.")
+  var peersScript = "Tests/Compatibility/bench_archive_peers.py"
+  @Option(help: "The Python that runs it.")
+  var python = "python3"
   @Option(help: "Pages of 50 messages to read, each of a random place.")
   var pages = 500
+
+  func validate() throws {
+    guard Set(ArchivePeers.names).isSuperset(of: skip) else {
+      throw ValidationError("--skip takes \(ArchivePeers.names.joined(separator: ", "))")
+    }
+    guard !(sealed && noTokens) else {
+      throw ValidationError("--sealed has blinded tokens; what they take is told apart")
+    }
+  }
 
   func run() async throws {
     try await options.run { home in
       var home = home
       home.hasTokens = !noTokens
+      home.master = self.sealed ? .random() : nil
       try await home.ingest()
       let archiver = home.application.archiver(home.tenant)
       ResidentMemory.resetPeak()
@@ -44,7 +73,9 @@ struct ArchiveBench: AsyncParsableCommand {
       }
       let pages = try await pageTimes(home)
       let columns = try await columns(home)
-      let whole = noWholeFile ? [] : try WholeFile.all(home.corpus.path)
+      let lines = try peersLines(home)
+      let whole = noWholeFile ? [] : try WholeFile.all(lines.path)
+      let peers = try await peers(home, lines)
       let count = Double(sealed.messages)
       let megabytes = Double(peer.payloadBytes) / 1e6
       return BenchReport(
@@ -69,7 +100,7 @@ struct ArchiveBench: AsyncParsableCommand {
           BenchMeasure("dictionary_bytes_per_message", Double(columns.dictionaryBytes) / count),
           BenchMeasure("page_median_ms", pages.median * 1_000),
           BenchMeasure("page_p95_ms", pages.p95 * 1_000),
-        ]
+        ] + format.sizes(count)
           + SealClock.Phase.allCases.map {
             BenchMeasure("\($0.rawValue)_seconds", archiver.clock.seconds[$0] ?? 0)
           } + columns.costs.map { BenchMeasure("\($0)_bytes_per_message", Double($1) / count) }
@@ -78,8 +109,29 @@ struct ArchiveBench: AsyncParsableCommand {
               BenchMeasure("\($0.name)_bytes_per_message", Double($0.bytes) / count),
               BenchMeasure("\($0.name)_messages_per_second", count / $0.seconds),
             ]
-          })
+          }, peers: peers)
     }
+  }
+
+  /// What peers are given: with --sealed the same ciphertext.
+  private func peersLines(_ home: BenchHome) throws -> BenchCorpus {
+    guard let master = home.master else { return home.corpus }
+    return try home.corpus.sealed(master, tenant: home.tenant.name, to: home.path + "/sealed.ndjson")
+  }
+
+  private func peers(_ home: BenchHome, _ lines: BenchCorpus) async throws -> [ArchivePeer] {
+    let peers = ArchivePeers(
+      script: PeerScript(path: peersScript, python: python), directory: home.path, corpus: lines,
+      isSealed: sealed)
+    var found: [ArchivePeer] = []
+    for name in ArchivePeers.names {
+      guard !skip.contains(name) else {
+        found.append(ArchivePeer(name: name, skipped: "asked to by --skip"))
+        continue
+      }
+      found.append(try await runBlocking { try peers.run(name) })
+    }
+    return found
   }
 
   /// How long pages of archived history take that begin anywhere; nothing of a page is kept for the next.
@@ -144,77 +196,5 @@ struct ArchiveBench: AsyncParsableCommand {
     }
     try peer.finish()
     return (messages, seconds)
-  }
-}
-
-/// What must be done at least: one key, no columns, no authors, no directory.
-private struct BareSeal {
-  private let key = SecretBytes(random: AEAD.keySize)
-  private var block: [UInt8] = []
-  private(set) var payloadBytes = 0
-  private(set) var sealedBytes = 0
-  private(set) var sealSeconds = 0.0
-  private(set) var openSeconds = 0.0
-
-  private static let blockBytes = 256 << 10
-
-  mutating func add(_ payload: [UInt8]) throws {
-    block += payload
-    payloadBytes += payload.count
-    if block.count >= Self.blockBytes { try finish() }
-  }
-
-  mutating func finish() throws {
-    guard !block.isEmpty else { return }
-    let sealing = Stopwatch()
-    let sealed = AEAD.seal(ZstdFrame.compress(block, level: 3), key: key)
-    sealSeconds += sealing.seconds
-    let opening = Stopwatch()
-    let opened = try ZstdFrame.decompress(AEAD.open(sealed, key: key), limit: block.count)
-    openSeconds += opening.seconds
-    guard opened == block else { throw BenchError("the peer did not open what it sealed") }
-    sealedBytes += sealed.count
-    block.removeAll(keepingCapacity: true)
-  }
-}
-
-/// The format alone: messages in memory to a segment's bytes and back, on one core, with the keys at hand.
-private struct FormatSeal {
-  private(set) var sealSeconds = 0.0
-  private(set) var openSeconds = 0.0
-
-  mutating func add(_ runs: [BlockRun], of segment: SegmentRow, _ application: Application) async throws {
-    let identity = SegmentIdentity(
-      tenant: segment.tenant, retentionClass: segment.retentionClass, period: segment.period,
-      id: Randomness.bytes(SegmentIdentity.idSize), dictionary: segment.dictionary)
-    let keys = try await keys(runs, identity, application)
-    let sealing = Stopwatch()
-    var writer = try SegmentWriter(identity: identity, keys: keys)
-    var blocks: [[UInt8]] = []
-    for run in runs {
-      blocks.append(try writer.block(run.conversation, route: run.route, run.messages, keys: keys))
-    }
-    _ = try writer.finish(keys: keys)
-    sealSeconds += sealing.seconds
-    if !blocks.isEmpty { blocks[0].removeFirst(SegmentIdentity.headerSize) }
-    let opening = Stopwatch()
-    for (entry, bytes) in zip(writer.directory, blocks) {
-      let opened = try SegmentReader.decode(entry, bytes, identity: identity, keys: keys).messages.count
-      guard opened == Int(entry.count) else { throw BenchError("a block did not open as it was sealed") }
-    }
-    openSeconds += opening.seconds
-  }
-
-  private func keys(_ runs: [BlockRun], _ identity: SegmentIdentity, _ application: Application) async throws
-    -> HeldKeys
-  {
-    let (tenant, vault) = (identity.tenant, application.vault)
-    let batch = try await SealBatch(runs, tenant: tenant, period: identity.period, vault: vault)
-    let owner = KeyOwner.period(tenant, identity.retentionClass, identity.period)
-    let dictionaries = application.history.archive.dictionaries
-    return HeldKeys(
-      period: try await vault.keys([owner], creating: false)[owner], conversations: batch.conversations,
-      lanes: batch.lanes, hasher: vault.hasher(tenant),
-      dictionary: try await dictionaries.dictionary(identity.dictionary, tenant: tenant))
   }
 }

@@ -56,11 +56,13 @@ struct BenchReport: Encodable {
   let peakResidentBytes: Int
   /// Further measures, by name with unit.
   var details: [BenchMeasure] = []
+  /// What people would use in our place.
+  var peers: [ArchivePeer] = []
 
   var ratio: Double { peerRate > 0 ? rate / peerRate : 0 }
 
   enum CodingKeys: String, CodingKey {
-    case benchmark, corpus, messages, unit, rate, peer, ratio, details
+    case benchmark, corpus, messages, unit, rate, peer, ratio, details, peers
     case peerRate = "peer_rate"
     case peakResidentBytes = "peak_rss_bytes"
   }
@@ -79,6 +81,7 @@ struct BenchReport: Encodable {
     try container.encode(
       Dictionary(details.map { ($0.name, BenchMeasure.rounded($0.value)) }) { first, _ in first },
       forKey: .details)
+    if !peers.isEmpty { try container.encode(peers, forKey: .peers) }
   }
 
   var text: String {
@@ -89,7 +92,7 @@ struct BenchReport: Encodable {
       "  ratio  \(BenchMeasure.rounded(ratio))",
       "  peak resident memory  \(peakResidentBytes >> 20) MiB",
     ]
-    lines += details.map { "  \($0.name)  \(BenchMeasure.rounded($0.value))" }
+    lines += details.map { "  \($0.name)  \(BenchMeasure.rounded($0.value))" } + peers.map(\.text)
     return lines.joined(separator: "\n")
   }
 }

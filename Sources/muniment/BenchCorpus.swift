@@ -1,6 +1,8 @@
 import Foundation
 import Ingestion
 import Model
+import SearchTokens
+import Sodium
 
 /// What a benchmark reads: the beginning of a real corpus, or synthetic chat.
 struct BenchCorpus: Sendable {
@@ -47,6 +49,35 @@ struct BenchCorpus: Sendable {
     }
     try file.write(contentsOf: buffer)
     return BenchCorpus(path: path, messages: count, name: name)
+  }
+}
+
+extension BenchCorpus {
+  /// The same lines with bodies as a client with `master` seals them, in base64: what peers get of sealed messages.
+  func sealed(_ master: TokenMaster, tenant: String, to path: String) throws -> BenchCorpus {
+    guard FileManager.default.createFile(atPath: path, contents: nil),
+      let file = FileHandle(forWritingAtPath: path)
+    else { throw CocoaError(.fileWriteUnknown) }
+    defer { try? file.close() }
+    var reader = try SourceReader(self.path)
+    var buffer = Data()
+    while let line = try reader.next() {
+      guard let bytes = line.bytes,
+        var message = try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any],
+        let text = message["content"] as? String, let id = message["message_id"] as? String,
+        let conversation = message["conversation_id"] as? String
+      else { throw BenchError("a line of the corpus has no content to seal") }
+      let key = master.bodyKey(tenant: tenant, conversation: conversation)
+      message["content"] = key.seal(text, messageID: id).base64()
+      buffer += try JSONSerialization.data(
+        withJSONObject: message, options: [.sortedKeys, .withoutEscapingSlashes])
+      buffer.append(0x0A)
+      guard buffer.count > 1 << 20 else { continue }
+      try file.write(contentsOf: buffer)
+      buffer.removeAll(keepingCapacity: true)
+    }
+    try file.write(contentsOf: buffer)
+    return BenchCorpus(path: path, messages: messages, name: name)
   }
 }
 

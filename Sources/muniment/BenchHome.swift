@@ -5,6 +5,7 @@ import Ingestion
 import Model
 import Postgres
 import Runtime
+import SearchTokens
 
 /// A temporary home with its own database, gone afterwards.
 struct BenchHome: Sendable {
@@ -15,6 +16,8 @@ struct BenchHome: Sendable {
   let path: String
   /// Whether messages come with the tokens they are searched by.
   var hasTokens = true
+  /// With it bodies are sealed and tokens blinded, as by a client that has it.
+  var master: TokenMaster?
 
   /// Makes the home, writes the corpus into it, runs the body, stops the database and removes everything.
   static func with<R>(
@@ -63,8 +66,10 @@ struct BenchHome: Sendable {
   }
 
   var decoder: BatchDecoder {
-    BatchDecoder(
-      format: .corpus, client: CorpusClient(tokens: hasTokens ? .plain : .none, tenant: tenant.name),
+    let plain: CorpusClient.Tokens = hasTokens ? .plain : .none
+    let tokens = master.map { CorpusClient.Tokens.blinded($0, bigrams: false, prefixes: false) } ?? plain
+    return BatchDecoder(
+      format: .corpus, client: CorpusClient(tokens: tokens, tenant: tenant.name),
       tenant: .init(name: tenant.name, revealsOrder: tenant.revealsOrder))
   }
 

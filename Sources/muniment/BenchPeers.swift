@@ -89,27 +89,10 @@ struct BenchPeers: Sendable {
 
   /// Runs one peer to its end. Blocks.
   func run(_ peer: String) throws -> Answer {
-    guard FileManager.default.isReadableFile(atPath: script) else {
-      return Self.skipped(
-        peer, "the script \(script) is not there; run in the sources or name it by --peers-script")
+    switch try PeerScript(path: script, python: python).run([directory, peer]) {
+    case .answer(let bytes): try JSONDecoder().decode(Answer.self, from: bytes)
+    case .skipped(let why): Self.skipped(peer, why)
     }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [python, script, directory, peer]
-    let output = Pipe()
-    process.standardOutput = output
-    do {
-      try process.run()
-    } catch {
-      return Self.skipped(peer, "\(python) cannot be started")
-    }
-    let bytes = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      if process.terminationStatus == 127 { return Self.skipped(peer, "\(python) cannot be started") }
-      throw BenchError("the script of \(peer) failed; it says why above")
-    }
-    return try JSONDecoder().decode(Answer.self, from: bytes)
   }
 
   private static func skipped(_ peer: String, _ why: String) -> Answer {

@@ -1,16 +1,23 @@
 """A reader of segments, version 1, written from Schemas/formats/segment-v1.md alone: no code of the product.
 
-Usage: segment_v1.py SEGMENT KEYS. SEGMENT is an object, or its bytes in hexadecimal (lines with # are skipped). KEYS is
-JSON: {"period": hex, "conversations": {id: hex}, "subjects": {id: hex}, "hash": hex, "dictionaries": {id: hex}}; a key
-that is missing counts as destroyed. "hash" is the key of the tenant's hash of message ids: without it those message keys
-that lanes do not hold are printed as null. Prints a JSON object for each message that opens and, last, one with the
-number of those that do not. Exit status 5 for a damaged segment. Needs PyNaCl and zstandard.
+Usage: segment_v1.py SEGMENT KEYS
+       segment_v1.py --refused FILE KEYS
+
+SEGMENT is an object, or its bytes in hexadecimal (lines with # are skipped). KEYS is JSON: {"period": hex,
+"conversations": {id: hex}, "subjects": {id: hex}, "hash": hex, "dictionaries": {id: hex}}; a key that is missing counts
+as destroyed. "hash" is the key of the tenant's hash of message ids: without it, message keys that lanes do not hold are
+printed as null. Prints a JSON object for each message that opens and, last, one with the number of those that do
+not. Exit status 5 for a damaged segment, 6 for one whose dictionary is not in KEYS.
+
+With --refused, FILE has a segment in each line, as JSON with "name" and "segment", in hexadecimal: exit status 1,
+naming them, if one of them is read. Needs PyNaCl and zstandard.
 """
 
 import base64
 import datetime
 import hashlib
 import json
+import os
 import struct
 import sys
 import uuid
@@ -21,10 +28,15 @@ import zstandard
 
 HEADER, TRAILER = 64, 56
 LIMIT, BLOCK = 32 << 20, 128 << 10
+PAYLOADS, FOOTER, BLOCKS = 64 << 20, 256 << 20, 3_050_401
 
 
 class Damaged(Exception):
     pass
+
+
+class Missing(Exception):
+    """A dictionary that is not at hand, which is no damage."""
 
 
 def need(condition, what):
@@ -209,6 +221,7 @@ def ids(count, columns):
         size = columns.varint()
         return [columns.raw(size).hex().encode() for _ in range(count)]
     prefix = columns.blob()
+    need(len(prefix) * count <= PAYLOADS, "over the limit")
     if form == 4:
         size = columns.varint()
         return [prefix + base64.urlsafe_b64encode(columns.raw(size)).rstrip(b"=") for _ in range(count)]
@@ -265,13 +278,13 @@ class Lane:
         held = [ids(len(self.having(bit)), self.columns) for bit in (None, REPLY, THREAD, CLIENT)]
         self.bodies = [self.read_bytes(bits) for bits, _ in self.shapes]
         rest = self.columns.rest()
-        self.size = len(plain)
+        before = len(plain) - len(rest)
+        text = rest
         if flags & 65:
             found = dictionary() if flags & 2 else None
-            text = self.opened(rest, found, limit - len(plain), flags & 64)
-            self.size += len(text) - len(rest)
-        else:
-            text = rest
+            text = self.opened(rest, found, limit - before, flags & 64)
+        self.size = before + len(text)
+        need(self.size <= limit, "over the limit")
         self.text = Reader(text)
         self.ids = [
             column if column is not None else [self.text.blob() for _ in self.having(bit)]
@@ -294,7 +307,6 @@ class Lane:
             )
         except zstandard.ZstdError:
             raise Damaged("lane frame") from None
-        need(len(text) <= limit, "over the limit")
         return text
 
     def having(self, bit):
@@ -317,7 +329,7 @@ class Lane:
     def read_positions(self, origin, unit, bits):
         start, first, pace, _ = origin
         steps = [TIMES[unit].step(bits) for _ in range(self.count)]
-        time, sequence = toward_zero(first[0] - start, UNITS[unit]), first[1]
+        time, sequence = toward_zero(signed64(first[0] - start), UNITS[unit]), first[1]
         positions = []
         for number, step in enumerate(steps):
             excess = max(0, (step * UNITS[unit] % (1 << 64)).bit_length() - pace)
@@ -392,11 +404,12 @@ class Segment:
             "<8sHHhHiq16s16s4s", self.header
         )
         need((magic, version, algorithms, zero, zeros) == (b"MNMSEG01", 1, 1, 0, bytes(4)), "header")
-        need(12 <= period < 12 * 9_999, "period")
+        need(12 <= period <= 119_999, "period")
         self.start = period_start(period)
         self.footer_at, length, zero, digest, magic = struct.unpack("<qII32s8s", data[-TRAILER:])
         need(magic == b"MNMSEGZ1" and zero == 0, "trailer")
         need(HEADER <= self.footer_at <= len(data) and self.footer_at + length + TRAILER == len(data), "trailer")
+        need(length <= FOOTER + 16, "over the limit")
         need(blake(data[:-40]) == digest, "hash of the object")
         key = derive([keys["period"]], b"muniment/segment/footer/v1" + self.id)
         place = self.header + b"footer" + struct.pack("<q", self.footer_at)
@@ -404,11 +417,13 @@ class Segment:
 
     def dictionary(self):
         need(self.dictionary_id != bytes(16), "dictionary")
+        if self.dictionary_id not in self.keys["dictionaries"]:
+            raise Missing(self.dictionary_id.hex())
         return self.keys["dictionaries"][self.dictionary_id]
 
     def directory(self, reader):
         count = reader.varint()
-        need(count <= len(reader.data) // 23, "blocks")
+        need(count <= min(BLOCKS, len(reader.data) // 23), "blocks")
         conversations, routes = [], []
         for _ in range(count):
             step = reader.zigzag()
@@ -453,14 +468,18 @@ class Segment:
             keys = [self.keys["subjects"][sender], secret, self.keys["period"]]
             place = self.header + b"lane" + struct.pack("<iiqq", ordinal, number, conversation, sender)
             plain = opened(sealed, derive(keys, b"muniment/lane/v1"), place, f"lane {number} of block {ordinal}")
-            need(len(plain) - 1 <= left, "over the limit")
             lane = Lane(plain, written, (self.start, first, pace, count), self.dictionary, left)
             left -= lane.size
             names += lane.names()
             found.append((sender, lane))
         reader.end()
         hash_key = self.keys.get("hash")
-        messages = [(sender, *message) for sender, lane in found for message in lane.messages(hash_key, names)]
+        messages, size = [], 0
+        for sender, lane in found:
+            for message in lane.messages(hash_key, names):
+                size += len(message[3])
+                need(size <= PAYLOADS, "over the limit")
+                messages.append((sender, *message))
         messages.sort(key=lambda message: message[1:3])
         positions = [message[1:3] for message in messages]
         need(all(a < b for a, b in zip(positions, positions[1:])), "positions")
@@ -489,8 +508,32 @@ def load(path):
     return bytes.fromhex("".join(line for line in data.decode().splitlines() if not line.startswith("#")))
 
 
+def named(segment, path):
+    """An object must be the segment that its name says."""
+    name, suffix = os.path.splitext(os.path.basename(path))
+    need(suffix != ".mseg" or name == segment.id.hex(), "the header names another segment")
+    return segment
+
+
+def refused(path, keys):
+    taken = []
+    with open(path, encoding="utf-8") as file:
+        for line in map(json.loads, file):
+            try:
+                segment = Segment(bytes.fromhex(line["segment"]), keys)
+                for ordinal, entry in enumerate(segment.entries):
+                    segment.block(ordinal, entry)
+                taken.append(line["name"])
+            except Damaged:
+                pass
+    for name in taken:
+        print(f"was read, and must not be: {name}")
+    return 1 if taken else 0
+
+
 def main():
-    with open(sys.argv[2], encoding="utf-8") as file:
+    arguments = [word for word in sys.argv[1:] if word != "--refused"]
+    with open(arguments[1], encoding="utf-8") as file:
         keys = json.load(file)
     keys["period"] = bytes.fromhex(keys["period"])
     for kind in ("conversations", "subjects"):
@@ -498,9 +541,11 @@ def main():
     keys["hash"] = bytes.fromhex(keys["hash"]) if "hash" in keys else None
     dictionaries = keys.get("dictionaries", {})
     keys["dictionaries"] = {bytes.fromhex(name): bytes.fromhex(data) for name, data in dictionaries.items()}
+    if len(arguments) < len(sys.argv) - 1:
+        return refused(arguments[0], keys)
     unreadable = 0
     try:
-        segment = Segment(load(sys.argv[1]), keys)
+        segment = named(Segment(load(arguments[0]), keys), arguments[0])
         for ordinal, entry in enumerate(segment.entries):
             messages, hidden = segment.block(ordinal, entry)
             unreadable += hidden
@@ -511,6 +556,9 @@ def main():
     except Damaged as error:
         print(json.dumps({"damaged": str(error)}))
         return 5
+    except Missing as error:
+        print(json.dumps({"missing_dictionary": str(error)}))
+        return 6
     print(json.dumps({"unreadable": unreadable}))
     return 0
 

@@ -30,6 +30,7 @@ struct JSON: Hashable, CustomStringConvertible {
 
   var text: String? { value as? String }
   var number: Int? { value as? Int }
+  var real: Double? { value as? Double ?? number.map { Double($0) } }
   var isTrue: Bool { value as? Bool ?? false }
   var elements: [JSON] { (value as? [Any] ?? []).map { JSON($0) } }
 

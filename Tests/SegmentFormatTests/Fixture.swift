@@ -9,11 +9,14 @@ import Zstd
 enum Fixture {
   /// The hexadecimal lines of a file in `Fixtures`; lines that start with `#` are for readers.
   static func bytes(_ name: String) throws -> [UInt8] {
-    let url = try #require(Bundle.module.url(forResource: "Fixtures/" + name, withExtension: nil))
-    let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n").filter {
+    let lines = String(decoding: try data(name), as: UTF8.self).split(separator: "\n").filter {
       !$0.hasPrefix("#")
     }
     return try #require([UInt8](hex: lines.joined().filter { !$0.isWhitespace }))
+  }
+
+  static func data(_ name: String) throws -> Data {
+    try Data(contentsOf: #require(Bundle.module.url(forResource: "Fixtures/" + name, withExtension: nil)))
   }
 
   /// A page of `Schemas/formats`, without white space.

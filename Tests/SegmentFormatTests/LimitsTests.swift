@@ -174,6 +174,62 @@ import Zstd
     #expect(writer.directory.isEmpty)
   }
 
+  /// What zstd makes of a text is not counted beside the text.
+  @Test func aBlockAtTheLimitIsWrittenAndRead() throws {
+    let large = message(1, payload: [UInt8](repeating: 0, count: BlockEntry.plainBytesMax - 64))
+    var writer = try SegmentWriter(identity: identity, keys: keys)
+    let bytes = try writer.block(Self.conversation, route: RouteKey(rawValue: 0), [large], keys: keys)
+    let entry = try #require(writer.directory.first)
+    let block = Array(bytes.dropFirst(SegmentIdentity.headerSize))
+    #expect(try SegmentReader.decode(entry, block, identity: identity, keys: keys).messages == [large])
+  }
+
+  /// Ids of one prefix take little room in a lane, and all of it in every payload.
+  @Test func payloadsBeyondTheLimitTogetherAreNotWritten() throws {
+    let count = BlockEntry.messagesMax
+    func messages(_ idBytes: Int) -> [StoredMessage] {
+      var head = ByteWriter()
+      for byte in [1, 1] as [UInt8] { head.byte(byte) }
+      head.blob([UInt8](repeating: 0x78, count: idBytes - 1) + [0x31])
+      let payload = head.bytes + [2, 0, 4, 0]
+      return (1...count).map { message(Int64($0), payload: payload) }
+    }
+    let idBytesMax = BlockEntry.payloadBytesMax / count - 8
+    for (size, fits) in [(idBytesMax, true), (idBytesMax + 1, false)] {
+      var writer = try SegmentWriter(identity: identity, keys: keys)
+      let messages = messages(size)
+      #expect((messages[0].payload.count * count <= BlockEntry.payloadBytesMax) == fits)
+      guard fits else {
+        #expect(throws: SegmentError(.overLimit, "a block")) {
+          _ = try writer.block(Self.conversation, route: RouteKey(rawValue: 0), messages, keys: keys)
+        }
+        continue
+      }
+      let bytes = try writer.block(Self.conversation, route: RouteKey(rawValue: 0), messages, keys: keys)
+      let entry = try #require(writer.directory.first)
+      let block = Array(bytes.dropFirst(SegmentIdentity.headerSize))
+      #expect(block.count < 1 << 20)
+      #expect(try SegmentReader.decode(entry, block, identity: identity, keys: keys).messages == messages)
+    }
+  }
+
+  @Test func aPeriodOutOfRangeIsRefused() throws {
+    for (period, fits) in [
+      (12, true), (119_999, true), (11, false), (120_000, false), (.min, false), (.max, false),
+    ]
+      as [(Int32, Bool)]
+    {
+      let header = SegmentIdentity(
+        tenant: TenantID(rawValue: 1), retentionClass: 0, period: Period(rawValue: period), id: identity.id
+      ).header
+      if fits {
+        #expect(try SegmentIdentity(header: header).period.start < .latest)
+      } else {
+        #expect(throws: SegmentError(.damaged, "the header")) { try SegmentIdentity(header: header) }
+      }
+    }
+  }
+
   @Test func aTrailerThatPointsNowhereIsRefused() throws {
     for (offset, length) in [(Int64.max, UInt32.max), (-1, 41), (0, 40), (64, .max), (1 << 62, 0), (.min, 0)]
     {

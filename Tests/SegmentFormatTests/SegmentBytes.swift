@@ -14,9 +14,14 @@ struct SegmentBytes {
   init(
     _ blocks: [Block], keys: TestKeyring, id: [UInt8] = Randomness.bytes(16), dictionary: [UInt8]? = nil
   ) throws {
-    identity = SegmentIdentity(
+    let identity = SegmentIdentity(
       tenant: TenantID(rawValue: 7), retentionClass: 0, period: Period(rawValue: 2015 * 12 + 7), id: id,
       dictionary: dictionary)
+    try self.init(blocks, keys: keys, identity: identity)
+  }
+
+  init(_ blocks: [Block], keys: TestKeyring, identity: SegmentIdentity) throws {
+    self.identity = identity
     var writer = try SegmentWriter(identity: identity, keys: keys)
     bytes = []
     for block in blocks {

@@ -73,6 +73,40 @@ import Testing
     #expect(try await !structure(StoredSegment().bytes).isEmpty)
   }
 
+  /// A footer that does not open hides nothing of what was found before it, nor does a header.
+  @Test func damageOfOnePartDoesNotHideAnothers() async throws {
+    let trailer = try SegmentTrailer(
+      Array(segment.bytes.suffix(SegmentTrailer.size)), objectSize: Int64(segment.bytes.count))
+    var bytes = segment.bytes
+    bytes[0] ^= 1
+    bytes[Int(segment.directory[1].offset)] ^= 1
+    bytes[trailer.footerRange.lowerBound] ^= 1
+    let findings = try await structure(bytes)
+    #expect(
+      findings.map(\.what) == [
+        "its bytes are not those that were sealed", "the object is not a segment",
+        "its trailer's hash is not that of its bytes", "the footer is damaged", "damaged",
+      ])
+    #expect(findings.map(\.block) == [nil, nil, nil, nil, 1])
+    let cut = try await structure(Array(segment.bytes.dropLast()))
+    #expect(cut.count >= 3 && cut.contains { $0.what == "its bytes are not those that were sealed" })
+  }
+
+  @Test func aSampleLooksAtItsBlocksAndAtTheFooterAlone() async throws {
+    let store = CountingStore(store)
+    var bytes = segment.bytes
+    for entry in segment.directory { bytes[Int(entry.offset)] ^= 1 }
+    try await segment.put(bytes, in: store, scratch)
+    let findings = try await SegmentVerifier(store: store).structure(
+      segment.expected, sample: [1], keys: segment.keys)
+    #expect(findings.map(\.block) == [1])
+    let block = segment.directory[1]
+    let range = Int(block.offset)..<Int(block.offset) + Int(block.length)
+    let ranges = await store.ranges
+    #expect(ranges.count == 4 && ranges.filter { $0.overlaps(64..<range.lowerBound) }.isEmpty)
+    #expect(ranges.last == range)
+  }
+
   /// Blocks of the same ordinals and, where lanes are alike, of the same length: what a store could mix up.
   @Test func blocksOfAnotherSegmentAreNamed() async throws {
     let other = try StoredSegment()

@@ -337,6 +337,35 @@ struct ArchiveUpkeepTests {
       Archiver.sample(ids, share: 1, seed: 1).count == 200 && Archiver.sample([], share: 1, seed: 1) == [])
   }
 
+  @Test("A sample is of blocks: the damaged one is found when it is in it, and no segment counts as checked")
+  func sampledBlocks() async throws {
+    #expect(try await archive().messages == 12)
+    let segment = try await application.database.transaction { tx in
+      try Archive.segments(tenant: nil, in: tx)
+    }[0]
+    let blocks = try await application.database.transaction { tx in
+      try Archive.blocks(segment: segment.id, in: tx)
+    }
+    let path = segments + "/" + SegmentName.object(segment.id)
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    bytes[Int(blocks[2].offset) + 10] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: path))
+    let archiver = application.archiver(tenant)
+    var found: Set<Int32?> = []
+    for seed in 0..<40 as Range<UInt64> {
+      let part = try await archiver.verify(.sample(share: 0.5, seed: seed), deep: true)
+      #expect(part.segments == 1 && part.blocks == 2 && part.blocksTotal == blocks.count)
+      #expect(part.bytes < segment.bytes && part.bytesTotal == segment.bytes)
+      #expect(part.findings.count == part.damaged)
+      found.formUnion(part.findings.map(\.block))
+    }
+    #expect(found == [2])
+    let one = try await archiver.verify(.sample(share: 0.001, seed: 1), deep: false)
+    #expect(one.blocks == 1 && one.bytes > 0)
+    #expect(try await count("SELECT count(*) FROM segment WHERE verified_at IS NOT NULL") == 0)
+    await application.close()
+  }
+
   @Test("Nights of a scrub come by every segment within the days it has, also after nights were missed")
   func nights() {
     var checked: [String: Timestamp] = [:]

@@ -35,6 +35,14 @@ import Zstd
     }
   }
 
+  /// zstd itself would open the second, or pass over it (RFC 8878, 3.1.2).
+  @Test func whatFollowsAFrameIsRefused() {
+    let frame = ZstdFrame.compress(Array(Self.text.prefix(500)))
+    for rest in [[0], ZstdFrame.compress([]), frame, [0x50, 0x2A, 0x4D, 0x18, 1, 0, 0, 0, 9]] as [[UInt8]] {
+      #expect(throws: ZstdError.self) { try ZstdFrame.decompress(frame + rest, limit: 1 << 20) }
+    }
+  }
+
   @Test func whatIsNoFrameIsRefused() {
     #expect(throws: ZstdError(.corrupt)) { try ZstdFrame.decompress(Array("plain text".utf8), limit: 100) }
     #expect(throws: ZstdError(.corrupt)) { try ZstdFrame.decompress([], limit: 100) }
