@@ -36,6 +36,7 @@ package struct Migration: Sendable {
     Migration(35, "extend_export", PackageResources._035_extend_export_sql),
     Migration(36, "create_export_link", PackageResources._036_create_export_link_sql),
     Migration(39, "create_channel_version", PackageResources._039_create_channel_version_sql),
+    Migration(40, "add_unattended_export", PackageResources._040_add_unattended_export_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

@@ -36,9 +36,12 @@ extension Exporter {
     record.contentBytes = row.contentBytes
     record.expiresAt = row.expiresAt
     record.removal = row.removal
+    record.isUnattended = row.isUnattended
+    record.failure = row.failure
+    record.partBytes = account?.partBytes
     if row.state == .running {
       record.progress = ExportRecord.Progress(row)
-      record.isInterrupted = account.map { isResumable(row, $0) } ?? false
+      record.isInterrupted = !row.isUnattended && (account.map { isResumable(row, $0) } ?? false)
     }
     return record
   }

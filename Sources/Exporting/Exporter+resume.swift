@@ -78,7 +78,9 @@ extension Exporter {
     }
     let snapshot = try await blocking { try notes.snapshot() }
     let selection = try await selection(of: snapshot)
-    guard let checkpoint = try await standing(notes, snapshot, selection) else {
+    let hasBegun = try await blocking { notes.hasCheckpoint }
+    let checkpoint = hasBegun ? try await standing(notes, snapshot, selection) : nil
+    guard !hasBegun || checkpoint != nil else {
       return try await again(job, snapshot, selection, progress)
     }
     let draft: PackageDraft
@@ -87,6 +89,7 @@ extension Exporter {
     } catch let error as ExportError where error.code == .draftDamaged {
       return try await again(job, snapshot, selection, progress)
     }
+    limit(draft, job)
     return try await finishing(job, draft) {
       (snapshot, selection, checkpoint)
     } progress: {
@@ -132,6 +135,7 @@ extension Exporter {
     }
     let draft = try PackageDraft(
       destination: job.destination, temporary: temporary, export: job.row.id)
+    limit(draft, job)
     return try await finishing(job, draft) {
       let fresh = ExportSnapshot(selection, heads: snapshot.heads, counts: try await counts(selection))
       try await blocking { [notes = draft.notes] in try notes.keep(fresh) }

@@ -132,7 +132,7 @@ package struct Problem: Error, Sendable {
     switch error.code {
     case .unknownSubject, .unknownConversation, .unknownHold, .unknownExport, .unknownLink:
       return Problem(404, error.code.rawValue, error.description)
-    case .held, .beyondReach, .wrongState, .cancelled:
+    case .held, .beyondReach, .wrongState, .cancelled, .interrupted:
       return Problem(409, error.code.rawValue, error.description)
     case .quota: return Problem(429, "export_quota", error.description)
     case .busy:

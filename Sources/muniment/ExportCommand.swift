@@ -4,6 +4,7 @@ import Exporting
 import Foundation
 import Model
 import Runtime
+import Server
 import Sodium
 
 struct ExportCommand: AsyncParsableCommand {
@@ -76,6 +77,14 @@ struct ExportCommand: AsyncParsableCommand {
       }
     }
 
+    private func partBytes() throws -> Int64? {
+      do {
+        return try split.map(Exporter.partBytes)
+      } catch let error as ExportError {
+        throw ValidationError(error.description)
+      }
+    }
+
     func validate() throws {
       guard rate.map({ $0 > 0 }) ?? true else { throw ValidationError("--rate takes a number from 1 on") }
     }
@@ -83,7 +92,7 @@ struct ExportCommand: AsyncParsableCommand {
     func run() async throws {
       let formats = try formats()
       let packaging = try packaging()
-      let partBytes = try split.map(ByteSize.parse)
+      let partBytes = try partBytes()
       let (start, end) = (try HoldCommand.time(from, "--from"), try HoldCommand.time(to, "--to"))
       let holdNumber = try hold.map(HoldCommand.number)
       let partial = try await Application.with(try common.settings()) { application in
@@ -95,8 +104,10 @@ struct ExportCommand: AsyncParsableCommand {
         selection = try await finding.narrow(
           selection, subject: subject, conversations: conversation, application, directory)
         if dryRun {
+          let estimate = try await exporter.estimate(selection)
           let report = ExportEstimateReport(
-            try await exporter.estimate(selection), try await exporter.custodians(selection), selection.query)
+            estimate, try await exporter.custodians(selection), selection.query,
+            try await exporter.storage(selection, messages: estimate.messages))
           try common.output.value(report, text: report.text)
           return false
         }

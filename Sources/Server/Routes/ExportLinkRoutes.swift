@@ -99,7 +99,7 @@ enum ExportLinkRoutes {
     let exporter = services.flows.exporter(directory)
     let link = try exporter.link(row, token: nil)
     let record = try await exporter.show(link.export)
-    let file = try ExportRoutes.download(of: record)
+    let file = try ExportContentRoutes.download(of: record)
     let part = file.part(of: call.request)
     let isStart = if case .bytes(let range) = part { range.lowerBound == 0 } else { true }
     let taken = try await services.database.transaction { tx in

@@ -33,6 +33,10 @@ struct ExportReply: Encodable {
   let removed: String?
   let removedAt: String?
   let progress: Progress?
+  /// Why a failed one did: a code.
+  let failure: String?
+  /// Of each part, where the package is cut.
+  let partBytes: Int64?
 
   init(_ record: ExportRecord) {
     id = record.id
@@ -54,6 +58,8 @@ struct ExportReply: Encodable {
     expiresAt = record.hasContent ? record.expiresAt?.rfc3339 : nil
     removed = record.removal?.reason.rawValue
     removedAt = record.removal?.at.rfc3339
+    failure = record.failure
+    partBytes = record.partBytes
     progress = record.progress.map {
       Progress(
         messages: $0.messages, expected: $0.expected,
@@ -62,7 +68,8 @@ struct ExportReply: Encodable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case id, state, formats, complete, counts, bytes, removed, progress
+    case id, state, formats, complete, counts, bytes, removed, progress, failure
+    case partBytes = "part_bytes"
     case createdBy = "created_by"
     case createdAt = "created_at"
     case finishedAt = "finished_at"
