@@ -68,6 +68,8 @@ package struct ExportRecord: Sendable {
   package var isInterrupted = false
   /// Whether a server writes it, and goes on with it, by itself.
   package var isUnattended = false
+  /// Whether the audit log states it, and it is still being packed and named.
+  package var isPacking = false
   /// Why a failed one did: a code of ``ExportError``, if it was one.
   package var failure: String?
   /// Of each part, where the package was cut.

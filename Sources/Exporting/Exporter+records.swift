@@ -25,6 +25,15 @@ extension Exporter {
     return try record(row)
   }
 
+  /// A draft goes when its package has its name.
+  private func isPacking(_ row: ExportRow, _ account: ExportAccount) -> Bool {
+    guard row.state == .completed, row.removal == nil, account.host == ExportAccount.thisHost else {
+      return false
+    }
+    let draft = draftPath(of: account, row.id)
+    return Paths.exists(draft) || Paths.exists(PackagePacking.packed(draft))
+  }
+
   func record(_ row: ExportRow) throws -> ExportRecord {
     let account = row.sealed.isEmpty ? nil : try accountSeal.open(row.sealed, id: row.id)
     var record = ExportRecord(
@@ -39,6 +48,7 @@ extension Exporter {
     record.isUnattended = row.isUnattended
     record.failure = row.failure
     record.partBytes = account?.partBytes
+    record.isPacking = account.map { isPacking(row, $0) } ?? false
     if row.state == .running {
       record.progress = ExportRecord.Progress(row)
       record.isInterrupted = !row.isUnattended && (account.map { isResumable(row, $0) } ?? false)

@@ -32,11 +32,23 @@ actor ExportRunner: Service {
   }
 
   private func loop() async {
+    await deliverLate()
     await withDiscardingTaskGroup { group in
       while !Task.isCancelled {
         for row in await due() { group.addTask { await self.carryOut(row) } }
         try? await Task.sleep(for: Self.pause)
       }
+    }
+  }
+
+  /// Packages that a stop kept from getting their name, though the audit log states them.
+  private func deliverLate() async {
+    do {
+      for tenant in try await application.tenants(nil) {
+        try await application.exporter(application.directory(tenant)).sweep()
+      }
+    } catch {
+      if !Task.isCancelled { log("packages cannot be delivered", nil, error) }
     }
   }
 

@@ -78,8 +78,8 @@ enum ExportContentRoutes {
     if let removal = record.removal {
       throw Problem(410, "package_\(removal.reason.rawValue)", "the package was \(removal.reason.rawValue)")
     }
-    guard record.state == .completed, let path = record.path else {
-      throw Problem(409, "not_completed", "this export has no package to give")
+    guard record.state == .completed, !record.isPacking, let path = record.path else {
+      throw Problem(409, "not_completed", "this export has no package to give, or not yet")
     }
     let files = PackageFiles(at: path)
     guard record.insideHome, let first = files.whole.first else {

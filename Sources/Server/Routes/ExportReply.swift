@@ -40,7 +40,8 @@ struct ExportReply: Encodable {
 
   init(_ record: ExportRecord) {
     id = record.id
-    state = record.state.rawValue
+    // Whoever asks until it is done wants to fetch it then.
+    state = (record.isPacking ? ExportRow.State.running : record.state).rawValue
     formats = record.formats
     complete = record.isComplete
     createdBy = record.actor
