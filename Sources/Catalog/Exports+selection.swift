@@ -25,14 +25,14 @@ package struct ExportFilter: Sendable, Hashable {
     self.to = to
   }
 
-  fileprivate var values: [PostgresValue] {
+  var values: [PostgresValue] {
     [
       .int8(tenant.rawValue), sender.map { .int8($0.rawValue) } ?? .null,
       conversations.map { .int8Array($0.map(\.rawValue)) } ?? .null, hold.map { .int8($0) } ?? .null,
     ]
   }
 
-  fileprivate var bounds: [PostgresValue] {
+  var bounds: [PostgresValue] {
     [from, to].map { $0.map { .timestamp(microseconds: $0.microseconds) } ?? .null }
       + [heads.map { .int8Array($0) } ?? .null, .int8(Int64(heads?.count ?? 1))]
   }
@@ -164,7 +164,7 @@ extension Exports {
             AND s.conversation_id = c.conversation_id))))
     ORDER BY c.conversation_id LIMIT $6
     """
-  private static let selected = """
+  static let selected = """
     l.tenant_id = $1 AND ($2::bigint IS NULL OR l.sender_id = $2)
       AND ($3::bigint[] IS NULL OR l.conversation_id = ANY($3))
       AND ($4::bigint IS NULL OR EXISTS (SELECT 1 FROM hold h WHERE h.hold_id = $4 AND \(held)))

@@ -90,14 +90,24 @@ extension Exports {
       ).int64(0, 0))
   }
 
-  /// Runs of all tenants that have not said that they are alive since a moment.
+  /// Runs of all tenants that have not said that they are alive since a moment; those that nobody waits for may take an
+  /// hour longer to begin.
   package static func silent(since moment: Timestamp, in tx: borrowing Transaction) throws -> [Int64] {
     let found = try tx.execute(
       """
-      SELECT export_id FROM export WHERE state = 'running' AND coalesce(beat_at, created_at) < $1
+      SELECT export_id FROM export WHERE state = 'running' AND coalesce(beat_at, created_at)
+        < $1 - CASE WHEN unattended AND beat_at IS NULL THEN interval '1 hour' ELSE interval '0' END
       ORDER BY created_at LIMIT 100
       """, [.timestamp(microseconds: moment.microseconds)])
     return (0..<found.count).map { found.int64($0, 0) }
+  }
+
+  /// Exports of all tenants that a server has to write by itself, oldest first.
+  package static func unattended(limit: Int, in tx: borrowing Transaction) throws -> [ExportRow] {
+    rows(
+      try tx.execute(
+        "SELECT \(columns) FROM export WHERE state = 'running' AND unattended ORDER BY created_at, export_id LIMIT $1",
+        [.int8(Int64(limit))]))
   }
 
   package static func usage(tenant: TenantID, in tx: borrowing Transaction) throws -> ExportUsage {

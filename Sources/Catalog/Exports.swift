@@ -35,6 +35,10 @@ package struct ExportRow: Sendable {
   package var contentBytes: Int64 = 0
   package var expiresAt: Timestamp?
   package var removal: (reason: Removal, at: Timestamp)?
+  /// Nobody waits for it: a server writes it by itself.
+  package var isUnattended = false
+  /// The code of the error that ended a failed one, if that is known.
+  package var failure: String?
 
   package init(
     id: Int64, tenant: TenantID, state: State = .running, formats: [String], insideHome: Bool,
@@ -63,7 +67,7 @@ package enum Exports {
       [
         .int8(row.id), .int8(row.tenant.rawValue), .text(row.state.rawValue), .textArray(row.formats),
         .bool(row.insideHome), .bytes(row.sealed), .timestamp(microseconds: row.createdAt.microseconds),
-        row.hold.map { .int8($0) } ?? .null,
+        row.hold.map { .int8($0) } ?? .null, .bool(row.isUnattended),
       ])
   }
 
@@ -105,9 +109,14 @@ package enum Exports {
   }
 
   /// Returns whether it was running.
-  package static func fail(_ export: Int64, at now: Timestamp, in tx: borrowing Transaction) throws -> Bool {
-    let failed =
-      try tx.execute(fail, [.int8(export), .timestamp(microseconds: now.microseconds)]).affected > 0
+  /// - Parameter reason: a code, without anything of what was asked for.
+  package static func fail(
+    _ export: Int64, because reason: String? = nil, at now: Timestamp, in tx: borrowing Transaction
+  ) throws -> Bool {
+    let values: [PostgresValue] = [
+      .int8(export), .timestamp(microseconds: now.microseconds), reason.map { .text($0) } ?? .null,
+    ]
+    let failed = try tx.execute(fail, values).affected > 0
     if failed { try tx.execute(removeSubjects, [.int8(export)]) }
     return failed
   }
@@ -183,6 +192,8 @@ package enum Exports {
       if let at = time(17), let reason = rows.textOrNil(row, 18).flatMap(ExportRow.Removal.init) {
         export.removal = (reason, at)
       }
+      export.isUnattended = rows.bool(row, 19)
+      export.failure = rows.textOrNil(row, 20)
       return export
     }
   }
@@ -190,11 +201,11 @@ package enum Exports {
   static let columns = """
     export_id, tenant_id, state, array_to_string(formats, ','), inside_home, sealed, message_count, manifest_hash,
       created_at, finished_at, hold_id, expected_count, started_at, started_count, beat_at, content_bytes, expires_at,
-      removed_at, removal
+      removed_at, removal, unattended, failure
     """
   private static let insert = """
-    INSERT INTO export (export_id, tenant_id, state, formats, inside_home, sealed, created_at, hold_id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    INSERT INTO export (export_id, tenant_id, state, formats, inside_home, sealed, created_at, hold_id, unattended)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     """
   private static let addSubjects = """
     INSERT INTO export_subject (export_id, subject_id) SELECT DISTINCT $1::bigint, s FROM unnest($2::bigint[]) AS n(s)
@@ -217,8 +228,9 @@ package enum Exports {
     UPDATE export SET state = 'completed', message_count = $2, manifest_hash = $3, sealed = $4, finished_at = $5
     WHERE export_id = $1 AND state = 'running'
     """
-  private static let fail =
-    "UPDATE export SET state = 'failed', finished_at = $2 WHERE export_id = $1 AND state = 'running'"
+  private static let fail = """
+    UPDATE export SET state = 'failed', finished_at = $2, failure = $3 WHERE export_id = $1 AND state = 'running'
+    """
   private static let withdraw = """
     UPDATE export SET state = 'withdrawn', finished_at = $2 WHERE state IN ('running', 'completed', 'cancelled')
       AND export_id IN (SELECT export_id FROM export_subject WHERE subject_id = $1)

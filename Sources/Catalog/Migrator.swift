@@ -39,6 +39,7 @@ package struct Migration: Sendable {
     Migration(36, "create_export_link", PackageResources._036_create_export_link_sql),
     Migration(37, "add_hold_query", PackageResources._037_add_hold_query_sql),
     Migration(39, "create_channel_version", PackageResources._039_create_channel_version_sql),
+    Migration(40, "add_unattended_export", PackageResources._040_add_unattended_export_sql),
     Migration(41, "add_review_approval", PackageResources._041_add_review_approval_sql),
     Migration(43, "count_link_bytes", PackageResources._043_count_link_bytes_sql),
     Migration(45, "create_archive_head", PackageResources._045_create_archive_head_sql),

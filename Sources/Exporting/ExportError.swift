@@ -19,6 +19,8 @@ package struct ExportError: Error, CustomStringConvertible {
     case destination
     /// Somebody stopped it.
     case cancelled
+    /// Its run died, and nobody went on with it in time.
+    case interrupted
     /// It is not in a state in which that can be done.
     case wrongState = "wrong_state"
     /// What an interrupted run left is not as it was.

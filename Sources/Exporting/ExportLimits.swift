@@ -16,6 +16,8 @@ package struct ExportLimits: Sendable, Hashable {
   package var checkpointMessages = 20_000
   /// Or so long after it last did.
   package var checkpointInterval = Duration.seconds(2)
+  /// Files of a package that are in memory at once; more are listed in a file of their own.
+  package var filesHeld = 10_000
   /// Messages that are read at once.
   package var pageMessages = 1_024
 

@@ -68,8 +68,14 @@ package struct ExportRecord: Sendable {
   package var progress: Progress?
   /// Whether its run died, and another can go on with it.
   package var isInterrupted = false
+  /// Whether a server writes it, and goes on with it, by itself.
+  package var isUnattended = false
   /// Whether the package is made, and is being packed or put in its place.
   package var isPacking = false
+  /// Why a failed one did: a code of ``ExportError``, if it was one.
+  package var failure: String?
+  /// Of each part, where the package was cut.
+  package var partBytes: Int64?
 
   /// How far a running export is.
   package struct Progress: Sendable, Hashable {

@@ -16,12 +16,19 @@ extension Exporter {
     return AuditEntry(tenant: tenant.id, actor: actor, action: action, object: object, details: details)
   }
 
-  /// Writes down that somebody had an export estimated, which tells them who wrote how much, and what a query finds.
+  /// What the log keeps of an estimate, which tells who wrote how much, and what a query finds.
+  package func estimateDetails(_ selection: ExportSelection, messages: Int) -> [String: String] {
+    requestEntry(selection, "export.estimated", "estimate", "").details
+      .merging(["messages": String(messages)]) { first, _ in first }
+  }
+
+  /// Writes down that somebody had an export estimated.
   package func noteEstimate(_ selection: ExportSelection, messages: Int, actor: String) async throws {
-    var entry = requestEntry(selection, "export.estimated", "estimate", actor)
-    entry.details["messages"] = String(messages)
-    let (audit, now, noted) = (audit, now(), entry)
-    try await database.transaction { tx in _ = try audit.append([noted], at: now, in: tx) }
+    let entry = AuditEntry(
+      tenant: tenant.id, actor: actor, action: "export.estimated", object: "estimate",
+      details: estimateDetails(selection, messages: messages))
+    let (audit, now) = (audit, now())
+    try await database.transaction { tx in _ = try audit.append([entry], at: now, in: tx) }
   }
 }
 

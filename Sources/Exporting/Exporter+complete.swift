@@ -26,7 +26,8 @@ extension Exporter {
 
   func begin(
     _ selection: ExportSelection, _ formats: Set<ExportFormat>, output path: String,
-    _ packaging: ExportPackaging = .directory, _ partBytes: Int64? = nil, actor: String
+    _ packaging: ExportPackaging = .directory, _ partBytes: Int64? = nil, unattended: Bool = false,
+    actor: String
   ) async throws -> Job {
     guard PackageParts.files(at: path, isSplit: partBytes != nil).isEmpty else {
       throw ExportError(.pathExists, "\(path) exists already; choose a path where nothing is")
@@ -35,14 +36,15 @@ extension Exporter {
     let account = ExportAccount(
       path: path, packaging: packaging, partBytes: partBytes, actor: actor,
       home: try await blocking { [home] in try home.map(HomeMark.ensure) })
-    let row = ExportRow(
+    var row = ExportRow(
       id: id, tenant: tenant.id, formats: formats.map(\.rawValue).sorted(), insideHome: isInsideHome(path),
       sealed: try accountSeal.seal(account, id: id), createdAt: now(), hold: selection.hold)
+    row.isUnattended = unattended
     // Said before anything is read: a run that fails has looked, too.
     let (audit, entry) = (
       audit, requestEntry(selection, "export.requested", ExportID.text(id), actor, formats)
     )
-    try await database.transaction { tx in
+    try await database.transaction { [row] tx in
       try Exports.insert(row, in: tx)
       try audit.append([entry], at: row.createdAt, in: tx)
     }
@@ -68,11 +70,11 @@ extension Exporter {
     -> SealedPackage
   {
     let id = ExportID.text(job.row.id)
+    let (files, list) = try await draft.log.listing(in: draft.temporary)
     let manifest = Manifest(
-      exportID: id, tenant: tenant.name, selection: try await named(selection),
-      madeAt: job.row.createdAt.rfc3339,
-      complete: counts.gaps == 0 && counts.unreadable == 0, counts: counts,
-      files: draft.files.sorted { $0.path < $1.path })
+      version: list == nil ? Manifest.version : Manifest.listedVersion, exportID: id, tenant: tenant.name,
+      selection: try await named(selection), madeAt: job.row.createdAt.rfc3339,
+      complete: counts.gaps == 0 && counts.unreadable == 0, counts: counts, files: files, fileList: list)
     var account = job.account
     account.counts = counts
     let hash = try await draft.seal(manifest, by: vault.signingKey("export"))

@@ -28,15 +28,4 @@ extension Exporter {
       try Paths.replace(draft + "/" + AuditProof.proofName, with: Array(proof.text.utf8))
     }
   }
-
-  static func check(_ partBytes: Int64?, _ packaging: ExportPackaging) throws {
-    guard let partBytes else { return }
-    guard packaging.isFile, partBytes >= partBytesMin else {
-      throw ExportError(
-        .badSelection, "only packages of one file are cut into parts, of \(partBytesMin) bytes or more")
-    }
-  }
-
-  /// Smaller parts help nobody.
-  package static let partBytesMin: Int64 = 65_536
 }

@@ -25,6 +25,12 @@ extension Exporter {
     return try record(row)
   }
 
+  /// What is left of the making goes when the package has its name, and its size is written down then.
+  private func isPacking(_ row: ExportRow, _ account: ExportAccount) -> Bool {
+    row.state == .completed && row.removal == nil && row.contentBytes == 0
+      && remains(of: row, account).left != nil
+  }
+
   func record(_ row: ExportRow) throws -> ExportRecord {
     let account = row.sealed.isEmpty ? nil : try accountSeal.open(row.sealed, id: row.id)
     var record = ExportRecord(
@@ -36,13 +42,13 @@ extension Exporter {
     record.contentBytes = row.contentBytes
     record.expiresAt = row.expiresAt
     record.removal = row.removal
-    // Its size is written down when it has its name.
-    if record.hasContent, row.contentBytes == 0, let account {
-      record.isPacking = remains(of: row, account).left != nil
-    }
+    record.isUnattended = row.isUnattended
+    record.failure = row.failure
+    record.partBytes = account?.partBytes
+    record.isPacking = account.map { isPacking(row, $0) } ?? false
     if row.state == .running {
       record.progress = ExportRecord.Progress(row)
-      record.isInterrupted = account.map { isResumable(row, $0) } ?? false
+      record.isInterrupted = !row.isUnattended && (account.map { isResumable(row, $0) } ?? false)
     }
     return record
   }

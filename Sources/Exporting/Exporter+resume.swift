@@ -74,8 +74,11 @@ extension Exporter {
     }
     let snapshot = try await blocking { try notes.snapshot() }
     let selection = try await selection(of: snapshot)
-    try await check(selection)
-    guard let checkpoint = try await standing(notes, snapshot, selection) else {
+    // Of one that nobody waits for, the record says why it ended.
+    if !row.isUnattended { try await check(selection) }
+    let hasBegun = try await blocking { notes.hasCheckpoint }
+    let checkpoint = hasBegun ? try await standing(notes, snapshot, selection) : nil
+    guard !hasBegun || checkpoint != nil else {
       return try await again(job, snapshot, selection, progress)
     }
     let draft: PackageDraft
@@ -84,8 +87,10 @@ extension Exporter {
     } catch let error as ExportError where error.code == .draftDamaged {
       return try await again(job, snapshot, selection, progress)
     }
+    limit(draft, job)
     return try await finishing(job, draft) {
-      (snapshot, selection, checkpoint)
+      if row.isUnattended { try await check(selection) }
+      return (snapshot, selection, checkpoint)
     } progress: {
       progress($0)
     }
@@ -129,7 +134,9 @@ extension Exporter {
     }
     let draft = try PackageDraft(
       destination: job.destination, temporary: temporary, export: job.row.id)
+    limit(draft, job)
     return try await finishing(job, draft) {
+      if job.row.isUnattended { try await check(selection) }
       let fresh = ExportSnapshot(selection, heads: snapshot.heads, counts: try await counts(selection))
       try await blocking { [notes = draft.notes] in try notes.keep(fresh) }
       return (fresh, selection, nil)

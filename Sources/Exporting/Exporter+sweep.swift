@@ -94,7 +94,8 @@ extension Exporter {
     let now = now()
     guard isDead || (!Paths.exists(draft) && row.createdAt.adding(seconds: Self.draftlessSecondsMax) < now)
     else { return }
-    _ = try await database.transaction { tx in try Exports.fail(row.id, at: now, in: tx) }
+    let reason = ExportError.Code.interrupted.rawValue
+    _ = try await database.transaction { tx in try Exports.fail(row.id, because: reason, at: now, in: tx) }
   }
 
   private func deliverLate(_ row: ExportRow) async throws {

@@ -54,10 +54,7 @@ package struct Exporter: Sendable {
     onStart: @Sendable (String) async throws -> Void = { _ in }
   ) async throws -> ExportRecord {
     try await sweep()
-    try await check(selection)
-    try DSARFormat.check(formats, selection)
-    let path = Paths.absolute(path)
-    try Self.check(partBytes, packaging)
+    let path = try await checked(selection, formats, path, packaging, partBytes)
     if let row = try await interrupted(at: path, selection, formats, packaging, partBytes) {
       try await onStart(ExportID.text(row.id))
       return try await resume(row, progress)
@@ -68,18 +65,22 @@ package struct Exporter: Sendable {
     return try await carryOut(job, selection, progress)
   }
 
+  /// The destination, if what is asked for can be made.
+  func checked(
+    _ selection: ExportSelection, _ formats: Set<ExportFormat>, _ path: String,
+    _ packaging: ExportPackaging, _ partBytes: Int64?
+  ) async throws -> String {
+    try await check(selection)
+    try DSARFormat.check(formats, selection)
+    try Self.check(partBytes, packaging)
+    return Paths.absolute(path)
+  }
+
   /// The run of an export that has begun.
   func carryOut(
     _ job: Job, _ selection: ExportSelection, _ progress: @escaping @Sendable (ExportProgress) -> Void
   ) async throws -> ExportRecord {
-    let draft: PackageDraft
-    do {
-      draft = try PackageDraft(
-        destination: job.destination, temporary: draftPath(of: job.account, job.row.id), export: job.row.id)
-    } catch {
-      try? await fail(job.row.id)
-      throw error
-    }
+    let draft = try await draft(of: job)
     return try await finishing(job, draft) {
       let snapshot = try await snapshot(of: selection)
       try await blocking { [notes = draft.notes] in try notes.keep(snapshot) }
@@ -89,6 +90,23 @@ package struct Exporter: Sendable {
     } progress: {
       progress($0)
     }
+  }
+
+  func draft(of job: Job) async throws -> PackageDraft {
+    do {
+      let draft = try PackageDraft(
+        destination: job.destination, temporary: draftPath(of: job.account, job.row.id), export: job.row.id)
+      limit(draft, job)
+      return draft
+    } catch {
+      try? await fail(job.row.id, because: error)
+      throw error
+    }
+  }
+
+  func limit(_ draft: PackageDraft, _ job: Job) {
+    draft.log.held = settings.filesHeld
+    draft.log.max = job.account.packaging.isFile ? PackagePacking.filesMax : nil
   }
 
   /// What a run starts from.
@@ -137,7 +155,7 @@ package struct Exporter: Sendable {
     let state = try await database.transaction { tx in try Exports.find(id, in: tx)?.state }
     guard state != .completed else { return }
     await draft.abandon()
-    try await fail(id)
+    try await fail(id, because: error)
     if state == .cancelled {
       try await database.transaction { tx in try Exports.forgetPeople(of: id, in: tx) }
     }
@@ -147,9 +165,10 @@ package struct Exporter: Sendable {
     error is CancellationError || (error as? PostgresError)?.isRetryable == true
   }
 
-  func fail(_ id: Int64) async throws {
-    let now = now()
-    _ = try await database.transaction { tx in try Exports.fail(id, at: now, in: tx) }
+  /// Of other errors than this target's the code says nothing.
+  func fail(_ id: Int64, because error: any Error) async throws {
+    let (now, reason) = (now(), (error as? ExportError)?.code.rawValue)
+    _ = try await database.transaction { tx in try Exports.fail(id, because: reason, at: now, in: tx) }
   }
 
   /// What a selection would take in, by conversation. Reads locators only.

@@ -61,6 +61,7 @@ extension Application {
         .init(service: EmbeddedKeeper(embedded: embedded)),
         .init(service: scheduler),
         .init(service: Courier(application: self, logger: logger)),
+        .init(service: ExportRunner(application: self, logger: logger)),
         .init(service: IndexFollower(application: self, logger: logger)),
         .init(service: server.service(host: host, port: port, onRunning: onRunning)),
       ], gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: logger)

@@ -25,7 +25,7 @@ package struct APIServer: Sendable {
     EventRoutes.all + MessageRoutes.all + SearchRoutes.all + UserSearchRoutes.all + SavedSearchRoutes.all
     + RetentionRoutes.all + ReviewRoutes.all + StatementRoutes.all
     + HoldRoutes.all
-    + ExportRoutes.all + ExportLinkRoutes.all
+    + ExportRoutes.all + ExportContentRoutes.all + ExportLinkRoutes.all
     + ErasureRoutes.all + OpenDSRRoutes.all + DeletionRoutes.all + AuditRoutes.all + JobRoutes.all
     + OperationsRoutes.all + ReportRoutes.all
 

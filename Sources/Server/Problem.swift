@@ -133,7 +133,7 @@ package struct Problem: Error, Sendable {
     switch error.code {
     case .unknownSubject, .unknownConversation, .unknownHold, .unknownExport, .unknownLink:
       return Problem(404, error.code.rawValue, error.description)
-    case .held, .beyondReach, .wrongState, .cancelled:
+    case .held, .beyondReach, .wrongState, .cancelled, .interrupted:
       return Problem(409, error.code.rawValue, error.description)
     case .quota:
       // Room comes when somebody deletes a package, or one expires.

@@ -29,13 +29,18 @@ struct Route: Sendable {
   ) -> Route { Route(.post, path, roles, handle) }
 
   /// Makes a thing and shows it. With `Idempotency-Key`, makes it once and shows it as often as asked.
+  /// - Parameter isMade: whether the thing that is shown counts as made for a request of that body; if not, the answer
+  ///   is 202.
   static func create<View: Encodable & SendableMetatype>(
     _ path: String, _ roles: Set<Role>, make: @escaping @Sendable (Call, [UInt8]) async throws -> String,
-    show: @escaping @Sendable (Call, String) async throws -> View
+    show: @escaping @Sendable (Call, String) async throws -> View,
+    isMade: @escaping @Sendable (View, [UInt8]) -> Bool = { _, _ in true }
   ) -> Route {
     Route(.post, path, roles) { call in
-      let id = try await IdempotentCreation(call: call, path: path).run(try await call.body(), make)
-      var response = Reply.json(try await show(call, id), status: .created)
+      let body = try await call.body()
+      let id = try await IdempotentCreation(call: call, path: path).run(body, make)
+      let view = try await show(call, id)
+      var response = Reply.json(view, status: isMade(view, body) ? .created : .accepted)
       response.headers[.location] = "\(path)/\(id)"
       return response
     }

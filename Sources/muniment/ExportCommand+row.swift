@@ -25,6 +25,7 @@ extension ExportCommand {
     let interrupted: Bool?
     let expected: Int64?
     let secondsLeft: Int64?
+    let failure: String?
 
     init(_ record: ExportRecord) {
       id = record.id
@@ -44,12 +45,13 @@ extension ExportCommand {
       removedAt = record.removal?.at.rfc3339
       interrupted = record.progress == nil ? nil : record.isInterrupted
       expected = record.progress?.expected
+      failure = record.failure
       secondsLeft = record.isInterrupted ? nil : record.progress?.secondsLeft
     }
 
     enum CodingKeys: String, CodingKey {
       case id, state, formats, path, messages, sealed, unreadable, manifest, bytes, removed, interrupted,
-        expected, complete, gaps, restricted
+        expected, complete, gaps, restricted, failure
       case createdAt = "created_at"
       case expiresAt = "expires_at"
       case removedAt = "removed_at"

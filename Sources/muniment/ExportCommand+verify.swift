@@ -4,23 +4,6 @@ import Foundation
 import Runtime
 import Sodium
 
-/// `700M`, `4G`, or bytes.
-enum ByteSize {
-  static func parse(_ text: String) throws -> Int64 {
-    let units: [Character: Int64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
-    let unit = text.last.flatMap { units[Character($0.uppercased())] }
-    guard let number = Int64(unit == nil ? text : String(text.dropLast())), number > 0, number < 1 << 40
-    else {
-      throw ValidationError("a size is a number, with K, M, G or T if you like")
-    }
-    let (bytes, overflow) = number.multipliedReportingOverflow(by: unit ?? 1)
-    guard !overflow, bytes >= Exporter.partBytesMin else {
-      throw ValidationError("parts have \(Exporter.partBytesMin) bytes or more")
-    }
-    return bytes
-  }
-}
-
 extension ExportCommand {
   struct VerifyPackage: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

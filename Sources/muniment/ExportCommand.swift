@@ -6,6 +6,7 @@ import History
 import Model
 import Retention
 import Runtime
+import Server
 import Sodium
 
 struct ExportCommand: AsyncParsableCommand {
@@ -85,6 +86,14 @@ struct ExportCommand: AsyncParsableCommand {
         && finding.query == nil
     }
 
+    private func partBytes() throws -> Int64? {
+      do {
+        return try split.map(Exporter.partBytes)
+      } catch let error as ExportError {
+        throw ValidationError(error.description)
+      }
+    }
+
     func validate() throws {
       guard rate.map({ $0 > 0 }) ?? true else { throw ValidationError("--rate takes a number from 1 on") }
       guard !everything || isWide else { throw ValidationError("--everything goes with no other condition") }
@@ -93,7 +102,7 @@ struct ExportCommand: AsyncParsableCommand {
     func run() async throws {
       let formats = try formats()
       let packaging = try packaging()
-      let partBytes = try split.map(ByteSize.parse)
+      let partBytes = try partBytes()
       let (start, end) = (try HoldCommand.time(from, "--from"), try HoldCommand.time(to, "--to"))
       let holdNumber = try hold.map(HoldCommand.number)
       let partial = try await Application.with(try common.settings()) { application in
@@ -118,7 +127,8 @@ struct ExportCommand: AsyncParsableCommand {
           let estimate = try await exporter.estimate(selection)
           try await exporter.noteEstimate(selection, messages: estimate.messages, actor: actor.name)
           let report = ExportEstimateReport(
-            estimate, try await exporter.custodians(selection), selection.query)
+            estimate, try await exporter.custodians(selection), selection.query,
+            try await exporter.storage(selection, messages: estimate.messages))
           try common.output.value(report, text: report.text)
           return false
         }

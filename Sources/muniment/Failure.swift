@@ -122,7 +122,7 @@ struct Failure {
       case .destination: (.failed, "check the path, its permissions and the room there")
       case .notAPackage: (.failed, "check the path")
       case .busy: (.tryAgainLater, "muniment export list")
-      case .withdrawn, .cancelled, .wrongState, .draftDamaged, .unknownExport, .unknownLink:
+      case .withdrawn, .cancelled, .interrupted, .wrongState, .draftDamaged, .unknownExport, .unknownLink:
         (.failed, "muniment export list")
       }
     self.init(

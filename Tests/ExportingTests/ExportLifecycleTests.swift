@@ -46,6 +46,7 @@ import Testing
         let folder = house.root + "/home/exports"
         try await crash(after: step, exporter, folder + "/package")
         #expect(!Paths.exists(folder + "/package"), "after \(step)")
+        #expect(try await exporter.list().map(\.isPacking) == [step == .completed], "after \(step)")
         try await exporter.sweep()
         let record = try #require(try await exporter.list().first)
         let left = try FileManager.default.contentsOfDirectory(atPath: folder)
@@ -62,7 +63,7 @@ import Testing
           #expect(made.id == record.id && made.isComplete)
           #expect(try Exporter.verify(path: folder + "/package", trusted: exporter.verifierKey).isValid)
         case .completed:
-          #expect(record.state == .completed && left == ["package"])
+          #expect(record.state == .completed && left == ["package"] && !record.isPacking)
           let found = try Exporter.verify(path: folder + "/package", trusted: exporter.verifierKey)
           #expect(found.isValid && found.auditIndex == record.auditIndex)
         }

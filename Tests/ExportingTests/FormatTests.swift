@@ -28,7 +28,7 @@ import Testing
       try await writer.end()
       try await writer.finish()
     }
-    #expect(draft.files.allSatisfy { !$0.path.contains("..") && !$0.path.hasPrefix("/") })
+    #expect(draft.log.files.allSatisfy { !$0.path.contains("..") && !$0.path.hasPrefix("/") })
     return draft.temporary
   }
 

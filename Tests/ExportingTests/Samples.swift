@@ -103,7 +103,7 @@ enum Sample {
     try await draft.write(Array(draft.warnings.text.utf8), to: "warnings.txt", listed: true)
     let manifest = Manifest(
       exportID: ExportID.text(42), tenant: "default", selection: Manifest.Selection(), madeAt: start.rfc3339,
-      complete: true, counts: counts, files: draft.files)
+      complete: true, counts: counts, files: draft.log.files)
     let hash = try await draft.seal(manifest, by: try signer())
     let custody = try Custody(
       exportID: ExportID.text(42), manifestSHA256: hash.hex, auditLog: "example.org/log",

@@ -9,6 +9,9 @@ struct Manifest: Codable, Hashable {
   static let keyName = "manifest.pub"
   static let signer = "muniment/export"
   static let version = 1
+  /// With a list of files that lies beside it.
+  static let listedVersion = 2
+  static let listName = "files.jsonl"
   static let bytesMax = 256 << 20
 
   struct File: Codable, Hashable, Sendable {
@@ -42,11 +45,14 @@ struct Manifest: Codable, Hashable {
   let complete: Bool
   let counts: ExportCounts
   let files: [File]
+  /// Where they are too many for one document: the file whose lines are the others, in order of their paths' bytes.
+  var fileList: File?
 
   enum CodingKeys: String, CodingKey {
     case version, tenant, selection, complete, counts, files
     case exportID = "export_id"
     case madeAt = "made_at"
+    case fileList = "file_list"
   }
 
   var bytes: [UInt8] {

@@ -7,6 +7,8 @@ protocol PackageContents {
   func read(_ path: String, limit: Int) throws -> [UInt8]?
   /// Visits all files. `isPlain` is false for links and the like, of which nothing is read.
   func forEach(_ visit: (_ path: String, _ isPlain: Bool, _ next: () throws -> [UInt8]) throws -> Void) throws
+  /// Reads one file piece by piece, beside a visit; an empty piece is its end. `nil` if it is missing.
+  func pieces(of path: String) throws -> (() throws -> [UInt8])?
 }
 
 /// Where packages are read from.
@@ -53,15 +55,20 @@ struct PackageDirectory: PackageContents {
   func read(_ path: String, limit: Int) -> [UInt8]? { try? Paths.read(root + "/" + path, limit: limit) }
 
   func forEach(_ visit: (String, Bool, () throws -> [UInt8]) throws -> Void) throws {
-    for path in try Paths.files(in: root) {
+    try Paths.walk(root) { path in
       let whole = root + "/" + path
       guard Paths.isRegularFile(whole), let file = FileHandle(forReadingAtPath: whole) else {
-        try visit(path, false) { [] }
-        continue
+        return try visit(path, false) { [] }
       }
       defer { try? file.close() }
       try visit(path, true) { Array(try file.read(upToCount: Packages.pieceBytes) ?? Data()) }
     }
+  }
+
+  func pieces(of path: String) throws -> (() throws -> [UInt8])? {
+    let whole = root + "/" + path
+    guard Paths.isRegularFile(whole), let file = FileHandle(forReadingAtPath: whole) else { return nil }
+    return { Array(try file.read(upToCount: Packages.pieceBytes) ?? Data()) }
   }
 }
 
@@ -100,5 +107,13 @@ struct PackageZip: PackageContents {
       guard !entry.name.hasSuffix("/") else { continue }
       try visit(entry.name, entry.isFile) { try reader.read(upTo: Packages.pieceBytes) }
     }
+  }
+
+  func pieces(of path: String) throws -> (() throws -> [UInt8])? {
+    let reader = try ZipReader(paths)
+    while let entry = try reader.next() {
+      if entry.name == path, entry.isFile { return { try reader.read(upTo: Packages.pieceBytes) } }
+    }
+    return nil
   }
 }

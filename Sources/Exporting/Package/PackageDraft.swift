@@ -11,8 +11,9 @@ final class PackageDraft {
   let warnings = PackageWarnings()
   /// Of the run that writes it.
   let pulse = ExportPulse()
-  private(set) var files: [Manifest.File] = []
   let notes: DraftNotes
+  /// Files that are whole.
+  let log: FileLog
   private var lock: DirectoryLock?
   private var made: Set<String> = []
   /// Directories with entries that are not synced.
@@ -20,9 +21,6 @@ final class PackageDraft {
   private var open: [String: PackageFile] = [:]
   /// Files an interrupted run had open.
   private var left: [String: PackageFile.Extent] = [:]
-  private var closedBytes: Int64 = 0
-  /// Of ``files``, how many a checkpoint has, and how long its list of them is.
-  private var noted = (files: 0, bytes: 0)
 
   /// Where the draft of an export lies: a hidden neighbour of the destination, so that the last step is a rename.
   static func temporary(for destination: String, export: Int64) -> String {
@@ -35,6 +33,7 @@ final class PackageDraft {
     self.destination = destination
     self.temporary = temporary ?? Self.temporary(for: destination, export: export)
     notes = DraftNotes(draft: self.temporary)
+    log = FileLog(notes)
     guard !Paths.exists(destination) else {
       throw ExportError(.pathExists, "\(destination) exists already; choose a path where nothing is")
     }
@@ -44,42 +43,27 @@ final class PackageDraft {
     try notes.make()
   }
 
-  /// Takes over what an interrupted run left; whatever it wrote after its last checkpoint goes. Blocks.
+  /// Takes over what an interrupted run left; whatever it wrote after its last checkpoint goes, all of it if there is
+  /// none. Blocks.
   /// - Throws: ``ExportError`` `.draftDamaged` if what the checkpoint counts on is not there.
-  init(resuming temporary: String, for destination: String, from checkpoint: ExportCheckpoint) throws {
+  init(resuming temporary: String, for destination: String, from checkpoint: ExportCheckpoint?) throws {
     self.destination = destination
     self.temporary = temporary
     notes = DraftNotes(draft: temporary)
+    log = FileLog(notes)
     guard !Paths.exists(destination) else {
       throw ExportError(.pathExists, "\(destination) exists already; the export cannot be put there")
     }
     lock = try DirectoryLock(temporary, tries: 100)
-    files = try notes.files(checkpoint.listed)
-    noted = (files.count, checkpoint.listed)
-    closedBytes = files.reduce(0) { $0 + Int64($1.bytes) }
-    left = Dictionary(checkpoint.open.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    warnings.saved = checkpoint.warnings
+    if let checkpoint {
+      left = Dictionary(checkpoint.open.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+      warnings.saved = checkpoint.warnings
+    }
     do {
-      try removeStrays()
-    } catch let error as ExportError where error.code == .destination {
+      if let checkpoint { try log.recall(checkpoint.listed) }
+      try removeStrays(keeping: left)
+    } catch let error as ExportError where [.destination, .notAPackage].contains(error.code) {
       throw ExportError(.draftDamaged, error.description)
-    }
-  }
-
-  private func removeStrays() throws {
-    var known = Set(left.keys)
-    for (name, extent) in left where try Paths.size(temporary + "/" + name) < Int64(extent.bytes) {
-      throw ExportError(.draftDamaged, "\(name) is shorter than an interrupted export left it")
-    }
-    for file in files {
-      guard try Paths.size(temporary + "/" + file.path) == Int64(file.bytes) else {
-        throw ExportError(.draftDamaged, "\(file.path) is not as an interrupted export left it")
-      }
-      known.insert(file.path)
-    }
-    for path in try Paths.files(in: temporary)
-    where !known.contains(path) && !path.hasPrefix(DraftNotes.folder + "/") {
-      try Paths.remove(temporary + "/" + path)
     }
   }
 
@@ -87,7 +71,7 @@ final class PackageDraft {
   func file(_ name: String) throws -> PackageFile {
     let file: PackageFile
     // Not held by its files: the lock goes with the last who uses the draft.
-    let close: (Manifest.File) -> Void = { [weak self] in self?.close($0) }
+    let close: (Manifest.File) async throws -> Void = { [weak self] in try await self?.close($0) }
     if let extent = left.removeValue(forKey: name) {
       file = try PackageFile(extent, in: temporary, closed: close)
     } else {
@@ -105,12 +89,11 @@ final class PackageDraft {
     return file
   }
 
-  private func close(_ file: Manifest.File) {
+  private func close(_ file: Manifest.File) async throws {
     open[file.path] = nil
     // What only helps in the making is no part of the package.
     guard !file.path.hasPrefix(DraftNotes.folder + "/") else { return }
-    files.append(file)
-    closedBytes += Int64(file.bytes)
+    try await log.add(file)
   }
 
   /// Everything above a new directory has a new entry.
@@ -133,12 +116,11 @@ final class PackageDraft {
       if let file = open[name] { checkpoint.open.append(try await file.settle()) }
     }
     try await syncTouched()
-    writtenBytes =
-      closedBytes + checkpoint.open.reduce(0) { $0 + Int64($1.bytes) }
+    writtenBytes = log.bytes + checkpoint.open.reduce(0) { $0 + Int64($1.bytes) }
     checkpoint.warnings = warnings.saved
-    let (notes, new, before, complete) = (notes, Array(files[noted.files...]), noted.bytes, checkpoint)
-    noted.bytes = try await runBlocking { try notes.keep(complete, newFiles: new, after: before) }
-    noted.files = files.count
+    checkpoint.listed = try await log.settle()
+    let (notes, complete) = (notes, checkpoint)
+    try await runBlocking { try notes.keep(complete) }
   }
 
   private func syncTouched() async throws {
@@ -149,13 +131,13 @@ final class PackageDraft {
     touched.removeAll(keepingCapacity: true)
   }
 
-  /// Writes a small file as a whole. It appears among ``files`` only if it is `listed`.
+  /// Writes a small file as a whole. It appears among the package's files only if it is `listed`.
   func write(_ bytes: [UInt8], to name: String, listed: Bool) async throws {
     let path = temporary + "/" + name
     try await runBlocking { try Paths.replace(path, with: bytes) }
     if listed {
       let lines = bytes.count { $0 == 0x0A }
-      files.append(
+      try await log.add(
         Manifest.File(
           path: name, bytes: bytes.count, sha256: SHA256.hash(bytes).hex, messages: 0, lines: lines))
     }

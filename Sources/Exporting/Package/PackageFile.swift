@@ -27,10 +27,12 @@ final class PackageFile {
   private var bytes = 0
   var messages = 0
   var lines = 0
-  private let closed: (Manifest.File) -> Void
+  private let closed: (Manifest.File) async throws -> Void
 
   /// - Parameter closed: told of the file once it is whole.
-  init(name: String, in directory: String, closed: @escaping (Manifest.File) -> Void) throws(ExportError) {
+  init(
+    name: String, in directory: String, closed: @escaping (Manifest.File) async throws -> Void
+  ) throws(ExportError) {
     self.name = name
     self.closed = closed
     isFresh = true
@@ -41,8 +43,9 @@ final class PackageFile {
   }
 
   /// Goes on after the durable part of a file; what a killed run wrote beyond it goes. Blocks: the part is hashed.
-  init(_ extent: Extent, in directory: String, closed: @escaping (Manifest.File) -> Void) throws(ExportError)
-  {
+  init(
+    _ extent: Extent, in directory: String, closed: @escaping (Manifest.File) async throws -> Void
+  ) throws(ExportError) {
     name = extent.name
     self.closed = closed
     isFresh = false
@@ -95,7 +98,8 @@ final class PackageFile {
     try await sync()
     isOpen = false
     guard Glibc.close(descriptor) == 0 else { throw ExportError.system("close", path) }
-    closed(Manifest.File(path: name, bytes: bytes, sha256: digest.hex, messages: messages, lines: lines))
+    try await closed(
+      Manifest.File(path: name, bytes: bytes, sha256: digest.hex, messages: messages, lines: lines))
   }
 
   private func sync() async throws {

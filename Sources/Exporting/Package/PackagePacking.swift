@@ -20,6 +20,8 @@ struct PackagePacking: Sendable {
   }
 
   private static let pieceBytes = 1 << 20
+  /// Of each, a ZIP file's own directory is in memory, some 130 bytes, until it is whole; and of a reader, more.
+  static let filesMax = 1_000_000
 
   /// The draft once ``file`` is whole.
   private var packed: String { Self.packed(draft) }
@@ -75,7 +77,7 @@ struct PackagePacking: Sendable {
   /// In order of names, so that the order of writing does not show.
   private func zip(_ write: ([UInt8]) throws -> Void) throws {
     let writer = try ZipWriter()
-    for path in try Paths.files(in: draft) {
+    try Paths.walk(draft) { path in
       let whole = draft + "/" + path
       guard let input = FileHandle(forReadingAtPath: whole) else { throw ExportError.system("open", whole) }
       defer { try? input.close() }

@@ -26,12 +26,13 @@ struct PackageVerifier {
     let hash = SHA256.hash(bytes)
     found.manifestHash = hash
     guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(bytes)),
-      manifest.version == Manifest.version
+      manifest.version == (manifest.fileList == nil ? Manifest.version : Manifest.listedVersion)
     else {
       found.report(.malformed, Manifest.fileName)
       return found
     }
-    (found.exportID, found.madeAt, found.files) = (manifest.exportID, manifest.madeAt, manifest.files.count)
+    (found.exportID, found.madeAt) = (manifest.exportID, manifest.madeAt)
+    found.files = manifest.files.count + (manifest.fileList.map { $0.lines + 1 } ?? 0)
     let counts = manifest.counts
     (found.isComplete, found.gaps, found.unreadable) = (manifest.complete, counts.gaps, counts.unreadable)
     let key = try checkSignature(manifest, hash, trusted: trusted)
@@ -131,18 +132,11 @@ struct PackageVerifier {
     }
   }
 
-  /// Every format has a folder, or one file, of its own, with all messages in it.
-  private static func messages(_ files: [Manifest.File]) -> Int {
-    let formats = Dictionary(grouping: files) { $0.path.prefix { $0 != "/" } }
-    return formats.values.map { $0.reduce(0) { $0 + $1.messages } }.max() ?? 0
-  }
-
   /// Files whose lines and messages are counted.
-  private static let linesFiles: Set = [JSONLinesFormat.fileName, DSARFormat.dataName]
+  static let linesFiles: Set = [JSONLinesFormat.fileName, DSARFormat.dataName]
 
   private mutating func checkFiles(_ manifest: Manifest) throws {
-    var expected = Dictionary(manifest.files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
-    if expected.count != manifest.files.count { found.report(.malformed, Manifest.fileName) }
+    var expected = try ExpectedFiles(manifest, contents)
     var own: Set = [
       Manifest.fileName, Manifest.signatureName, Manifest.keyName, Custody.fileName,
       AuditProof.entryName, AuditProof.proofName,
@@ -150,12 +144,12 @@ struct PackageVerifier {
     try contents.forEach { path, isPlain, next in
       // A second one of a name, as archives can have, is none of the package's.
       if own.remove(path) != nil { return }
-      guard let file = expected.removeValue(forKey: path) else { return found.report(.extra, path) }
+      guard let file = try expected.take(path) else { return found.report(.extra, path) }
       if isPlain { try check(file, next) } else { found.report(.changed, path) }
     }
-    for path in expected.keys.sorted() { found.report(.missing, path) }
-    let format = manifest.files.first { Self.linesFiles.contains($0.path) }
-    found.messages = format?.messages ?? Self.messages(manifest.files)
+    for path in try expected.rest() { found.report(.missing, path) }
+    if expected.isMalformed { found.report(.malformed, manifest.fileList?.path ?? Manifest.fileName) }
+    found.messages = expected.messages
     if found.messages != manifest.counts.messages { found.report(.miscounted, Manifest.fileName) }
   }
 

@@ -29,7 +29,9 @@ enum Paths {
   /// Of a file, or of all files below a directory.
   static func bytes(of path: String) throws -> Int64 {
     guard isDirectory(path) else { return try size(path) }
-    return try files(in: path).reduce(0) { $0 + (try size(path + "/" + $1)) }
+    var bytes: Int64 = 0
+    try walk(path) { bytes += try size(path + "/" + $0) }
+    return bytes
   }
 
   /// Of a whole file.
@@ -43,14 +45,35 @@ enum Paths {
 
   /// Everything below a directory that is not one itself, links included: paths relative to it, in order.
   static func files(in root: String) throws -> [String] {
-    guard let walk = FileManager.default.enumerator(atPath: root) else {
+    var paths: [String] = []
+    try walk(root) { paths.append($0) }
+    return paths
+  }
+
+  /// Visits the same files one by one, in the order of their paths' bytes. One folder's names are in memory at a time,
+  /// and those of the folders above it.
+  static func walk(_ root: String, _ visit: (_ path: String) throws -> Void) throws {
+    try walk(root, "", visit)
+  }
+
+  private static func walk(_ root: String, _ folder: String, _ visit: (String) throws -> Void) throws {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: root + "/" + folder) else {
       throw ExportError(.notAPackage, "\(root) cannot be read")
     }
-    var paths: [String] = []
-    while let path = walk.nextObject() as? String {
-      if !isDirectory(root + "/" + path) { paths.append(path) }
+    // What is below a folder comes where its name with the slash does: after a name that goes on with a hyphen.
+    let entries = names.map { isDirectory(root + "/" + folder + $0) ? $0 + "/" : $0 }
+    for entry in entries.sorted(by: precedes) {
+      if entry.hasSuffix("/") {
+        try walk(root, folder + entry, visit)
+      } else {
+        try visit(folder + entry)
+      }
     }
-    return paths.sorted()
+  }
+
+  /// By bytes, as other programs order names.
+  static func precedes(_ path: String, _ other: String) -> Bool {
+    path.utf8.lexicographicallyPrecedes(other.utf8)
   }
 
   static func parent(of path: String) -> String {

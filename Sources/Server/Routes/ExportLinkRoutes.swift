@@ -99,7 +99,7 @@ enum ExportLinkRoutes {
     let exporter = services.flows.exporter(directory)
     let link = try exporter.link(row, token: nil)
     let record = try await exporter.show(link.export)
-    let file = try ExportRoutes.download(of: record)
+    let file = try ExportContentRoutes.download(of: record)
     let part = file.part(of: call.request)
     let asked = file.range(of: part)
     // What asks for nothing that is there takes nothing.

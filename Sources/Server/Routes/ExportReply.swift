@@ -33,10 +33,15 @@ struct ExportReply: Encodable {
   let removed: String?
   let removedAt: String?
   let progress: Progress?
+  /// Why a failed one did: a code.
+  let failure: String?
+  /// Of each part, where the package is cut.
+  let partBytes: Int64?
 
   init(_ record: ExportRecord) {
     id = record.id
-    state = record.state.rawValue
+    // Whoever asks until it is done wants to fetch it then.
+    state = (record.isPacking ? ExportRow.State.running : record.state).rawValue
     formats = record.formats
     complete = record.isComplete
     createdBy = record.actor
@@ -56,6 +61,8 @@ struct ExportReply: Encodable {
     expiresAt = record.hasContent ? record.expiresAt?.rfc3339 : nil
     removed = record.removal?.reason.rawValue
     removedAt = record.removal?.at.rfc3339
+    failure = record.failure
+    partBytes = record.partBytes
     progress = record.progress.map {
       Progress(
         messages: $0.messages, expected: $0.expected,
@@ -64,7 +71,8 @@ struct ExportReply: Encodable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case id, state, formats, complete, counts, bytes, removed, progress
+    case id, state, formats, complete, counts, bytes, removed, progress, failure
+    case partBytes = "part_bytes"
     case createdBy = "created_by"
     case createdAt = "created_at"
     case finishedAt = "finished_at"

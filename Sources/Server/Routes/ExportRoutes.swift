@@ -10,11 +10,13 @@ import Sodium
 /// Packages for courts, authorities and the people themselves, written below the home.
 enum ExportRoutes {
   static let all = [
-    Route.create("/v1/exports", roles, make: create, show: show),
+    Route.create(
+      "/v1/exports", roles, make: create, show: show,
+      isMade: { $0.state != "running" || isWaiting($1) }),
+    Route.post("/v1/exports/estimate", roles, estimate),
     Route.get("/v1/exports", roles, list),
     Route.get("/v1/exports/:id", roles) { call in Reply.json(try await show(call, try call.parameter("id")))
     },
-    Route.get("/v1/exports/:id/content", roles, content),
     Route(.delete, "/v1/exports/:id", roles, delete),
   ]
 
@@ -34,14 +36,28 @@ enum ExportRoutes {
     let threads: Bool?
     /// The whole tenant, where nothing else is said.
     let everything: Bool?
+    /// Bytes of a part, or words as `4G`: cuts the package.
+    let split: Size?
+    /// Whether the answer comes when the package is whole; it does if nothing is said.
+    let wait: Bool?
 
     /// What is not among these is refused: a condition under a wrong name would select everything.
     enum CodingKeys: String, CodingKey, CaseIterable {
       case formats, subject, conversations, hold, from, to, recipients, query, context, threads, everything
+      case split, wait
     }
 
     var isNarrow: Bool {
       subject != nil || conversations != nil || hold != nil || from != nil || to != nil || query != nil
+    }
+  }
+
+  private struct Size: Decodable {
+    let text: String
+
+    init(from decoder: any Decoder) throws {
+      let value = try decoder.singleValueContainer()
+      text = try (try? value.decode(Int64.self)).map { String($0) } ?? value.decode(String.self)
     }
   }
 
@@ -80,11 +96,40 @@ enum ExportRoutes {
       atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     let recipients = try recipients(creating)
     let path = "\(folder)/\(Randomness.bytes(12).hex).zip" + (recipients.isEmpty ? "" : ".age")
-    let record = try await call.services.flows.exporter(directory).create(
-      try await selection(creating, call, directory), formats: Set(formats), output: path,
-      as: try ExportPackaging(path: path, recipients: recipients), actor: call.principal.subject,
-      onStart: { try await call.begun($0) })
-    return record.id
+    let exporter = call.services.flows.exporter(directory)
+    let packaging = try ExportPackaging(path: path, recipients: recipients)
+    let partBytes = try (creating.split?.text).map(Exporter.partBytes)
+    let selection = try await selection(creating, call, directory)
+    guard creating.wait ?? true else {
+      return try await exporter.prepare(
+        selection, formats: Set(formats), output: path, as: packaging, partBytes: partBytes,
+        actor: call.principal.subject, onStart: { try await call.begun($0) })
+    }
+    return try await exporter.create(
+      selection, formats: Set(formats), output: path, as: packaging, partBytes: partBytes,
+      actor: call.principal.subject, onStart: { try await call.begun($0) }
+    ).id
+  }
+
+  /// What the same body would take in; how it is to be handed out is of no account.
+  @Sendable private static func estimate(_ call: Call) async throws -> Response {
+    let creating = try creating(call, try await call.body())
+    let directory = try await call.directory()
+    let exporter = call.services.flows.exporter(directory)
+    let selection = try await selection(creating, call, directory)
+    let estimate = try await exporter.estimate(selection)
+    let report = ExportEstimateReport(
+      estimate, try await exporter.custodians(selection), selection.query,
+      try await exporter.storage(selection, messages: estimate.messages))
+    try await call.look(
+      directory, "export.estimated", object: "estimate",
+      details: exporter.estimateDetails(selection, messages: estimate.messages))
+    return Reply.json(report)
+  }
+
+  /// Who waits gets the export that a first request of theirs is still making as one that is made.
+  private static func isWaiting(_ body: [UInt8]) -> Bool {
+    (try? JSONDecoder().decode(Creating.self, from: Data(body)))?.wait ?? true
   }
 
   private static func recipients(_ creating: Creating) throws -> [AgeRecipient] {
@@ -152,53 +197,6 @@ enum ExportRoutes {
   @Sendable private static func list(_ call: Call) async throws -> Response {
     let records = try await call.services.flows.exporter(try await call.directory()).list()
     return Reply.json(["exports": records.map(ExportReply.init)])
-  }
-
-  /// The package, from any byte on.
-  @Sendable private static func content(_ call: Call) async throws -> Response {
-    let directory = try await call.directory()
-    let record = try await call.services.flows.exporter(directory).show(try call.parameter("id"))
-    let download = try download(of: record)
-    let part = download.part(of: call.request)
-    try await call.look(
-      directory, "export.downloaded", object: record.id,
-      details: [
-        "manifest_sha256": record.manifestHash?.hex ?? "", "bytes": download.words(for: part),
-      ])
-    return download.response(part)
-  }
-
-  /// When to ask again for a package that is being packed.
-  private static let packingSeconds = 5
-
-  /// The package's file, if it is here and there.
-  static func download(of record: ExportRecord) throws -> FileDownload {
-    if let removal = record.removal {
-      throw Problem(410, "package_\(removal.reason.rawValue)", "the package was \(removal.reason.rawValue)")
-    }
-    guard record.state == .completed, let path = record.path else {
-      throw Problem(409, "not_completed", "this export has no package to give")
-    }
-    guard record.insideHome else {
-      throw Problem(409, "not_here", "the package was written outside of this server's home")
-    }
-    var isDirectory: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-      guard record.isPacking else {
-        throw Problem(409, "not_here", "the package's file is not in this server's home, or is in parts")
-      }
-      var problem = Problem(409, "being_packed", "the package is made, and is being packed; ask again")
-      problem.retryAfterSeconds = packingSeconds
-      throw problem
-    }
-    guard !isDirectory.boolValue else {
-      throw Problem(409, "not_a_file", "the package is a directory on the server, not a file")
-    }
-    let isEncrypted = path.hasSuffix(".age")
-    return try FileDownload(
-      path: path, name: record.id + (isEncrypted ? ".zip.age" : ".zip"),
-      type: isEncrypted ? "application/octet-stream" : "application/zip",
-      tag: "\(record.id)-\(record.manifestHash?.hex ?? "")")
   }
 
   /// Stops one that runs, removes the package of one that is done; the record stays, and is the answer.

@@ -2,20 +2,28 @@ import Blocking
 import Foundation
 import Hummingbird
 
-/// A file that never changes, sent whole or from where a broken download stopped (RFC 9110 §14).
+/// Files that never change, one after the other as one, sent whole or from where a broken download stopped
+/// (RFC 9110 §14).
 struct FileDownload: Sendable {
   private static let pieceBytes = 256 << 10
-  let path: String
+  private struct Piece: Sendable {
+    let path: String
+    let size: Int
+  }
+  private let pieces: [Piece]
   let name: String
   let type: String
   /// Names the bytes: another file has another one.
   let tag: String
   let size: Int
 
-  init(path: String, name: String, type: String, tag: String) throws {
-    (self.path, self.name, self.type, self.tag) = (path, name, type, "\"\(tag)\"")
-    let attributes = try FileManager.default.attributesOfItem(atPath: path)
-    size = (attributes[.size] as? NSNumber)?.intValue ?? 0
+  init(paths: [String], name: String, type: String, tag: String) throws {
+    (self.name, self.type, self.tag) = (name, type, "\"\(tag)\"")
+    pieces = try paths.map { path in
+      let attributes = try FileManager.default.attributesOfItem(atPath: path)
+      return Piece(path: path, size: (attributes[.size] as? NSNumber)?.intValue ?? 0)
+    }
+    size = pieces.reduce(0) { $0 + $1.size }
   }
 
   /// What a request asks of the file.
@@ -90,15 +98,15 @@ struct FileDownload: Sendable {
   }
 
   private func body(_ range: Range<Int>, _ sent: @escaping @Sendable (Int) async -> Void) -> ResponseBody {
-    let path = path
+    let pieces = pieces
     return ResponseBody(contentLength: range.count) { writer in
       var offset = range.lowerBound
       do {
         while offset < range.upperBound {
           let (start, count) = (offset, min(Self.pieceBytes, range.upperBound - offset))
-          let piece = try await runBlocking { try Self.piece(of: path, from: start, count) }
-          try await writer.write(ByteBuffer(bytes: piece))
-          offset += piece.count
+          let bytes = try await runBlocking { try Self.bytes(of: pieces, from: start, count) }
+          try await writer.write(ByteBuffer(bytes: bytes))
+          offset += bytes.count
         }
       } catch {
         await sent(offset - range.lowerBound)
@@ -109,15 +117,21 @@ struct FileDownload: Sendable {
     }
   }
 
-  /// The next bytes of the file; never none.
-  private static func piece(of path: String, from offset: Int, _ count: Int) throws -> [UInt8] {
-    let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-    defer { try? file.close() }
-    try file.seek(toOffset: UInt64(offset))
-    let bytes = Array(try file.read(upToCount: count) ?? Data())
-    guard !bytes.isEmpty else {
-      throw Problem(500, "package_changed", "the package changed while it was read")
+  /// The next bytes, of one file; never none.
+  private static func bytes(of pieces: [Piece], from offset: Int, _ count: Int) throws -> [UInt8] {
+    var offset = offset
+    for piece in pieces {
+      guard offset < piece.size else {
+        offset -= piece.size
+        continue
+      }
+      let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: piece.path))
+      defer { try? file.close() }
+      try file.seek(toOffset: UInt64(offset))
+      let bytes = Array(try file.read(upToCount: min(count, piece.size - offset)) ?? Data())
+      if !bytes.isEmpty { return bytes }
+      break
     }
-    return bytes
+    throw Problem(500, "package_changed", "the package changed while it was read")
   }
 }
