@@ -93,7 +93,9 @@ package struct Night: Sendable {
 
 extension Application {
   /// Runs the body as the one runner of a job's work, on all machines.
-  package func holding<R: Sendable>(_ job: Job, _ body: @escaping @Sendable () async throws -> R) async throws -> R {
+  package func holding<R: Sendable>(_ job: Job, _ body: @escaping @Sendable () async throws -> R) async throws
+    -> R
+  {
     try await holding(JobRuns.leasePrefix + job.rawValue, body)
   }
 
