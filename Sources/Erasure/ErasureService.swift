@@ -49,7 +49,7 @@ package struct ErasureService: Sendable {
 
   package typealias Alone =
     @Sendable (
-      _ erasure: Int64, _ body: @Sendable () async throws -> Certificate
+      _ erasure: Int64, _ body: @escaping @Sendable () async throws -> Certificate
     ) async throws -> Certificate
 
   package init(

@@ -60,7 +60,8 @@ extension Application {
 
   /// One run of an erasure at a time, on all machines. That of a process which is no more may be gone on with at once:
   /// every step may be repeated, and the erasure's row is asked before and after.
-  private func running(_ erasure: Int64, _ body: @Sendable () async throws -> Certificate) async throws
+  private func running(_ erasure: Int64, _ body: @escaping @Sendable () async throws -> Certificate)
+    async throws
     -> Certificate
   {
     do {

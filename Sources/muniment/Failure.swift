@@ -134,7 +134,10 @@ struct Failure {
       switch error.code {
       case .invalidDocument: (.usage, "correct the policy file")
       case .lockedPolicy: (.refused, "muniment retention list")
-      case .unknownConversation, .erasedSubject: (.failed, "check the id and --tenant")
+      case .unknownConversation, .unknownSubject, .unknownMessage, .erasedSubject:
+        (.failed, "check the id and --tenant")
+      case .invalidLabel: (.usage, "muniment retention label apply --help")
+      case .invalidEvent: (.usage, "muniment retention event record --help")
       case .unknownHold, .alreadyReleased: (.failed, "muniment hold list")
       case .invalidHold: (.usage, "muniment hold place --help")
       case .unknownReview, .reviewDone: (.failed, "muniment retention review list")

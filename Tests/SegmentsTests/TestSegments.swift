@@ -90,3 +90,22 @@ struct StoredSegment {
     try await store.put(name, from: scratch.file("sealing", bytes ?? self.bytes))
   }
 }
+
+/// Counts reads, to show what is looked at.
+actor CountingStore: SegmentStore {
+  private let store: any SegmentStore
+  private(set) var ranges: [Range<Int>] = []
+
+  init(_ store: any SegmentStore) { self.store = store }
+
+  func put(_ name: String, from path: String) async throws { try await store.put(name, from: path) }
+  func read(_ name: String, range: Range<Int>?) async throws -> [UInt8] {
+    ranges.append(range ?? 0..<0)
+    return try await store.read(name, range: range)
+  }
+  func size(_ name: String) async throws -> Int64 { try await store.size(name) }
+  func list() async throws -> [String] { try await store.list() }
+  func delete(_ name: String) async throws { try await store.delete(name) }
+  func sweep() async throws -> Int { try await store.sweep() }
+  func report() async throws -> SegmentStoreReport { try await store.report() }
+}
