@@ -8,6 +8,7 @@ import Model
 import Postgres
 package import Retention
 import SearchIndex
+import Segments
 import Tiering
 
 /// Somebody else is at it. `description` is safe to show.
@@ -23,9 +24,16 @@ extension Application {
     return try await database.transaction { tx in try Tenants.all(in: tx) }
   }
 
+  /// Of blocks an export comes back to, as a page ends within one.
+  private static let exportCacheBytes = 4 << 20
+
+  /// It reads nearly everything once: with a cache of its own it fills none, and pushes nothing out of the readers'.
   package func exporter(_ directory: Directory) -> Exporter {
-    Exporter(
-      directory: directory, database: database, vault: vault, history: history, audit: audit,
+    let cache = BlockCache(bytesMax: min(Self.exportCacheBytes, settings.archiveCacheBytes))
+    let archive = ArchiveReader(store: history.archive.store, vault: vault, database: database, cache: cache)
+    return Exporter(
+      directory: directory, database: database, vault: vault,
+      history: HistoryReader(database: database, vault: vault, archive: archive), audit: audit,
       home: settings.home, settings: settings.exporting, now: Self.clock)
   }
 
