@@ -83,13 +83,13 @@ extension ErasureService {
       try Exports.count(
         holdingErased: row.scope, by: row.subject, tenant: row.tenant, madeUpTo: packagesUntil, in: tx)
     }
-    residue.looked(into: "packages", packages > 0 ? ["packages: \(packages)"] : [])
     let left = try await database.transaction { tx in
       try Exports.withdrawn(
         holdingErased: row.scope, by: row.subject, tenant: row.tenant, madeUpTo: packagesUntil,
         limit: Self.packagesNamed, in: tx)
     }
-    residue.looked(into: "packages", Self.named(left))
+    residue.looked(
+      into: "packages", (packages > 0 ? ["packages: \(packages)"] : []) + Self.named(left))
     // Markers may be in what is kept: then the files that hold that are no residue.
     if try await kept(row).isEmpty {
       try residue.scan(markers, home: settings.home, whose: "the messages'")

@@ -53,8 +53,12 @@ extension ErasureService {
       guard try Preservations.of(subjects: [subject], tenant: tenant, in: tx).isEmpty else { return nil }
       return try Exports.count(containing: subject, in: tx)
     }
-    if let packages { residue.looked(into: "packages", packages > 0 ? ["packages: \(packages)"] : []) }
-    residue.looked(into: "packages", try await packagesLeft(of: subject))
+    let left = try await packagesLeft(of: subject)
+    if let packages {
+      residue.looked(into: "packages", (packages > 0 ? ["packages: \(packages)"] : []) + left)
+    } else {
+      residue.findings += left
+    }
   }
 
   /// Withdrawn packages whose files are still there, as far as they were not handed over.

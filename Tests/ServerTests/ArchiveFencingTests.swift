@@ -58,7 +58,7 @@ struct ArchiveFencingTests {
     }
   }
 
-  /// Another process has the lease from now on.
+  /// Another process has the lease from now on. Who held it finds out with its next renewal, too.
   private static func takeOver(_ application: Application) async throws {
     try await application.database.transaction { tx in
       try tx.execute("UPDATE lease SET fencing = fencing + 1 WHERE name = 'archive'")
@@ -69,7 +69,7 @@ struct ArchiveFencingTests {
   func lost() async throws {
     let application = application
     let tenant = tenant
-    try await application.holding("archive") { lease in
+    try await application.holding("archive", seconds: 3_600) { lease in
       let archiver = application.archiver(tenant, lease: lease)
       let plan = try await archiver.plan(before: Timestamp(civil: 2024, 2, 1))
       try await Self.takeOver(application)
@@ -85,7 +85,7 @@ struct ArchiveFencingTests {
   func between() async throws {
     let (application, tenant) = (application, tenant)
     let hooked = HookedStore(try FileSegmentStore(directory: segments))
-    try await application.holding("archive") { lease in
+    try await application.holding("archive", seconds: 3_600) { lease in
       let archiver = Self.archiver(application, tenant, hooked, lease)
       let plan = try await archiver.plan(before: Timestamp(civil: 2024, 2, 1))
       // Published, and read back for the comparison with the hot rows.
