@@ -39,11 +39,11 @@ struct GovernanceRoutesTests {
   @Test("A hold by query keeps all it covers until it is evaluated, and then says what it found")
   func holdsByQuery() async throws {
     let house = try await ServedHouse.shared
-    _ = try await house.deliver("asked", texts: ["The merger plan", "Nothing much"])
+    _ = try await house.deliver("merged-plans", texts: ["The merger plan", "Nothing much"])
     let token = try house.token([.compliance], as: "counsel")
     let made = try await house.ask(
       "POST", "/v1/holds", token: token,
-      json: #"{"matter":"M-3","reason":"dispute","conversations":["asked"],"query":"merger"}"#)
+      json: #"{"matter":"M-3","reason":"dispute","conversations":["merged-plans"],"query":"merger"}"#)
     #expect(made.status == 201, "\(made.text)")
     let id = try #require(made.json["id"] as? String)
     let before = try #require(made.json["query"] as? [String: Any])
