@@ -46,7 +46,7 @@ struct FileLines {
     while ready.isEmpty, !isOver {
       let piece = try pieces()
       isOver = piece.isEmpty
-      ready = (isOver ? reader.finish().map { [$0] } ?? [] : reader.add(piece))[...]
+      ready = try (isOver ? reader.finish().map { [$0] } ?? [] : reader.add(piece))[...]
       unread += piece.count
       guard !ready.isEmpty || unread <= Self.lineBytesMax + (1 << 20) else {
         throw ExportError(.notAPackage, "a list of files has no lines")
