@@ -248,9 +248,9 @@ struct S3SegmentStoreTests {
     let name = newName()
     let bytes = Randomness.bytes(60_000)
     try await direct.put(name, from: scratch.file("object", bytes))
-    let faulty = try faulty([.slow(bytes: 4_000, milliseconds: 100)])
+    let faulty = try faulty([.slow(bytes: 1_000, milliseconds: 100)])
     let store = try store(through: faulty) {
-      $0.timeouts.stallSeconds = 1
+      $0.timeouts.stallSeconds = 5
       $0.patience.attempts = 1
     }
     // Longer than the patience with silence, and never silent for so long.
