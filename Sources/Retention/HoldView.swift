@@ -24,7 +24,7 @@ package struct HoldView: Hashable, Sendable {
   package let releasedBy: String?
 
   /// A hold's query, and what reading messages for it has shown.
-  package struct Query: Hashable, Sendable {
+  package struct Query: Encodable, Hashable, Sendable {
     package let text: String
     /// What was there then has been read, as far as it can be; `nil`: all is held until it is.
     package let evaluatedAt: Timestamp?
@@ -33,6 +33,20 @@ package struct HoldView: Hashable, Sendable {
     package let undecided: Int
     /// Messages that were found not to match, and are not held by this.
     package let excluded: Int
+
+    enum CodingKeys: String, CodingKey {
+      case text, matches, undecided, excluded
+      case evaluatedAt = "evaluated_at"
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(text, forKey: .text)
+      try container.encodeIfPresent(evaluatedAt?.rfc3339, forKey: .evaluatedAt)
+      try container.encode(matches, forKey: .matches)
+      try container.encode(undecided, forKey: .undecided)
+      try container.encode(excluded, forKey: .excluded)
+    }
   }
 
   package static let erased = PolicyNames.erased

@@ -42,31 +42,12 @@ extension HoldCommand {
 }
 
 extension HoldCommand.Row {
-  struct Query: Encodable {
-    let text: String
-    let evaluatedAt: String?
-    let matches: Int
-    let undecided: Int
-    let excluded: Int
-
-    init(_ query: HoldView.Query) {
-      text = query.text
-      evaluatedAt = query.evaluatedAt?.rfc3339
-      matches = query.matches
-      undecided = query.undecided
-      excluded = query.excluded
-    }
-
-    enum CodingKeys: String, CodingKey {
-      case text, matches, undecided, excluded
-      case evaluatedAt = "evaluated_at"
-    }
-
-    var words: String {
-      guard let evaluatedAt else { return "holds all it covers until it is evaluated" }
-      return "\(matches) match, \(undecided) undecided, \(excluded) excluded, evaluated \(evaluatedAt)"
-    }
-  }
-
   var details: String { "\(text)\nreason: \(reason)" + (query.map { "\nquery: \($0.text)" } ?? "") }
+}
+
+extension HoldView.Query {
+  var words: String {
+    guard let evaluatedAt else { return "holds all it covers until it is evaluated" }
+    return "\(matches) match, \(undecided) undecided, \(excluded) excluded, evaluated \(evaluatedAt.rfc3339)"
+  }
 }

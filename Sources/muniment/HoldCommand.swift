@@ -17,7 +17,7 @@ struct HoldCommand: AsyncParsableCommand {
     let conversations: [String]
     let from: String?
     let to: String?
-    let query: Query?
+    let query: HoldView.Query?
     let placedAt: String
     let releasedAt: String?
     let active: Bool
@@ -30,7 +30,7 @@ struct HoldCommand: AsyncParsableCommand {
       conversations = view.conversations
       from = view.from?.rfc3339
       to = view.to?.rfc3339
-      query = view.query.map(Query.init)
+      query = view.query
       placedAt = view.placedAt.rfc3339
       releasedAt = view.releasedAt?.rfc3339
       active = view.isActive

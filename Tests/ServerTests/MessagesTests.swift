@@ -53,15 +53,20 @@ struct MessagesTests {
     #expect(try Self.untimed(got.text) == Self.untimed(found.text))
   }
 
-  /// A reply but for how far the index lags, which other tests' messages change from one moment to the next, and with
-  /// it the bounds of its count.
+  /// A reply but for how far the index lags, which other tests' messages change from one moment to the next, and for
+  /// the bounds of its count, which are those that this lag makes them.
   private static func untimed(_ reply: String) throws -> Data {
     var object = try #require(try JSONSerialization.jsonObject(with: Data(reply.utf8)) as? [String: Any])
     var coverage = try #require(object["coverage"] as? [String: Any])
+    let lag = try #require(coverage["index_lag_events"] as? Int)
+    let (matches, hits) = (object["matches"] as? [String: Any], object["hits"] as? [Any])
+    let estimate = try #require(matches?["estimate"] as? Int)
+    #expect(matches?["lower"] as? Int == max(hits?.count ?? 0, estimate - min(lag, estimate)))
+    #expect(matches?["upper"] as? Int == (lag == 0 ? estimate : nil))
     coverage["index_lag_events"] = nil
     coverage["complete"] = nil
     object["coverage"] = coverage
-    object["matches"] = (object["matches"] as? [String: Any])?["estimate"]
+    object["matches"] = estimate
     return try JSONSerialization.data(withJSONObject: object, options: .sortedKeys)
   }
 

@@ -35,7 +35,7 @@ enum HoldRoutes {
     let from: String?
     let to: String?
     let silent: Bool
-    let query: QueryReply?
+    let query: HoldView.Query?
     let active: Bool
     let releasedAt: String?
     let releasedBy: String?
@@ -52,7 +52,7 @@ enum HoldRoutes {
       from = view.from?.rfc3339
       to = view.to?.rfc3339
       silent = view.silent
-      query = view.query.map(QueryReply.init)
+      query = view.query
       active = view.isActive
       releasedAt = view.releasedAt?.rfc3339
       releasedBy = view.releasedBy
@@ -66,27 +66,6 @@ enum HoldRoutes {
       case releasedAt = "released_at"
       case releasedBy = "released_by"
       case releaseReason = "release_reason"
-    }
-  }
-
-  private struct QueryReply: Encodable {
-    let text: String
-    let evaluatedAt: String?
-    let matches: Int
-    let undecided: Int
-    let excluded: Int
-
-    init(_ query: HoldView.Query) {
-      text = query.text
-      evaluatedAt = query.evaluatedAt?.rfc3339
-      matches = query.matches
-      undecided = query.undecided
-      excluded = query.excluded
-    }
-
-    enum CodingKeys: String, CodingKey {
-      case text, matches, undecided, excluded
-      case evaluatedAt = "evaluated_at"
     }
   }
 
