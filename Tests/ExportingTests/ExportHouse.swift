@@ -37,6 +37,19 @@ struct ExportHouse {
     try await database.transaction { tx in try Feed.createHeads(groups: 2, in: tx) }
   }
 
+  /// With the sample history, its exporter, and where packages are kept.
+  static func filled(_ body: (ExportHouse, Exporter, String) async throws -> Void) async throws {
+    let house = try await ExportHouse()
+    do {
+      _ = try await house.ingest(SampleHistory.lines)
+      try await body(house, try await house.exporter(), house.root + "/home/exports")
+    } catch {
+      await house.close()
+      throw error
+    }
+    await house.close()
+  }
+
   func close() async {
     await database.close()
     try? FileManager.default.removeItem(atPath: root)

@@ -12,18 +12,6 @@ import Testing
 
 /// Deletions and withdrawals while a package is packed, and runs that are busy with something long.
 @Suite struct HandOverTests {
-  private func house(_ body: (ExportHouse, Exporter, String) async throws -> Void) async throws {
-    let house = try await ExportHouse()
-    do {
-      _ = try await house.ingest(SampleHistory.lines)
-      try await body(house, try await house.exporter(), house.root + "/home/exports")
-    } catch {
-      await house.close()
-      throw error
-    }
-    await house.close()
-  }
-
   /// A package that is stated in the audit log, and whose process is about to pack it.
   private struct Packing {
     let job: Exporter.Job
@@ -55,7 +43,7 @@ import Testing
   @Test("a package that is deleted while it is packed does not stay, nor does what a killed packer left")
   func deletedWhilePacked() async throws {
     for name in ["a.zip", "a"] {
-      try await house { _, exporter, folder in
+      try await ExportHouse.filled { _, exporter, folder in
         var packing = try await completed(exporter, folder + "/" + name)
         #expect(try await exporter.show(packing.id).isPacking)
         let gone = try await exporter.delete(packing.id, actor: "Ada")
@@ -74,7 +62,7 @@ import Testing
 
   @Test("who finds, after the package got its name, that it is gone takes it back")
   func takenBack() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       let packing = try await completed(exporter, folder + "/a")
       let number = packing.job.row.id
       let row = try #require(try await house.database.transaction { tx in try Exports.find(number, in: tx) })
@@ -94,7 +82,7 @@ import Testing
 
   @Test("a withdrawn package is not forgotten while a process packs it, parts included")
   func withdrawnWhilePacked() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       var packing = try await completed(exporter, folder + "/a.zip", 65_536)
       let directory = try await house.directory()
       let (bob, tenant) = (try #require(try await directory.subject("bob")), directory.tenant.id)
@@ -146,7 +134,7 @@ import Testing
 
   @Test("a run says that it is alive, and hears that it was stopped, while it is busy with one thing")
   func heart() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       let job = try await exporter.begin(ExportSelection(), [.jsonl], output: folder + "/a", actor: "Grace")
       let (pulse, number) = (ExportPulse(), job.row.id)
       pulse.wrote(7)
@@ -166,7 +154,7 @@ import Testing
 
   @Test("a request is in the audit log even when nothing came of it, and an estimate too")
   func audited() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       let audit = house.audit
       func actions() async throws -> [String] {
         try await house.database.transaction { tx in

@@ -11,18 +11,6 @@ import Testing
 
 /// Packages below the home are the home's, whatever the machine is called that has it mounted.
 @Suite struct HomeTests {
-  private func house(_ body: (ExportHouse, Exporter, String) async throws -> Void) async throws {
-    let house = try await ExportHouse()
-    do {
-      _ = try await house.ingest(SampleHistory.lines)
-      try await body(house, try await house.exporter(), house.root + "/home/exports")
-    } catch {
-      await house.close()
-      throw error
-    }
-    await house.close()
-  }
-
   private func make(
     _ exporter: Exporter, _ path: String, as packaging: ExportPackaging = .zip, partBytes: Int64? = nil
   ) async throws -> ExportRecord {
@@ -72,7 +60,7 @@ import Testing
   @Test("a machine with another name deletes, expires and withdraws what lies below its home")
   func anotherHost() async throws {
     for isOlder in [false, true] {
-      try await house { house, exporter, folder in
+      try await ExportHouse.filled { house, exporter, folder in
         var made: [String] = []
         for name in ["a.zip", "b.zip", "c"] {
           let record = try await make(exporter, folder + "/" + name, as: name == "c" ? .directory : .zip)
@@ -98,7 +86,7 @@ import Testing
 
   @Test("a run that another machine began below the home is gone on with, or cleared up")
   func interruptedElsewhere() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       for name in ["a.zip", "b.zip"] {
         let job = try await exporter.begin(
           ExportSelection(), [.jsonl], output: folder + "/" + name, .zip, actor: "G")
@@ -124,7 +112,7 @@ import Testing
 
   @Test("nothing is said to be deleted that lies below another home; what is lost is written off by name")
   func anotherHome() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       let record = try await make(exporter, folder + "/a.zip")
       try await move(record.id, to: "elsewhere", home: String(repeating: "0", count: 32), exporter)
       try FileManager.default.moveItem(atPath: folder + "/a.zip", toPath: house.root + "/in-the-other-home")
@@ -160,7 +148,7 @@ import Testing
 
   @Test("a package that cannot be removed or put in its place keeps no other waiting, and is named")
   func oneBadPackage() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       let bad = try await make(exporter, folder + "/bad.zip")
       let good = try await make(exporter, folder + "/good.zip")
       try "another's".write(toFile: folder + "/bad.zip", atomically: true, encoding: .utf8)
@@ -178,7 +166,7 @@ import Testing
 
   @Test("numbers at the end of a neighbour's name are no parts, and half a directory is not left")
   func neighbours() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       let neighbour = try await make(exporter, folder + "/case.2024", as: .directory)
       let package = try await make(exporter, folder + "/case", as: .directory)
       for _ in 1...2 {

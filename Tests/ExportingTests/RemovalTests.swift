@@ -11,18 +11,6 @@ import Testing
 
 /// Cancelling, deleting, expiring, quotas, links.
 @Suite struct RemovalTests {
-  private func house(_ body: (ExportHouse, Exporter, String) async throws -> Void) async throws {
-    let house = try await ExportHouse()
-    do {
-      _ = try await house.ingest(SampleHistory.lines)
-      try await body(house, try await house.exporter(), house.root + "/home/exports")
-    } catch {
-      await house.close()
-      throw error
-    }
-    await house.close()
-  }
-
   private func make(_ exporter: Exporter, _ path: String) async throws -> ExportRecord {
     try await exporter.create(ExportSelection(), formats: [.jsonl], output: path, as: .zip, actor: "Grace")
   }
@@ -36,7 +24,7 @@ import Testing
 
   @Test("deleting removes the package, keeps the record and the manifest's hash, and is audited")
   func delete() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       let made = try await make(exporter, folder + "/a.zip")
       #expect(made.contentBytes > 0 && made.hasContent)
       #expect(made.expiresAt == ExportHouse.time.adding(seconds: 30 * 86_400))
@@ -54,7 +42,7 @@ import Testing
 
   @Test("what lies outside of the home, or was made for a hold in force, is not deleted")
   func refused() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       let away = try await make(exporter, house.root + "/away.zip")
       await #expect { try await exporter.delete(away.id, actor: "Ada") } throws: {
         ($0 as? ExportError)?.code == .beyondReach
@@ -100,7 +88,7 @@ import Testing
 
   @Test("cancelling a run stops it, and leaves nothing")
   func cancelRunning() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       let code = try await codeOfCancelled(exporter, folder + "/a")
       #expect(code == .cancelled)
       #expect(try await exporter.list().map(\.state) == [.cancelled])
@@ -111,7 +99,7 @@ import Testing
 
   @Test("quotas are kept, and say which setting they are")
   func quotas() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       var exporter = exporter
       exporter.settings.packagesMax = 1
       let made = try await make(exporter, folder + "/a.zip")
@@ -132,7 +120,7 @@ import Testing
 
   @Test("links are hashed, counted, audited with their maker, end and can be revoked")
   func links() async throws {
-    try await house { house, exporter, folder in
+    try await ExportHouse.filled { house, exporter, folder in
       let made = try await make(exporter, folder + "/a.zip")
       let link = try await exporter.makeLink(made.id, seconds: 60, uses: 2, actor: "Ada")
       let token = try #require(link.token)
