@@ -75,19 +75,13 @@ extension RetentionCommand {
     @OptionGroup var tenancy: TenantOptions
 
     func run() async throws {
-      try await Application.with(try common.settings()) { application in
-        let service = application.retention(
-          application.directory(try await application.tenant(tenancy.tenant)))
-        var cursor = Int64.min
-        while true {
-          let page = try await service.events(event, after: cursor)
-          for view in page {
-            let reply = EventReply(view)
-            try common.output.value(reply, text: reply.text)
-          }
-          guard let last = page.last?.row.id else { return }
-          cursor = last
+      try await RetentionCommand.list(common, tenancy) { service, cursor in
+        let page = try await service.events(event, after: cursor)
+        for view in page {
+          let reply = EventReply(view)
+          try common.output.value(reply, text: reply.text)
         }
+        return page.last?.row.id
       }
     }
   }

@@ -50,19 +50,13 @@ extension RetentionCommand {
     @OptionGroup var tenancy: TenantOptions
 
     func run() async throws {
-      try await Application.with(try common.settings()) { application in
-        let service = application.retention(
-          application.directory(try await application.tenant(tenancy.tenant)))
-        var cursor = Int64.min
-        while true {
-          let page = try await service.reviews(open: !all, after: cursor)
-          for view in page {
-            let reply = ReviewReply(view)
-            try common.output.value(reply, text: reply.text)
-          }
-          guard let last = page.last?.row.id else { return }
-          cursor = last
+      try await RetentionCommand.list(common, tenancy) { service, cursor in
+        let page = try await service.reviews(open: !all, after: cursor)
+        for view in page {
+          let reply = ReviewReply(view)
+          try common.output.value(reply, text: reply.text)
         }
+        return page.last?.row.id
       }
     }
   }
@@ -130,5 +124,22 @@ extension RetentionCommand {
     @OptionGroup var actor: ActorOptions
 
     func run() async throws { try await review.show { try await $0.approveReview($1, actor: actor.name) } }
+  }
+}
+
+extension RetentionCommand {
+  /// Prints page after page, until there is none.
+  ///
+  /// - Parameter page: prints what comes after the number, and returns the last one's; `nil`: nothing did.
+  static func list(
+    _ common: CommonOptions, _ tenancy: TenantOptions,
+    _ page: @Sendable (RetentionService, Int64) async throws -> Int64?
+  ) async throws {
+    try await Application.with(try common.settings()) { application in
+      let service = application.retention(
+        application.directory(try await application.tenant(tenancy.tenant)))
+      var cursor: Int64? = .min
+      while let last = cursor { cursor = try await page(service, last) }
+    }
   }
 }
