@@ -11,8 +11,8 @@ packages=(
   ca-certificates curl git libarchive-dev libcurl4-openssl-dev libpq-dev libsimdjson-dev libsodium-dev libutf8proc-dev
   libxapian-dev libzstd-dev
   pkg-config python3 zlib1g-dev zstd
-  # Other people's programs, which tests open exports with.
-  age file libarchive-tools libxml2-utils notmuch python3-jsonschema unzip zip
+  # Other people's programs, which tests open exports and check signatures with.
+  age file libarchive-tools libxml2-utils notmuch openssl python3-jsonschema unzip zip
   # What the second reader of segments is written with.
   python3-nacl python3-zstandard
   # A token in software, for root keys behind PKCS#11.

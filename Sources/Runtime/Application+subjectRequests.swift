@@ -91,12 +91,14 @@ extension Application {
     }
   }
 
+  /// A certificate that cannot be used delays the call like a controller that does not answer, and is a problem.
   private func send(_ call: CallbackRow, _ service: SubjectRequestService) async throws -> Bool {
-    guard let (url, body) = try await service.callback(call) else { return false }
+    guard let (url, body) = try await service.callback(call), let signed = try? service.signer.headers(body)
+    else { return false }
     let isOpen = settings.openDSR.allowsPrivateAddresses
     let headers =
       [(name: "Content-Type", value: "application/json")]
-      + service.signer.headers(body)
+      + signed
     return await Self.isAnswered(
       HTTPCall(method: "POST", url: url, headers: headers, body: .bytes(body), responseBytesMax: 65_536),
       by: isOpen ? Self.openCaller : Self.guardedCaller)
@@ -118,5 +120,31 @@ extension Application {
       do { return try client.perform(call).status } catch { return 0 }
     }
     return (200...299).contains(answer ?? 0)
+  }
+
+  /// How long before a certificate ends it is spoken of.
+  private static let certificateNoticeSeconds: Int64 = 14 * 86_400
+
+  func certificateProblems() -> [SystemProblem] {
+    let now = Self.clock()
+    let nextStep = "renew opendsr.certificate_file and opendsr.key_file; they are read again by themselves"
+    do throws(ProcessorCertificate.Refusal) {
+      guard let certificate = try settings.openDSR.processorCertificate(at: now),
+        certificate.notAfter < now.adding(seconds: Self.certificateNoticeSeconds)
+      else { return [] }
+      return [
+        SystemProblem(
+          code: "certificate_ends_soon",
+          detail: "the certificate for OpenDSR ends at \(certificate.notAfter)",
+          nextStep: nextStep)
+      ]
+    } catch {
+      return [
+        SystemProblem(
+          code: "certificate_unusable",
+          detail: "\(error); OpenDSR requests are answered with 503 and their callbacks wait",
+          nextStep: nextStep)
+      ]
+    }
   }
 }

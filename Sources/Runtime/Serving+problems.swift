@@ -25,6 +25,7 @@ extension Application {
     problems += try await storeProblems()
     problems += try await scrubProblems()
     problems += try await callbackProblems()
+    problems += certificateProblems()
     problems += try await outboxProblems()
     problems += try await reviewProblems()
     problems += try await exportProblems()

@@ -27,7 +27,7 @@ extension Application {
         retention: { self.retention($0) }, holds: { self.holds($0) }, exporter: { self.exporter($0) },
         erasure: { self.erasure($0) }, subjectRequests: { self.subjectRequests($0) },
         notices: { self.notices($0) }),
-      hooks: hooks, sharedSecret: settings.sharedSecret, now: Self.clock)
+      hooks: hooks, openDSR: settings.openDSR, sharedSecret: settings.sharedSecret, now: Self.clock)
   }
 
   /// Serves until SIGTERM or SIGINT; requests and runs under way are finished first.

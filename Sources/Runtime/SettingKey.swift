@@ -191,6 +191,16 @@ package struct SettingKey: Sendable {
       range: "http or https URL without a slash at its end; empty: paths alone",
       meaning: "where controllers reach this API, for the addresses of results in OpenDSR replies"),
     SettingKey(
+      name: "opendsr.certificate_file", environment: nil, fallback: "",
+      range: "a file with a certificate chain in PEM; only with opendsr.key_file",
+      meaning:
+        "what an authority certified for opendsr.domain, read anew for each reply; empty: the tenant's key signs"
+    ),
+    SettingKey(
+      name: "opendsr.key_file", environment: nil, fallback: "",
+      range: "a file with a private key in PEM, mode 0600; only with opendsr.certificate_file",
+      meaning: "signs OpenDSR replies and callbacks: RSA or ECDSA, without a passphrase"),
+    SettingKey(
       name: "opendsr.private_callbacks", environment: nil, fallback: "off", range: "on or off",
       meaning: "whether OpenDSR callbacks may go to private addresses, and over plain http"),
     SettingKey(

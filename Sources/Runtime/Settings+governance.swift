@@ -20,6 +20,16 @@ extension SettingReader {
     guard base.isEmpty || ((base.hasPrefix("https://") || base.hasPrefix("http://")) && !base.hasSuffix("/"))
     else { throw refusal("opendsr.base_url") }
     return OpenDSRSettings(
-      domain: domain, baseURL: base, allowsPrivateAddresses: try isOn("opendsr.private_callbacks"))
+      domain: domain, baseURL: base, allowsPrivateAddresses: try isOn("opendsr.private_callbacks"),
+      certificate: try processorCertificate())
+  }
+
+  private func processorCertificate() throws -> ProcessorCertificate.Files? {
+    let certificate = values["opendsr.certificate_file"] ?? ""
+    let key = values["opendsr.key_file"] ?? ""
+    guard certificate.isEmpty == key.isEmpty else {
+      throw refusal(key.isEmpty ? "opendsr.key_file" : "opendsr.certificate_file")
+    }
+    return key.isEmpty ? nil : ProcessorCertificate.Files(certificate: certificate, key: key)
   }
 }

@@ -114,13 +114,15 @@ package struct APIServices: Sendable {
   let limits: Limits
   let flows: Flows
   let hooks: Hooks
+  let openDSR: OpenDSRSettings
   let tokens: AccessTokens
   let metrics: Metrics
   let now: @Sendable () -> Timestamp
 
   package init(
     database: PostgresPool, vault: KeyVault, audit: AuditLog, index: SearchIndex, groups: Int,
-    home: String, version: String, limits: Limits, flows: Flows, hooks: Hooks, sharedSecret: String?,
+    home: String, version: String, limits: Limits, flows: Flows, hooks: Hooks, openDSR: OpenDSRSettings,
+    sharedSecret: String?,
     now: @escaping @Sendable () -> Timestamp
   ) {
     self.database = database
@@ -135,6 +137,7 @@ package struct APIServices: Sendable {
     self.limits = limits
     self.flows = flows
     self.hooks = hooks
+    self.openDSR = openDSR
     self.tokens = AccessTokens(signer: vault.signingKey("access-token"), sharedSecret: sharedSecret)
     self.metrics = Metrics()
     self.now = now

@@ -84,6 +84,9 @@ package struct Problem: Error, Sendable {
     case let error as CatalogError where error.code == .unknownTenant:
       self.init(403, "unknown_tenant", "the access token names no tenant of this server")
     case let error as CatalogError: self.init(500, error.code.rawValue, error.description)
+    case is ProcessorCertificate.Refusal:
+      self = .busy(
+        "certificate_unusable", "the reply cannot be signed; `muniment status` tells the operator why")
     case let error as KeyVaultError: self.init(500, "key_vault", error.code.rawValue)
     case is DecodingError: self = .badRequest("the body is not the JSON that is expected here")
     case is CancellationError: self = .busy("shutting_down", "the server is stopping")

@@ -98,6 +98,16 @@ struct OpenDSRTests {
     }
   }
 
+  @Test("Without a certificate discovery says that nobody has certified the key, and none is served")
+  func uncertified() async throws {
+    let controller = Controller(house: try await shared.value)
+    let found = try await controller.house.ask("GET", "/v2/discovery", token: try controller.dpo)
+    #expect(found.json["processor_certificate"] == nil)
+    #expect(found.text.contains("no public authority has certified"))
+    let none = try await controller.house.ask("GET", "/v2/certificate")
+    #expect(none.status == 404 && none.code == "no_certificate")
+  }
+
   @Test("What a hold keeps is told as restricted, with its ground")
   func restricted() async throws {
     let controller = Controller(house: try await shared.value)

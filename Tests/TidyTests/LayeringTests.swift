@@ -38,7 +38,7 @@ enum Layers {
   /// Modules of others that only some targets may import; a name ending in `*` is a prefix.
   static let guests: [(module: String, hosts: Set<String>)] = [
     ("Hummingbird*", ["Server", "Runtime"]), ("NIO*", ["Server", "Runtime"]),
-    ("ServiceLifecycle", ["Server", "Runtime"]),
+    ("ServiceLifecycle", ["Server", "Runtime"]), ("X509", ["Server"]), ("SwiftASN1", ["Server"]),
     ("Yams", ["Runtime"]), ("ArgumentParser", ["muniment"]), ("Logging", ["Server", "Runtime", "muniment"]),
   ]
 

@@ -37,8 +37,8 @@ struct OpenDSRRequest: Decodable {
     guard regulation.map({ ["gdpr", "ccpa"].contains($0) }) ?? true else {
       throw Problem.openDSR("regulation", "takes gdpr or ccpa")
     }
-    guard api_version.map({ $0.hasPrefix("2.") || $0 == "2" }) ?? true else {
-      throw Problem.openDSR("api_version", "takes 2.0")
+    guard api_version.map({ ["1", "2"].contains($0.prefix { $0 != "." }) }) ?? true else {
+      throw Problem.openDSR("api_version", "takes 2.0 or 1.0")
     }
     guard Timestamp(rfc3339: submitted_time) != nil else {
       throw Problem.openDSR("submitted_time", "takes an RFC 3339 time")
@@ -95,6 +95,8 @@ struct OpenDSRRequest: Decodable {
 
 /// What a controller is told, in replies and callbacks: nothing of it names a person.
 struct OpenDSRStatus: Encodable {
+  /// Of the standard.
+  var version = "2.0"
   var controllerID: String
   var requestID: String
   var expected: String
@@ -112,7 +114,7 @@ struct OpenDSRStatus: Encodable {
 
   func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: CodingKeys.self)
-    try values.encode("2.0", forKey: .api_version)
+    try values.encode(version, forKey: .api_version)
     try values.encode(controllerID, forKey: .controller_id)
     try values.encode(expected, forKey: .expected_completion_time)
     try values.encode(requestID, forKey: .subject_request_id)

@@ -1,6 +1,4 @@
-package import KeyVault
-import Model
-import Sodium
+package import Model
 
 /// How this installation shows itself to controllers (OpenDSR 2.0).
 package struct OpenDSRSettings: Sendable {
@@ -10,36 +8,29 @@ package struct OpenDSRSettings: Sendable {
   package var baseURL: String
   /// Whether callbacks may go to private addresses, and unencrypted: for controllers in the same network.
   package var allowsPrivateAddresses: Bool
+  /// What signs replies and callbacks; `nil`: a key of the tenant's own, which nobody has certified.
+  package var certificate: ProcessorCertificate.Files?
 
-  package init(domain: String = "localhost", baseURL: String = "", allowsPrivateAddresses: Bool = false) {
+  package init(
+    domain: String = "localhost", baseURL: String = "", allowsPrivateAddresses: Bool = false,
+    certificate: ProcessorCertificate.Files? = nil
+  ) {
     self.domain = domain
     self.baseURL = baseURL
     self.allowsPrivateAddresses = allowsPrivateAddresses
-  }
-}
-
-/// Signs replies and callbacks. OpenDSR asks for a key that a public authority has certified for the processor's
-/// domain; without one, replies are signed by a key of the tenant's own, which discovery names and states as such.
-package struct OpenDSRSigner: Sendable {
-  package static let domainHeader = "X-OpenDSR-Processor-Domain"
-  package static let signatureHeader = "X-OpenDSR-Signature"
-
-  private let key: SigningKey
-  private let domain: String
-
-  package init(vault: KeyVault, tenant: Int64, domain: String) {
-    key = vault.signingKey("opendsr/\(tenant)")
-    self.domain = domain
+    self.certificate = certificate
   }
 
-  /// Hexadecimal.
-  package var publicKey: String { key.publicKey.hex }
+  /// Where controllers find the certificate; on the processor's own domain, as the standard wants it.
+  package var certificateURL: String {
+    (baseURL.hasPrefix("https://\(domain)") ? baseURL : "https://\(domain)") + "/v2/certificate"
+  }
 
-  /// Over the SHA-256 of the body as it is sent.
-  package func headers(_ body: [UInt8]) -> [(name: String, value: String)] {
-    [
-      (Self.domainHeader, domain),
-      (Self.signatureHeader, key.sign(SHA256.hash(body)).base64()),
-    ]
+  /// As it lies there now.
+  package func processorCertificate(at now: Timestamp) throws(ProcessorCertificate.Refusal)
+    -> ProcessorCertificate?
+  {
+    guard let certificate else { return nil }
+    return try ProcessorCertificate(certificate, domain: domain, at: now)
   }
 }

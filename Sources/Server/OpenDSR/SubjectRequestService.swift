@@ -39,7 +39,9 @@ package struct SubjectRequestService: Sendable {
   var tenant: TenantID { directory.tenant.id }
 
   package var signer: OpenDSRSigner {
-    OpenDSRSigner(vault: vault, tenant: tenant.rawValue, domain: settings.domain)
+    get throws(ProcessorCertificate.Refusal) {
+      try OpenDSRSigner(vault: vault, tenant: tenant, settings: settings, at: now())
+    }
   }
 
   /// As GDPR Art. 12(3) gives.

@@ -5,16 +5,24 @@ import Hummingbird
 import Model
 import Sodium
 
-/// OpenDSR 2.0 (https://github.com/opengdpr/opendsr): what controllers ask a processor in the name of their users.
+/// OpenDSR 2.0 (https://github.com/opengdpr/opendsr): what controllers ask a processor in the name of their users. Its
+/// version 1, OpenGDPR, is the same under other names.
 enum OpenDSRRoutes {
-  static let all = [
-    Route.get("/v2/discovery", [.dpo], discovery),
-    Route.post("/v2/requests", [.dpo], create),
-    Route.get("/v2/requests/:id", [.dpo], status),
-    // The standard's list of endpoints calls it so, its examples the other.
-    Route.get("/v2/status/:id", [.dpo], status),
-    Route(.delete, "/v2/requests/:id", [.dpo], cancel),
-  ]
+  static let all =
+    routes("/v2", "requests", version: "2.0") + routes("/v1", "opengdpr_requests", version: "1.0") + [
+      // The standard's list of endpoints calls it so, its examples the other.
+      Route.get("/v2/status/:id", [.dpo]) { try await status($0, version: "2.0") },
+      Route(.get, "/v2/certificate", nil, certificate),
+    ]
+
+  private static func routes(_ root: String, _ requests: String, version: String) -> [Route] {
+    [
+      Route.get("\(root)/discovery", [.dpo]) { try await discovery($0, version: version) },
+      Route.post("\(root)/\(requests)", [.dpo]) { try await create($0) },
+      Route.get("\(root)/\(requests)/:id", [.dpo]) { try await status($0, version: version) },
+      Route(.delete, "\(root)/\(requests)/:id", [.dpo]) { try await cancel($0, version: version) },
+    ]
+  }
 
   private static func service(_ call: Call) async throws -> SubjectRequestService {
     call.services.flows.subjectRequests(try await call.directory())
@@ -27,40 +35,54 @@ enum OpenDSRRoutes {
     }
     struct Signature: Encodable {
       let algorithm: String
-      let public_key: String
+      let public_key: String?
       let signs: String
-      let note: String
+      let note: String?
     }
     struct Extension: Encodable {
       let signature: Signature
       let outcomes: [String]
     }
-    let api_version = "2.0"
+    let api_version: String
     let supported_identities = [
       Identity(identity_type: OpenDSRRequest.identityType, identity_format: "raw")
     ]
     let supported_subject_request_types = SubjectRequestRow.Kind.allCases.map(\.rawValue)
+    let processor_certificate: String?
     let extensions: [String: Extension]
 
     enum CodingKeys: String, CodingKey {
-      case api_version, supported_identities, supported_subject_request_types, extensions
+      case api_version, supported_identities, supported_subject_request_types, processor_certificate,
+        extensions
     }
   }
 
-  @Sendable private static func discovery(_ call: Call) async throws -> Response {
+  private static func discovery(_ call: Call, version: String) async throws -> Response {
     let service = try await service(call)
+    let signer = try service.signer
+    let note =
+      "there is no processor_certificate: replies are signed by a key of this tenant's own, which no public authority "
+      + "has certified; compare it with one that was handed over otherwise"
     let signature = Discovery.Signature(
-      algorithm: "Ed25519", public_key: service.signer.publicKey,
+      algorithm: signer.algorithm, public_key: signer.publicKey,
       signs: "the SHA-256 of the body as it is sent",
-      note:
-        "there is no processor_certificate: replies are signed by a key of this tenant's own, which no public "
-        + "authority has certified; compare it with one that was handed over otherwise")
+      note: signer.isCertified ? nil : note)
     let outcomes = ["complete", "partial", "restricted", "denied", "nothing_held"]
-    return signed(
+    return try signed(
       Discovery(
+        api_version: version,
+        processor_certificate: signer.isCertified ? service.settings.certificateURL : nil,
         extensions: [
           service.settings.domain: Discovery.Extension(signature: signature, outcomes: outcomes)
-        ]), service)
+        ]), signer)
+  }
+
+  /// Not a tenant's: the whole installation has one.
+  @Sendable private static func certificate(_ call: Call) async throws -> Response {
+    guard let certificate = try call.services.openDSR.processorCertificate(at: call.services.now()) else {
+      throw Problem(404, "no_certificate", "replies are signed by a key that no authority has certified")
+    }
+    return Reply.bytes_(Array(certificate.pem.utf8), type: "application/pem-certificate-chain")
   }
 
   private struct Receipt: Encodable {
@@ -72,7 +94,7 @@ enum OpenDSRRoutes {
     let subject_request_id: String
   }
 
-  @Sendable private static func create(_ call: Call) async throws -> Response {
+  private static func create(_ call: Call) async throws -> Response {
     let body = try await call.body()
     let request: OpenDSRRequest
     do {
@@ -81,36 +103,40 @@ enum OpenDSRRoutes {
       throw Problem.openDSR("body", "is not a request of OpenDSR 2.0: a field is missing or of another type")
     }
     let service = try await service(call)
+    let signer = try service.signer
     let row = try await service.receive(body, request, actor: call.principal.subject)
-    return signed(
+    return try signed(
       Receipt(
         controller_id: service.directory.tenant.name, expected_completion_time: row.expectedAt.rfc3339,
         received_time: row.receivedAt.rfc3339, encoded_request: body.base64(), subject_request_id: row.id),
-      service, status: .created)
+      signer, status: .created)
   }
 
-  @Sendable private static func status(_ call: Call) async throws -> Response {
+  private static func status(_ call: Call, version: String) async throws -> Response {
     let service = try await service(call)
+    let signer = try service.signer
     let row = try await service.refresh(try await service.find(try id(call)))
-    return signed(try await service.status(row), service)
+    var status = try await service.status(row)
+    status.version = version
+    return try signed(status, signer)
   }
 
   private struct Cancellation: Encodable {
-    let api_version = "2.0"
+    let api_version: String
     let controller_id: String
     let received_time: String
     let subject_request_id: String
-
-    enum CodingKeys: String, CodingKey { case api_version, controller_id, received_time, subject_request_id }
   }
 
-  @Sendable private static func cancel(_ call: Call) async throws -> Response {
+  private static func cancel(_ call: Call, version: String) async throws -> Response {
     let service = try await service(call)
+    let signer = try service.signer
     let row = try await service.cancel(try id(call), actor: call.principal.subject)
-    return signed(
+    return try signed(
       Cancellation(
-        controller_id: service.directory.tenant.name, received_time: call.services.now().rfc3339,
-        subject_request_id: row.id), service, status: .accepted)
+        api_version: version, controller_id: service.directory.tenant.name,
+        received_time: call.services.now().rfc3339, subject_request_id: row.id),
+      signer, status: .accepted)
   }
 
   private static func id(_ call: Call) throws -> String {
@@ -122,11 +148,11 @@ enum OpenDSRRoutes {
   }
 
   private static func signed(
-    _ value: some Encodable, _ service: SubjectRequestService, status: HTTPResponse.Status = .ok
-  ) -> Response {
+    _ value: some Encodable, _ signer: OpenDSRSigner, status: HTTPResponse.Status = .ok
+  ) throws -> Response {
     let bytes = Reply.bytes(of: value)
     var response = Reply.bytes_(bytes, type: "application/json", status: status)
-    for header in service.signer.headers(bytes) {
+    for header in try signer.headers(bytes) {
       if let name = HTTPFields.Element.Name(header.name) { response.headers[name] = header.value }
     }
     return response
