@@ -112,7 +112,7 @@ let flows: [Target] = [
     "Retention",
     [
       "Model", "Catalog", "Governance", "AuditLog", "KeyVault", "SearchTokens", "History", "Postgres",
-      "Sodium",
+      "Sodium", "Blocking",
     ]),
   room(
     "Erasure",
@@ -195,8 +195,8 @@ let testTargets: [Target] = [
     "Erasure",
     [
       "Erasure", "Retention", "Exporting", "Ingestion", "Tiering", "Governance", "Catalog", "History",
-      "KeyVault", "AuditLog", "Search", "SearchIndex", "SearchTokens", "Runtime", "Model", "Postgres",
-      "Sodium", "TestSupport",
+      "KeyVault", "AuditLog", "Search", "SearchIndex", "SearchTokens", "Segments", "Runtime", "Model",
+      "Postgres", "Sodium", "TestSupport",
     ]),
   tests(
     "Exporting",

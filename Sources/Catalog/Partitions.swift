@@ -20,8 +20,17 @@ package enum Partitions {
   }
 
   package static func list(in tx: borrowing Transaction) throws -> [Period] {
-    let rows = try tx.execute(list)
-    return (0..<rows.count).compactMap { row in
+    periods(try tx.execute(list))
+  }
+
+  /// Those without a page: vacuum gives them back some time after the last row was deleted. Whether one that still has
+  /// pages holds a row is found by reading all of them, which would keep everybody from the table.
+  package static func withoutPages(in tx: borrowing Transaction) throws -> [Period] {
+    periods(try tx.execute(list + " AND pg_relation_size(c.oid) = 0"))
+  }
+
+  private static func periods(_ rows: PostgresRows) -> [Period] {
+    (0..<rows.count).compactMap { row in
       let parts = rows.text(row, 0).split(separator: "_")
       guard parts.count == 3, let year = Int32(parts[1]), let month = Int32(parts[2]) else { return nil }
       return Period(rawValue: year * 12 + month - 1)

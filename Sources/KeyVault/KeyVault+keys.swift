@@ -57,7 +57,7 @@ extension KeyVault {
     return try Self.lock(known.map { ($0.key, $0.value) }, in: tx)
   }
 
-  private static func lock(_ known: [(KeyPlace, Int64)], in tx: borrowing Transaction) throws -> Bool {
+  static func lock(_ known: [(KeyPlace, Int64)], in tx: borrowing Transaction) throws -> Bool {
     for batch in known.sorted(by: { $0.0 < $1.0 }).batches(of: batchMax) {
       let values = columns(batch.map(\.0)) + [.int8Array(batch.map(\.1))]
       guard try tx.execute(KeyStatement.lockAlive, values).count == batch.count else { return false }

@@ -1,3 +1,4 @@
+package import Catalog
 package import Model
 
 /// What one run of retention did, or with `dryRun` would do.
@@ -26,6 +27,8 @@ package struct RetentionRun: Hashable, Sendable {
   package internal(set) var kept = 0
   /// Months of which nothing was left, so that their key was destroyed.
   package internal(set) var expiredPeriods: [Period] = []
+  /// Months without a message that keep their key for something else.
+  package internal(set) var keptPeriods: [Period: ExpiredPeriods.Need] = [:]
   /// Segments that hold nothing any more and leave the archive.
   package internal(set) var supersededSegments = 0
 
@@ -33,6 +36,19 @@ package struct RetentionRun: Hashable, Sendable {
 
   /// What somebody has to look into; `nil`: all is well.
   package var problem: String? {
+    let problems = [undeleted, strayRows].compactMap { $0 }
+    return problems.isEmpty ? nil : problems.joined(separator: "; ")
+  }
+
+  private var strayRows: String? {
+    let periods = keptPeriods.filter { $0.value == .row }.keys.sorted()
+    guard !periods.isEmpty else { return nil }
+    let names = periods.map(\.description).joined(separator: ", ")
+    return "sealed messages of \(names) are in the hot table that the catalogue says are gone: "
+      + "their keys are kept"
+  }
+
+  private var undeleted: String? {
     guard !dryRun, due > 0, deleted < due else { return nil }
     return deleted == 0
       ? "\(due) messages were due and none was deleted; see `muniment retention preview`"

@@ -10,15 +10,17 @@ extension RetentionService {
   /// and the next run goes on with the rest. Holds and policies are asked again inside each transaction.
   package func apply(dryRun: Bool = false, actor: String) async throws -> RetentionRun {
     var run = RetentionRun(dryRun: dryRun)
-    var touched: Set<Period> = []
-    try await expire(&run, &touched, actor: actor)
-    try await deleteReleased(&run, &touched, actor: actor)
-    if !dryRun { try await endPeriods(touched, &run, actor: actor) }
+    try await expire(&run, actor: actor)
+    try await deleteReleased(&run, actor: actor)
+    if !dryRun {
+      try await endPeriods(&run, actor: actor)
+      try await dropPartitions()
+    }
     try await countKept(&run)
     return run
   }
 
-  private func expire(_ run: inout RetentionRun, _ touched: inout Set<Period>, actor: String) async throws {
+  private func expire(_ run: inout RetentionRun, actor: String) async throws {
     let (tenant, now) = (tenant, now())
     let (history, ownUpTo, events) = try await database.transaction { tx in
       (
@@ -44,7 +46,7 @@ extension RetentionService {
       queue.join(page.reviews)
       run.add(page)
       if !run.dryRun, !page.due.isEmpty {
-        try await delete(.expiry(page.due), &run, &touched, at: now, actor: actor)
+        try await delete(.expiry(page.due), &run, at: now, actor: actor)
       }
       if !run.dryRun, !page.relabelled.isEmpty {
         run.relabelled += try await relabel(RelabelBatch(keys: page.relabelled), at: now, actor: actor)
@@ -64,9 +66,7 @@ extension RetentionService {
 
   /// A hold's release destroys nothing by itself: what members had deleted under it goes here, after the grace; and
   /// what they deleted within a floor, when that has ended.
-  private func deleteReleased(_ run: inout RetentionRun, _ touched: inout Set<Period>, actor: String)
-    async throws
-  {
+  private func deleteReleased(_ run: inout RetentionRun, actor: String) async throws {
     let (tenant, now) = (tenant, now())
     let releasedBefore = now.adding(seconds: -graceSeconds)
     var cursor: MessageKey?
@@ -86,15 +86,14 @@ extension RetentionService {
       if run.dryRun {
         run.released += free.count
       } else if !free.isEmpty {
-        try await delete(.release(free), &run, &touched, at: now, actor: actor)
+        try await delete(.release(free), &run, at: now, actor: actor)
       }
       cursor = page.count == Self.batchMessagesMax ? page.last?.key : nil
     } while cursor != nil
   }
 
   private func delete(
-    _ batch: DeletionBatch, _ run: inout RetentionRun, _ touched: inout Set<Period>, at now: Timestamp,
-    actor: String
+    _ batch: DeletionBatch, _ run: inout RetentionRun, at now: Timestamp, actor: String
   ) async throws {
     let (tenant, groups, audit) = (tenant, groups, audit)
     let draft = try await notices?.draft(of: batch.locators, at: now)
@@ -104,7 +103,6 @@ extension RetentionService {
       try draft?.store(result.deleted, erased: false, at: now, in: tx)
       return result
     }
-    touched.formUnion(result.deleted.map { Period(containing: $0.position.createdAt) })
     run.add(result, of: batch)
   }
 

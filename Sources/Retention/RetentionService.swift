@@ -20,8 +20,8 @@ package struct RetentionService: Sendable {
   let groups: Int
   /// How long a change that would delete waits, in seconds.
   let graceSeconds: Int64
-  /// Whether a month of which nothing is left loses its key. Only safe where everything that seals under a period
-  /// key calls `KeyVault.alive` in the transaction that stores, or a late message could be sealed under a key
+  /// Whether a month of which nothing is left loses its key. Safe because everything that seals under a period's key
+  /// calls `KeyVault.alive` in the transaction that stores or switches, or else a message could be sealed under a key
   /// that is destroyed.
   let endsPeriods: Bool
   /// `nil`: nobody is told what was deleted.
@@ -30,7 +30,7 @@ package struct RetentionService: Sendable {
 
   package init(
     directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, audit: AuditLog,
-    groups: Int, graceSeconds: Int64 = 86_400, endsPeriods: Bool = false, notices: DeletionNotices? = nil,
+    groups: Int, graceSeconds: Int64 = 86_400, endsPeriods: Bool = true, notices: DeletionNotices? = nil,
     now: @escaping @Sendable () -> Timestamp
   ) {
     precondition(graceSeconds >= 0)

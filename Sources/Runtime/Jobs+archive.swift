@@ -34,9 +34,11 @@ extension Application {
       let plan = try await archiver.plan(before: cutoff)
       let report = try await archiver.run(plan)
       let isCopied = try await self.replicate(archiver)
+      let gone = plan.months.filter { report.ended.contains($0.period) }
+      let due = plan.messages - gone.reduce(0) { $0 + $1.messages }
       return JobOutcome(
-        due: Int64(plan.messages), done: Int64(report.messages),
-        blocked: report.isStopped ? Int64(plan.messages - report.messages) : 0,
+        due: Int64(due), done: Int64(report.messages),
+        blocked: report.isStopped ? Int64(due - report.messages) : 0,
         isStopped: report.isStopped || !isCopied)
     }
   }

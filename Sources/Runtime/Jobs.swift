@@ -27,7 +27,8 @@ package enum Job: String, Sendable, CaseIterable {
     case .nightly:
       "archive, retention, compact, verify, key-rotation, checkpoint, set-aside-expiry, export-expiry, index-check and index-compact, one after the other"
     case .archive: "move messages older than archive.older_than into sealed segments"
-    case .retention: "read messages for holds by query, and delete what policies say is due and no hold keeps"
+    case .retention:
+      "read messages for holds by query, delete what policies say is due and no hold keeps, and destroy the keys of months of which nothing is left"
     case .compact: "rewrite segments without dead lanes and deleted messages"
     case .verify: "check every segment of the archive; in the nightly job, the part that is due"
     case .keyRotation: "re-wrap the keys of shards with destroyed ones, and erase old key-encryption keys"

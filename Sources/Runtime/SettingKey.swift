@@ -97,6 +97,9 @@ package struct SettingKey: Sendable {
       name: "retention.review_within", environment: nil, fallback: "30d", range: "a duration such as 30d",
       meaning: "how long a disposition review may wait for a decision before it is a problem"),
     SettingKey(
+      name: "retention.end_periods", environment: nil, fallback: "on", range: "on or off",
+      meaning: "whether a month of which nothing is left loses its key"),
+    SettingKey(
       name: "keys.backup_window", environment: nil, fallback: "30d",
       range: "a duration such as 30d; 0d is allowed",
       meaning: "how long backups of the database are kept: destroyed keys are beyond recovery after it"),

@@ -25,6 +25,7 @@ package struct Settings: Sendable {
   package let archiving: ArchivingLimits
   package let retentionGraceSeconds: Int64
   package let reviewSeconds: Int64
+  package let endsPeriods: Bool
   package let backupWindowSeconds: Int64
   package let setAsideSeconds: Int64
   package let auditOrigin: String
@@ -72,6 +73,7 @@ package struct Settings: Sendable {
     archiving = try read.archiving()
     retentionGraceSeconds = try read.duration("retention.grace")
     reviewSeconds = try read.duration("retention.review_within")
+    endsPeriods = try read.isOn("retention.end_periods")
     backupWindowSeconds = try read.duration("keys.backup_window")
     setAsideSeconds = try read.duration("set_aside.expiry")
     auditOrigin = try read.auditOrigin()

@@ -2,6 +2,7 @@ import AuditLog
 import Blocking
 import Catalog
 import History
+import KeyVault
 package import Model
 import Postgres
 import Segments
@@ -19,6 +20,8 @@ extension Archiver {
     package var refused = 0
     /// Months that were left as they are, as a segment of theirs is damaged.
     package var damaged: [Period] = []
+    /// Months that ended meanwhile, with all their segments.
+    package var ended: [Period] = []
     /// Whether the time was up before all was looked at.
     package var isStopped = false
 
@@ -50,10 +53,13 @@ extension Archiver {
     for (period, segments) in Dictionary(grouping: all, by: \.period).sorted(by: { $0.key < $1.key }) {
       total.isStopped = pace.isOver(at: now())
       if total.isStopped { break }
-      let look = Look(
-        suspected: segments.map(\.id).filter(suspects.contains), edits: edits[period] ?? 0, start: start)
+      let suspected = segments.map(\.id).filter(suspects.contains)
       do {
-        try await compact(period, segments, look, width, dryRun: dryRun, &total)
+        let done: Void? = try await unlessEnded(period) { key in
+          let look = Look(key: key, suspected: suspected, edits: edits[period] ?? 0, start: start)
+          try await compact(period, segments, look, width, dryRun: dryRun, &total)
+        }
+        if done == nil { total.ended.append(period) }
       } catch  where HistoryReader.isDamage(error) {
         // Other months are no worse for it.
         total.damaged.append(period)
@@ -64,6 +70,7 @@ extension Archiver {
 
   /// What was known of a period when the compaction began.
   private struct Look {
+    let key: DataKey
     let suspected: [String]
     let edits: Int
     let start: Timestamp
@@ -88,7 +95,7 @@ extension Archiver {
       try await database.transaction { tx in try Archive.lookedThrough(clean, at: look.start, in: tx) }
     }
     for group in groups {
-      let done = try await rewrite(period, group)
+      let done = try await rewrite(period, group, under: look.key)
       total.rewritten += group.count
       total.segments += done.segments
       total.folded += done.folded
@@ -140,12 +147,15 @@ extension Archiver {
     return messages.filter { [.live, .restricted].contains(states[$0.key]?.state) }
   }
 
-  private func rewrite(_ period: Period, _ old: [SegmentRow]) async throws -> (segments: Int, folded: Int) {
-    let (sealed, folded) = try await resealed(period, old)
+  private func rewrite(_ period: Period, _ old: [SegmentRow], under key: DataKey) async throws -> (
+    segments: Int, folded: Int
+  ) {
+    let (sealed, folded) = try await resealed(period, old, under: key)
     for segment in sealed { try await verify(segment) }
     FaultPoint.reach("compact.verified")
     let (audit, tenant, now, actor) = (audit, tenant, now(), actor)
     try await changingCatalogue { tx in
+      try requireKey(key, of: period, in: tx)
       for segment in sealed { try Archive.insert(segment.row, blocks: segment.blocks, in: tx) }
       for segment in old { try Archive.supersede(segment.id, at: now, in: tx) }
       try Amendments.fold(folded, in: tx)
@@ -165,7 +175,7 @@ extension Archiver {
   }
 
   /// The staying messages of segments in new ones, conversation by conversation in the order of routes.
-  private func resealed(_ period: Period, _ old: [SegmentRow]) async throws -> (
+  private func resealed(_ period: Period, _ old: [SegmentRow], under key: DataKey) async throws -> (
     sealed: [SealedSegment], folded: [AmendmentRow]
   ) {
     var blocks: [BlockRow] = []
@@ -185,7 +195,7 @@ extension Archiver {
       let next = index + 1 < blocks.count ? blocks[index + 1] : nil
       let follows = next.map { $0.conversation == block.conversation } ?? false
       for run in Self.ready(&waiting, before: follows ? next?.first : nil) {
-        if open == nil { open = try await SegmentDraft(self, period, dictionary) }
+        if open == nil { open = try await SegmentDraft(self, period, under: key, dictionary) }
         try await open?.append(run, conversation: block.conversation, route: block.route)
         if let full = open, full.bytes >= settings.segmentBytesTarget {
           sealed.append(try await full.finish())

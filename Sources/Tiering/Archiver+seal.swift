@@ -23,8 +23,8 @@ extension Archiver {
   private static let blockBytesTarget = 512 << 10
 
   /// Writes the month's messages into one or more segments and hands these to the store.
-  func seal(_ month: Plan.Month, bounds: [Int16: Int64], dictionary: [UInt8]?) async throws
-    -> [SealedSegment]
+  func seal(_ month: Plan.Month, under key: DataKey, bounds: [Int16: Int64], dictionary: [UInt8]?)
+    async throws -> [SealedSegment]
   {
     let reader = HotReader(self, month, bounds: bounds)
     var sealed: [SealedSegment] = []
@@ -33,7 +33,9 @@ extension Archiver {
     while let current = batch {
       // One batch is read while the one before it is sealed, and no more.
       async let following = reader.next()
-      if open == nil, !current.runs.isEmpty { open = try await SegmentDraft(self, month.period, dictionary) }
+      if open == nil, !current.runs.isEmpty {
+        open = try await SegmentDraft(self, month.period, under: key, dictionary)
+      }
       try await open?.append(current)
       batch = try await following
       if let full = open, full.bytes >= settings.segmentBytesTarget {
@@ -81,6 +83,7 @@ final class SegmentDraft {
   static let suffix = ".sealing"
   private let archiver: Archiver
   private let period: Period
+  private let key: DataKey
   private let identity: SegmentIdentity
   private let path: String
   private let file: FileHandle
@@ -91,16 +94,16 @@ final class SegmentDraft {
   private var hash = BLAKE2b()
   private(set) var bytes: Int64 = 0
 
-  init(_ archiver: Archiver, _ period: Period, _ dictionary: [UInt8]?) async throws {
+  /// - Parameter key: the month's; whoever switches the segment in asks whether it still is.
+  init(_ archiver: Archiver, _ period: Period, under key: DataKey, _ dictionary: [UInt8]?) async throws {
     self.archiver = archiver
     self.period = period
+    self.key = key
     identity = SegmentIdentity(
       tenant: archiver.tenant.id, retentionClass: 0, period: period, id: Randomness.bytes(16),
       dictionary: dictionary)
-    let owner = KeyOwner.period(archiver.tenant.id, 0, period)
-    let held = try await archiver.vault.keys([owner], creating: true)
     keys = HeldKeys(
-      period: held[owner], conversations: [:], lanes: [:], hasher: archiver.vault.hasher(archiver.tenant.id),
+      period: key.secret, conversations: [:], lanes: [:], hasher: archiver.vault.hasher(archiver.tenant.id),
       dictionary: try await archiver.history.archive.dictionaries.dictionary(
         dictionary, tenant: archiver.tenant.id))
     writer = try SegmentWriter(identity: identity, keys: keys)
@@ -118,6 +121,7 @@ final class SegmentDraft {
   /// Blocks are sealed on all cores and written in their order.
   func append(_ batch: SealBatch) async throws {
     let watch = ContinuousClock.now
+    guard batch.periodGenerations.isSubset(of: [key.generation]) else { throw Archiver.keyGone(period) }
     keys.conversations = batch.conversations
     keys.lanes = batch.lanes
     let (runs, keys, plan, first) = (batch.runs, keys, writer.plan(), writer.nextOrdinal)

@@ -1,6 +1,7 @@
 import AuditLog
 import Blocking
 import Catalog
+import KeyVault
 import Model
 import Postgres
 import Segments
@@ -10,8 +11,11 @@ extension Archiver {
   /// partition is dropped when everything in it is covered; rows are deleted otherwise, or when readers would not
   /// let go of the partition in time.
   ///
-  /// - Throws: `.leaseLost` if another run may have swept the segments away meanwhile.
-  func switchOver(_ month: Plan.Month, _ sealed: [SealedSegment], bounds: [Int16: Int64]) async throws {
+  /// - Throws: `LeaseLost` if another run may have swept the segments away meanwhile; `.keyMissing` if nobody could
+  ///   open them.
+  func switchOver(
+    _ month: Plan.Month, _ sealed: [SealedSegment], under key: DataKey, bounds: [Int16: Int64]
+  ) async throws {
     guard !sealed.isEmpty else { return }
     let covered = HotCoverage(
       tenant: tenant.id, from: month.from, until: month.until,
@@ -19,20 +23,22 @@ extension Archiver {
         ($0.route, $0.conversation, bounds[Int16($0.route.group(of: settings.groups))] ?? 0)
       })
     do {
-      try await switchOver(month, sealed, covered, dropping: true)
+      try await switchOver(month, sealed, covered, under: key, dropping: true)
     } catch let error as PostgresError where error.code == .lockTimeout {
-      try await switchOver(month, sealed, covered, dropping: false)
+      try await switchOver(month, sealed, covered, under: key, dropping: false)
     } catch is HotCoverage.NotCovered {
-      try await switchOver(month, sealed, covered, dropping: false)
+      try await switchOver(month, sealed, covered, under: key, dropping: false)
     }
   }
 
   private func switchOver(
-    _ month: Plan.Month, _ sealed: [SealedSegment], _ covered: HotCoverage, dropping: Bool
+    _ month: Plan.Month, _ sealed: [SealedSegment], _ covered: HotCoverage, under key: DataKey,
+    dropping: Bool
   ) async throws {
     let total = sealed.reduce(0) { $0 + Int($1.row.messages) }
     let (audit, tenant, now, actor) = (audit, tenant, now(), actor)
     try await changingCatalogue { tx in
+      try requireKey(key, of: month.period, in: tx)
       for segment in sealed { try Archive.insert(segment.row, blocks: segment.blocks, in: tx) }
       FaultPoint.reach("switch.catalogued")
       let removed = try covered.removeHot(period: month.period, dropping: dropping, in: tx)

@@ -99,9 +99,17 @@ package struct Archiver: Sendable {
     package var segments = 0
     package var messages = 0
     package var bytes: Int64 = 0
+    /// Months that ended meanwhile: nothing of them is left to be archived.
+    package var ended: [Period] = []
     /// Whether the time was up before all was done; the next run goes on from here.
     package var isStopped = false
     package init() {}
+
+    fileprivate mutating func add(_ sealed: [SealedSegment]) {
+      segments += sealed.count
+      messages += sealed.reduce(0) { $0 + Int($1.row.messages) }
+      bytes += sealed.reduce(0) { $0 + $1.row.bytes }
+    }
   }
 
   package func plan(before cutoff: Timestamp) async throws -> Plan {
@@ -133,22 +141,31 @@ package struct Archiver: Sendable {
     for month in plan.months {
       report.isStopped = pace.isOver(at: now())
       if report.isStopped { break }
-      let sealed = try await seal(month, bounds: plan.bounds, dictionary: dictionary)
-      for segment in sealed { try await verify(segment) }
-      FaultPoint.reach("archive.verified")
-      let done = month.covered(by: sealed)
-      let watch = ContinuousClock.now
-      try await switchOver(done, sealed, bounds: plan.bounds)
-      clock.add(.switching, since: watch)
-      FaultPoint.reach("archive.switched")
-      for segment in sealed {
-        report.segments += 1
-        report.messages += Int(segment.row.messages)
-        report.bytes += segment.row.bytes
+      let sealed = try await unlessEnded(month.period) { key in
+        try await archive(month, under: key, bounds: plan.bounds, dictionary: dictionary)
       }
-      report.isStopped = done.conversations.count < month.conversations.count && pace.isOver(at: now())
+      guard let sealed else {
+        report.ended.append(month.period)
+        continue
+      }
+      report.add(sealed)
+      report.isStopped =
+        month.covered(by: sealed).conversations.count < month.conversations.count && pace.isOver(at: now())
       if report.isStopped { break }
     }
     return report
+  }
+
+  private func archive(
+    _ month: Plan.Month, under key: DataKey, bounds: [Int16: Int64], dictionary: [UInt8]?
+  ) async throws -> [SealedSegment] {
+    let sealed = try await seal(month, under: key, bounds: bounds, dictionary: dictionary)
+    for segment in sealed { try await verify(segment) }
+    FaultPoint.reach("archive.verified")
+    let watch = ContinuousClock.now
+    try await switchOver(month.covered(by: sealed), sealed, under: key, bounds: bounds)
+    clock.add(.switching, since: watch)
+    FaultPoint.reach("archive.switched")
+    return sealed
   }
 }

@@ -11,6 +11,8 @@ package struct SealBatch: Sendable {
   let runs: [BlockRun]
   package let conversations: [ConversationID: SecretBytes]
   package let lanes: [HeldKeys.Lane: SecretBytes]
+  /// Of the period's key, which the lanes come from: more than one if it was made anew meanwhile.
+  let periodGenerations: Set<Int64>
 }
 
 /// Reads a month's hot messages in the order of the plan, a bounded number at a time. Conversations are read whole, and
@@ -173,10 +175,13 @@ extension SealBatch {
         ids.insert(LaneID(tenant: tenant, subject: sender, conversation: run.conversation, period: period))
       }
     }
+    let keys = try await vault.lanes(ids, creating: false)
     var lanes: [HeldKeys.Lane: SecretBytes] = [:]
-    for (lane, key) in try await vault.lanes(ids, creating: false) {
+    for (lane, key) in keys {
       lanes[HeldKeys.Lane(sender: lane.subject, conversation: lane.conversation)] = key.secret
     }
-    self.init(runs: runs, conversations: conversations, lanes: lanes)
+    self.init(
+      runs: runs, conversations: conversations, lanes: lanes,
+      periodGenerations: Set(keys.values.map(\.periodGeneration)))
   }
 }

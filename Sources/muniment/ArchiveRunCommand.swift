@@ -26,6 +26,8 @@ extension ArchiveCommand {
       let messages: Int
       let bytes: Int64
       let seconds: Double
+      /// Months that ended meanwhile: there was nothing left of them to archive.
+      let ended: [String]
       let finished: Bool
     }
 
@@ -52,9 +54,10 @@ extension ArchiveCommand {
       try common.output.value(
         Report(
           segments: total.segments, messages: total.messages, bytes: total.bytes, seconds: seconds,
-          finished: !total.isStopped),
+          ended: total.ended.map(\.description), finished: !total.isStopped),
         text:
           "\(verb) \(total.messages) messages in \(total.segments) segments, \(total.bytes) bytes, \(seconds) s"
+          + total.ended.map { "; \($0) ended meanwhile" }.joined()
           + (total.isStopped ? "; the time was up, run it again for the rest" : ""))
       if total.isStopped { throw ExitStatus.doneInPart }
     }
@@ -86,6 +89,7 @@ extension ArchiveCommand {
         total.segments += report.segments
         total.messages += report.messages
         total.bytes += report.bytes
+        total.ended += report.ended
         total.isStopped = report.isStopped
       }
       return total
@@ -112,6 +116,8 @@ extension ArchiveCommand {
       let refused: Int
       /// Months that were left as they are.
       let damaged: [String]
+      /// Months that ended meanwhile, with their segments.
+      let ended: [String]
       let finished: Bool
     }
 
@@ -137,6 +143,7 @@ extension ArchiveCommand {
             total.locked = max(total.locked, report.locked)
             total.refused = max(total.refused, report.refused)
             total.damaged += report.damaged
+            total.ended += report.ended
             total.isStopped = report.isStopped
           }
           return total
@@ -146,7 +153,8 @@ extension ArchiveCommand {
         Report(
           rewritten: total.rewritten, segments: total.segments, dropped: total.dropped,
           folded: total.folded, locked: total.locked, refused: total.refused,
-          damaged: total.damaged.map(\.description), finished: !total.isStopped),
+          damaged: total.damaged.map(\.description), ended: total.ended.map(\.description),
+          finished: !total.isStopped),
         text: text(of: total))
       if !total.damaged.isEmpty { throw ExitStatus.verificationFailed }
       if total.isStopped { throw ExitStatus.doneInPart }
@@ -159,6 +167,7 @@ extension ArchiveCommand {
       var last =
         "\(dryRun ? "would rewrite" : "rewrote") \(total.rewritten) segments into \(total.segments), dropping "
         + "\(total.dropped) messages and taking in \(total.folded) edits"
+      last += total.ended.map { "; \($0) ended meanwhile" }.joined()
       if total.locked > 0 { last += "; \(total.locked) replaced objects wait for the end of their lock" }
       if total.refused > 0 { last += "; the store refuses to delete \(total.refused) replaced objects" }
       lines.append(last)

@@ -179,12 +179,41 @@ struct RetentionCommand: AsyncParsableCommand {
       let inReview: Int
       let relabelled: Int
       let kept: Int
+      /// Months of which nothing is left, so that their keys were destroyed.
+      let endedMonths: [String]
+      /// Months without messages whose keys something else needs.
+      let keptMonths: [String: String]
       let problem: String?
 
       enum CodingKeys: String, CodingKey {
         case due, deleted, held, pending, relabelled, kept, problem
         case inReview = "in_review"
+        case endedMonths = "ended_months"
+        case keptMonths = "kept_months"
       }
+
+      init(_ run: RetentionRun) {
+        (due, deleted, held, pending) = (run.due, run.deleted, run.held, run.pending)
+        (inReview, relabelled, kept, problem) = (run.inReview, run.relabelled, run.kept, run.problem)
+        endedMonths = run.expiredPeriods.map(\.description)
+        keptMonths = Dictionary(
+          uniqueKeysWithValues: run.keptPeriods.map { ($0.key.description, $0.value.rawValue) })
+      }
+
+      var text: String {
+        let months = endedMonths.map { "\n\($0) has ended: its key is destroyed" }
+        let others = keptMonths.sorted { $0.key < $1.key }.map {
+          "\n\($0.key) has no messages any more and keeps its key: \(Self.words[$0.value] ?? $0.value)"
+        }
+        return
+          "due \(due), deleted \(deleted), held \(held), pending \(pending), in review \(inReview), labelled \(relabelled), kept \(kept)"
+          + (months + others).joined() + (problem.map { "\nproblem: \($0)" } ?? "")
+      }
+
+      private static let words = [
+        ExpiredPeriods.Need.waiting.rawValue: "changes made in it wait for their messages",
+        ExpiredPeriods.Need.change.rawValue: "messages of other months were changed in it",
+      ]
     }
 
     func run() async throws {
@@ -197,14 +226,8 @@ struct RetentionCommand: AsyncParsableCommand {
           ? try await service.apply(dryRun: true, actor: actor)
           : try await application.holding(.retention) { try await service.apply(actor: actor) }
         if !dryRun { _ = try await application.followFeed() }
-        try common.output.value(
-          Report(
-            due: run.due, deleted: run.deleted, held: run.held, pending: run.pending,
-            inReview: run.inReview, relabelled: run.relabelled, kept: run.kept,
-            problem: run.problem),
-          text:
-            "due \(run.due), deleted \(run.deleted), held \(run.held), pending \(run.pending), in review \(run.inReview), labelled \(run.relabelled), kept \(run.kept)"
-            + (run.problem.map { "\nproblem: \($0)" } ?? ""))
+        let report = Report(run)
+        try common.output.value(report, text: report.text)
         return run.problem
       }
       if problem != nil { throw ExitStatus.doneInPart }

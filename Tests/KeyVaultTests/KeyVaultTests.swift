@@ -115,6 +115,26 @@ struct KeyVaultTests {
     #expect(try await fixture.alive([owner], trusting))
   }
 
+  @Test("A key that is held is told from one that is made for the same owner later")
+  func heldKey() async throws {
+    let fixture = try await VaultFixture.make()
+    let (owner, vault) = (VaultFixture.subject(1), try fixture.vault())
+    let none = try await vault.key(of: owner)
+    #expect(none == nil)
+    _ = try await vault.keys([owner], creating: true)
+    let first = try #require(try await vault.key(of: owner))
+    #expect(try await fixture.pool.transaction { tx in try vault.alive(first, in: tx) })
+    #expect(try await fixture.destroy([owner]) == 1)
+    vault.forget([owner])
+    _ = try await vault.keys([owner], creating: true)
+    let second = try #require(try await vault.key(of: owner))
+    #expect(second.secret.copiedBytes != first.secret.copiedBytes)
+    // Asked of what was handed out last, the answer would be another.
+    #expect(try await fixture.alive([owner], vault))
+    #expect(try await !fixture.pool.transaction { tx in try vault.alive(first, in: tx) })
+    #expect(try await fixture.pool.transaction { tx in try vault.alive(second, in: tx) })
+  }
+
   @Test("A destruction waits for a transaction that found the key alive")
   func aliveBlocksDestruction() async throws {
     let fixture = try await VaultFixture.make()

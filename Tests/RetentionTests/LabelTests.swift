@@ -85,7 +85,7 @@ struct LabelTests {
       try await house.send(["kept", "plain"], in: "room")
       try await label(house, "record", .message("kept"))
       house.advance(days: 200)
-      let service = house.retention(endsPeriods: true)
+      let service = house.retention()
       let run = try await service.apply(actor: "job")
       #expect(run.deleted == 1 && run.expiredPeriods.isEmpty)
       #expect(try await service.explain("kept")?.readable == true)

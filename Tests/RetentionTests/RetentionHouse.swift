@@ -59,7 +59,7 @@ final class RetentionHouse: Sendable {
   var now: Timestamp { clock.withLock { $0 } }
   func advance(days: Int64) { clock.withLock { $0 = $0.adding(seconds: days * Self.day) } }
 
-  func retention(endsPeriods: Bool = false) -> RetentionService {
+  func retention(endsPeriods: Bool = true) -> RetentionService {
     RetentionService(
       directory: directory, database: database, vault: vault, history: history, audit: audit,
       groups: Self.groups,

@@ -1,5 +1,4 @@
 import Catalog
-import Dispatch
 import Governance
 import History
 import KeyVault
@@ -270,66 +269,6 @@ import Testing
       _ = try await service.apply(actor: "job")
       #expect(try await service.explain("kept")?.state == .expired)
       #expect(try await service.explain("held")?.state == .live)
-    }
-  }
-
-  @Test func aMonthOfWhichNothingIsLeftLosesItsKey() async throws {
-    try await RetentionHouse.with { house in
-      try await house.send(["january"])
-      house.advance(days: 31)
-      try await house.send(["february", "edited"])
-      house.advance(days: 31)
-      try await house.send(["march"])
-      // An edit of March to a message of February that stays is sealed under March's key.
-      try await house.edit("edited", at: house.now)
-      house.advance(days: 60)
-      let service = house.retention(endsPeriods: true)
-      try await house.set(.entry("default", delete: "30d"), .entry("keep", .subject("nobody"), retain: "1y"))
-      _ = try await house.holds.place(
-        HoldRequest(
-          matter: "M", from: RetentionHouse.start.adding(seconds: 31 * 86_400),
-          to: RetentionHouse.start.adding(seconds: 32 * 86_400), reason: "R"), actor: "law")
-      let run = try await service.apply(actor: "job")
-      #expect((run.deleted, run.held) == (2, 2))
-      #expect(run.expiredPeriods.map(\.description) == ["2024-01"])
-      #expect(try await service.explain("january")?.readable == false)
-      #expect(try await service.explain("edited")?.readable == true)
-      #expect(try await house.count(audited: "retention.period_ended") == 1)
-    }
-  }
-
-  /// Whoever stores under a key says so (`alive`); the end of a month waits for them, sees the message and gives up.
-  @Test func aLateMessageStopsTheEndOfItsMonth() async throws {
-    try await RetentionHouse.with { house in
-      let keys = try await house.send(["january"])
-      house.advance(days: 60)
-      try await house.set(.entry("default", delete: "30d"))
-      let (tenant, vault) = (house.tenant, house.vault)
-      let period = KeyOwner.period(tenant, 0, Period(containing: RetentionHouse.start))
-      _ = try await vault.keys([period], creating: false)
-      let (opened, open) = AsyncStream<Void>.makeStream()
-      let gate = DispatchSemaphore(value: 0)
-      async let late: Bool = house.database.transaction { tx in
-        let isAlive = try vault.alive([period], in: tx)
-        open.yield()
-        gate.wait()
-        try tx.execute(
-          """
-          INSERT INTO message_locator SELECT route_key, message_low + 1, tenant_id, conversation_route,
-            conversation_id, sender_id, created_at, sequence + 1, digest, 1 FROM message_locator
-          WHERE route_key = $1
-          """, [.int8(keys[0].high)])
-        return isAlive
-      }
-      for await _ in opened { break }
-      async let run = house.retention(endsPeriods: true).apply(actor: "job")
-      try await house.waitUntilSomebodyWaits()
-      gate.signal()
-      #expect(try await late)
-      let result = try await run
-      #expect((result.deleted, result.expiredPeriods) == (1, []))
-      #expect(try await vault.keys([period], creating: false).count == 1)
-      #expect(try await house.count("SELECT count(*) FROM key_destruction") == 0)
     }
   }
 

@@ -120,6 +120,38 @@ extension Scenarios {
       try house.home.done(["audit", "verify"])
     }
 
+    @Test(
+      "a kill at any step of the end of a month leaves it whole or ended, and the next run ends it",
+      .enabled(if: hasFaults, "the executable is not a debug build: kills at named steps are NOT tested"))
+    func ending() throws {
+      let directory = try Scratch.make("policies")
+      defer { try? FileManager.default.removeItem(atPath: directory) }
+      let policies = directory + "/all.json"
+      try #"{"policies":[{"name":"all","scope":{"tenant":true},"delete_after":"1d"}]}"#
+        .write(toFile: policies, atomically: true, encoding: .utf8)
+      for step in ["period.ending", "period.ended"] {
+        let home = try FaultHouse(messages: 30, settings: "retention:\n  grace: 0d\n").home
+        try home.done(["archive", "run", "--older-than", "0d"])
+        try home.done(["retention", "set", policies])
+        let killed = try Run(["retention", "apply", "--json"], home: home.path, fault: step).finish()
+        #expect(killed.status == nil, "retention apply does not come to \(step)")
+        // What a killed holder held runs out by itself, after half a minute.
+        _ = try home.count("WITH d AS (DELETE FROM lease RETURNING 1) SELECT count(*) FROM d")
+        let there = """
+          SELECT (SELECT count(*) FROM wrapped_key WHERE kind = 3)
+            + (SELECT count(*) FROM segment WHERE superseded_at IS NULL)
+          """
+        #expect(try home.count(there) == (step == "period.ended" ? 0 : 2), "after \(step)")
+        let next = try home.done(["retention", "apply"]).object
+        #expect(next["deleted"]?.number == 0)
+        #expect(try home.count(there) == 0)
+        #expect(try home.done(["keys", "status"]).object["pending_destructions"]?.number == 1)
+        try home.done(["archive", "compact"])
+        #expect(try home.done(["archive", "verify", "--deep"]).object["damaged"]?.number == 0)
+        try home.done(["audit", "verify"])
+      }
+    }
+
     @Test("random kills of everything that touches the archive or its keys lose nothing and double nothing")
     func random() throws {
       var random = SeededGenerator("archive and keys killed")

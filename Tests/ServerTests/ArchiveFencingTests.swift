@@ -6,6 +6,7 @@ import Model
 import Postgres
 import Runtime
 import Segments
+import TestSupport
 import Testing
 import Tiering
 
@@ -247,33 +248,4 @@ struct ArchiveFencingTests {
       try await count("SELECT count(*) FROM audit_entry WHERE action = 'archive.catalogue_accepted'") == 1)
     await application.close()
   }
-}
-
-/// A store in which something happens, once, when an object is first read.
-final class HookedStore: SegmentStore, @unchecked Sendable {
-  private let store: any SegmentStore
-  /// Set before the store is used, and taken by the one reader.
-  var onRead: (@Sendable () async throws -> Void)?
-
-  init(_ store: any SegmentStore) { self.store = store }
-
-  private func happen() async throws {
-    guard let hook = onRead else { return }
-    onRead = nil
-    try await hook()
-  }
-
-  func put(_ name: String, from path: String) async throws { try await store.put(name, from: path) }
-  func read(_ name: String, range: Range<Int>?) async throws -> [UInt8] {
-    try await happen()
-    return try await store.read(name, range: range)
-  }
-  func size(_ name: String) async throws -> Int64 {
-    try await happen()
-    return try await store.size(name)
-  }
-  func list() async throws -> [String] { try await store.list() }
-  func delete(_ name: String) async throws { try await store.delete(name) }
-  func sweep() async throws -> Int { try await store.sweep() }
-  func report() async throws -> SegmentStoreReport { try await store.report() }
 }

@@ -1,0 +1,58 @@
+import Catalog
+import History
+import KeyVault
+import Model
+import Postgres
+
+/// A month may end while its messages are sealed or rewritten: its last message goes, and its key with it. What was
+/// made of it then could be opened by nobody, and is not switched in.
+extension Archiver {
+  /// Hands out the key that all of the month is to be sealed under. `nil`: the month has ended, or ended meanwhile, and
+  /// is left as it is. Objects that were put into the store by then are leftovers, which the next sweep deletes.
+  ///
+  /// - Throws: what `body` throws, unless that came of the end; `.keyMissing` if there are messages that need a key
+  ///   which is not there: that is a loss, and no end.
+  func unlessEnded<R>(_ period: Period, _ body: (DataKey) async throws -> R) async throws -> R? {
+    let owner = KeyOwner.period(tenant.id, 0, period)
+    guard let key = try await vault.key(of: owner) else {
+      guard try await hasEnded(period, since: nil) else { throw Self.keyGone(period) }
+      return nil
+    }
+    do {
+      return try await body(key)
+    } catch  where Self.mayComeOfEnd(error) {
+      guard try await hasEnded(period, since: key) else { throw error }
+      vault.forget([owner])
+      return nil
+    }
+  }
+
+  /// Asks in the transaction that switches segments, and keeps the key until its end. Before everything else in it: who
+  /// ends a month locks the key first, then the rows of its segments and the audit log.
+  func requireKey(_ key: DataKey, of period: Period, in tx: borrowing Transaction) throws {
+    guard try vault.alive(key, in: tx) else { throw Self.keyGone(period) }
+  }
+
+  static func keyGone(_ period: Period) -> TieringError {
+    TieringError(.keyMissing, "the key of \(period) is gone, and with it what was sealed under it")
+  }
+
+  /// Reading, sealing and reading back fail in these ways once the key is gone, or is another.
+  private static func mayComeOfEnd(_ error: any Error) -> Bool {
+    switch error {
+    case let error as TieringError: error.code == .keyMissing || error.code == .verificationFailed
+    default: HistoryReader.isDamage(error)
+    }
+  }
+
+  /// - Parameter key: the one the work began with; `nil`: there was none.
+  private func hasEnded(_ period: Period, since key: DataKey?) async throws -> Bool {
+    let (tenant, vault) = (tenant.id, vault)
+    return try await database.transaction { tx in
+      if let key, try vault.alive(key, in: tx) { return false }
+      let need = try ExpiredPeriods.need(tenant: tenant, period: period, in: tx)
+      // In this order: a late message is stored after the new key it is sealed under.
+      return try need == nil || KeyVault.exist([.period(tenant, 0, period)], in: tx)
+    }
+  }
+}
