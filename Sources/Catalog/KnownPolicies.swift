@@ -3,8 +3,8 @@ import Model
 import Postgres
 import Synchronization
 
-/// Policies of tenants as they were parsed last. Every deletion asks for floors; versions are only ever added, so that
-/// the newest one tells whether what is known is all there is.
+/// Policies of tenants as they were parsed last. Every deletion asks for floors; versions that count are only ever
+/// added, so that the newest one tells whether what is known is all there is.
 enum KnownPolicies {
   private struct Place: Hashable {
     let database: String
@@ -37,7 +37,7 @@ enum KnownPolicies {
   }
 
   private static let newest = """
-    SELECT current_database()::text, version::bigint, created_at FROM retention_policy_set WHERE tenant_id = $1
-    ORDER BY version DESC LIMIT 1
+    SELECT current_database()::text, version::bigint, created_at FROM retention_policy_set
+    WHERE tenant_id = $1 AND state = 'stands' ORDER BY version DESC LIMIT 1
     """
 }

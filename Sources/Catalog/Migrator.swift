@@ -46,6 +46,8 @@ package struct Migration: Sendable {
     Migration(46, "add_job_run_stopped", PackageResources._046_add_job_run_stopped_sql),
     Migration(47, "note_descriptions", PackageResources._047_note_descriptions_sql),
     Migration(48, "index_changes_by_time", PackageResources._048_index_changes_by_time_sql),
+    Migration(51, "add_policy_approval", PackageResources._051_add_policy_approval_sql),
+    Migration(52, "create_policy_preview", PackageResources._052_create_policy_preview_sql),
   ]
 
   package init(_ number: Int64, _ name: String, _ script: [UInt8]) {

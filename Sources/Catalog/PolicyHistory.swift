@@ -1,14 +1,16 @@
 package import Governance
 package import Model
 
-/// All versions of a tenant's policies, as they were set one after the other.
+/// All versions of a tenant's policies that count, as they were set one after the other.
 package struct PolicyHistory: Sendable {
   package let sets: [PolicySetRow]
   /// Every version of every policy, for ``decide(_:policies:holds:now:)``.
   package let policies: [Policy]
 
+  /// What waits for approval, or never got it, has no part in it, whoever asks.
   /// - Throws: `RetentionError.damagedPolicies`.
-  package init(_ sets: [PolicySetRow]) throws(RetentionError) {
+  package init(_ all: [PolicySetRow]) throws(RetentionError) {
+    let sets = all.filter { $0.state == .stands }
     var policies: [Policy] = []
     for set in sets {
       let proposed = try Self.policies(set.document)
@@ -18,7 +20,7 @@ package struct PolicyHistory: Sendable {
     self.policies = policies
   }
 
-  /// The version set last, in force or announced; 0: none was ever set.
+  /// The newest version that counts, in force or announced; 0: there is none.
   package var version: Int32 { sets.last?.version ?? 0 }
 
   /// The policies that ask for something at `now`.

@@ -6,6 +6,12 @@ package struct RetentionError: Error, Hashable, CustomStringConvertible {
     case invalidDocument = "invalid_document"
     /// A locked policy would be removed, loosened or shortened. Nothing was changed.
     case lockedPolicy = "locked_policy"
+    case unknownPolicies = "unknown_policies"
+    /// A change of policies that somebody approved or rejected already, or that needed no approval.
+    case policiesDecided = "policies_decided"
+    /// Others changed the policies at the same time, again and again. Nothing was changed.
+    case policiesBusy = "policies_busy"
+    case invalidApproval = "invalid_approval"
     case unknownConversation = "unknown_conversation"
     case unknownSubject = "unknown_subject"
     /// Never stored, or gone.
@@ -34,7 +40,7 @@ package struct RetentionError: Error, Hashable, CustomStringConvertible {
     self.description = description
   }
 
-  package var isRetryable: Bool { false }
+  package var isRetryable: Bool { code == .policiesBusy }
 
   /// Refused by a rule rather than failed: exit code 4.
   package var isRefusal: Bool { code == .lockedPolicy || code == .samePerson }

@@ -1,6 +1,7 @@
 package import Model
 
-/// How a proposed set of policies would treat an item, against the set in force. For previews.
+/// How an item would be treated under a proposed set of policies, or after something else was stated of it, against
+/// how it is now. For previews.
 package struct PolicyChange: Hashable, Sendable {
   package enum Effect: Hashable, Sendable {
     case none
@@ -23,11 +24,23 @@ package struct PolicyChange: Hashable, Sendable {
   package init(
     of item: Item, from current: [Policy], to proposed: [Policy], holds: [Hold], now: Timestamp
   ) {
-    let before = Evaluation(item, current.inForce(at: now))
-    let after = Evaluation(item, proposed.inForce(at: .latest))
+    self.init(
+      from: Evaluation(item, current.inForce(at: now)), to: Evaluation(item, proposed.inForce(at: .latest)),
+      heldBy: holds.filter { $0.isActive(at: now) && $0.matches(item) }.map(\.id), at: now)
+  }
+
+  /// Of an item of which something else would be stated, under the policies that are in force when that has settled.
+  /// Holds are left aside.
+  package init(of item: Item, to stated: Item, policies: [Policy], settlesAt: Timestamp) {
+    let inForce = policies.inForce(at: settlesAt)
+    self.init(
+      from: Evaluation(item, inForce), to: Evaluation(stated, inForce), heldBy: [], at: settlesAt)
+  }
+
+  private init(from before: Evaluation, to after: Evaluation, heldBy: [Int64], at now: Timestamp) {
     dueBefore = before.dueAt
     dueAfter = after.dueAt
-    heldBy = holds.filter { $0.isActive(at: now) && $0.matches(item) }.map(\.id)
+    self.heldBy = heldBy
     deletesAtOnce = heldBy.isEmpty && after.isDue(at: now) && !before.isDue(at: now)
     let (old, new) = (dueBefore ?? .latest, dueAfter ?? .latest)
     effect = old == new ? .none : new < old ? .earlier : .later

@@ -1,8 +1,8 @@
 package import Governance
 
 /// A way in which a proposed set of policies may delete more, or earlier, than the set in force.
-package struct Tightening: Hashable, Sendable, CustomStringConvertible {
-  package enum Change: String, Sendable {
+package struct Tightening: Hashable, Sendable, Codable, CustomStringConvertible {
+  package enum Change: String, Sendable, Codable {
     case ceilingAdded = "deletion added"
     case ceilingBroughtForward = "deletion brought forward"
     case floorShortened = "retention shortened"

@@ -31,19 +31,12 @@ extension RetentionService {
   package func stateEvent(
     _ event: String, of target: EventTarget, at time: Timestamp?, justification: String, actor: String
   ) async throws -> EventView {
-    guard PolicyDocument.isName(event) else {
-      throw RetentionError(.invalidEvent, "event: \(PolicyDocument.nameRule)")
-    }
-    try Self.check(justification, .invalidEvent)
-    let owner = try await owner(target)
     let (tenant, now, audit, vault) = (tenant, now(), audit, vault)
-    let new = EventRow(
-      id: Randomness.identifier(), owner: owner, event: event, happenedAt: time, statedAt: now,
-      settlesAt: now.adding(seconds: graceSeconds))
+    let new = try await newEvent(event, of: target, at: time, justification, now)
     let row = try await database.transaction { tx in
       try Tenants.lockGovernance(tenant, exclusive: true, in: tx)
-      let hash = try Self.pin(owner, tenant: tenant, vault: vault, in: tx)
-      let known = try RetentionEvents.find([owner], tenant: tenant, in: tx).first { $0.event == event }
+      let hash = try Self.pin(new.owner, tenant: tenant, vault: vault, in: tx)
+      let known = try Self.known(new, tenant: tenant, in: tx)
       if known?.happenedAt == time { return known ?? new }
       try Self.check(time, after: known, try Self.policies(of: tenant, in: tx), at: now)
       try RetentionEvents.set(new, tenant: tenant, in: tx)
@@ -64,6 +57,38 @@ extension RetentionService {
     case .conversation(let id): return EventView(row: row, conversation: id, subject: nil)
     case .subject(let id): return EventView(row: row, conversation: nil, subject: id)
     }
+  }
+
+  /// What ``stateEvent(_:of:at:justification:actor:)`` would come to, and everything it refuses; nothing is stored.
+  package func previewEvent(
+    _ event: String, of target: EventTarget, at time: Timestamp?, justification: String
+  ) async throws -> StatementPreview {
+    let (tenant, now, vault) = (tenant, now(), vault)
+    let new = try await newEvent(event, of: target, at: time, justification, now)
+    try await database.transaction { tx in
+      _ = try Self.pin(new.owner, tenant: tenant, vault: vault, in: tx)
+      let known = try Self.known(new, tenant: tenant, in: tx)
+      try Self.check(time, after: known, try Self.policies(of: tenant, in: tx), at: now)
+    }
+    return try await preview(.event(new))
+  }
+
+  private func newEvent(
+    _ event: String, of target: EventTarget, at time: Timestamp?, _ justification: String, _ now: Timestamp
+  ) async throws -> EventRow {
+    guard PolicyDocument.isName(event) else {
+      throw RetentionError(.invalidEvent, "event: \(PolicyDocument.nameRule)")
+    }
+    try Self.check(justification, .invalidEvent)
+    return EventRow(
+      id: Randomness.identifier(), owner: try await owner(target), event: event, happenedAt: time,
+      statedAt: now, settlesAt: now.adding(seconds: graceSeconds))
+  }
+
+  private static func known(_ new: EventRow, tenant: TenantID, in tx: borrowing Transaction) throws
+    -> EventRow?
+  {
+    try RetentionEvents.find([new.owner], tenant: tenant, in: tx).first { $0.event == new.event }
   }
 
   /// In the order of their ids, without what was withdrawn.

@@ -31,18 +31,11 @@ extension RetentionService {
   package func setLabel(
     _ label: String?, on target: LabelTarget, justification: String, actor: String
   ) async throws -> LabelView {
-    guard label.map(PolicyDocument.isName) ?? true else {
-      throw RetentionError(.invalidLabel, "label: \(PolicyDocument.nameRule)")
-    }
-    try Self.check(justification, .invalidLabel)
-    let item = try await item(target)
     let (tenant, now, audit, vault) = (tenant, now(), audit, vault)
-    let new = LabelRow(
-      id: Randomness.identifier(), item: item, label: label, changedAt: now,
-      settlesAt: now.adding(seconds: graceSeconds))
+    let new = try await newLabel(label, on: target, justification, at: now)
     let row = try await database.transaction { tx in
       try Tenants.lockGovernance(tenant, exclusive: true, in: tx)
-      let place = try LabelPlace(item, tenant: tenant, vault: vault, in: tx)
+      let place = try LabelPlace(new.item, tenant: tenant, vault: vault, in: tx)
       if place.own?.label == label { return place.own ?? new }
       try place.check(label, try Self.policies(of: tenant, in: tx), at: now)
       try RetentionLabels.set(new, tenant: tenant, in: tx)
@@ -58,6 +51,33 @@ extension RetentionService {
     case .conversation(let id): return LabelView(row: row, conversation: id, message: nil)
     case .message: return try await views([row]).first ?? LabelView(row: row, conversation: nil, message: nil)
     }
+  }
+
+  /// What ``setLabel(_:on:justification:actor:)`` would come to, and everything it refuses; nothing is stored.
+  package func previewLabel(_ label: String?, on target: LabelTarget, justification: String) async throws
+    -> StatementPreview
+  {
+    let (tenant, now, vault) = (tenant, now(), vault)
+    let new = try await newLabel(label, on: target, justification, at: now)
+    try await database.transaction { tx in
+      let place = try LabelPlace(new.item, tenant: tenant, vault: vault, in: tx)
+      if place.own?.label != label {
+        try place.check(label, try Self.policies(of: tenant, in: tx), at: now)
+      }
+    }
+    return try await preview(.label(new))
+  }
+
+  private func newLabel(
+    _ label: String?, on target: LabelTarget, _ justification: String, at now: Timestamp
+  ) async throws -> LabelRow {
+    guard label.map(PolicyDocument.isName) ?? true else {
+      throw RetentionError(.invalidLabel, "label: \(PolicyDocument.nameRule)")
+    }
+    try Self.check(justification, .invalidLabel)
+    return LabelRow(
+      id: Randomness.identifier(), item: try await item(target), label: label, changedAt: now,
+      settlesAt: now.adding(seconds: graceSeconds))
   }
 
   /// Labels there are, in the order of their ids.

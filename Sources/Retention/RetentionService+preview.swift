@@ -13,24 +13,41 @@ extension RetentionService {
       proposed = try await names.numberedForPreview(document).policies.map { entry in try entry.policy() }
     }
     let (tenant, now) = (tenant, now())
-    let (history, ownUpTo, events) = try await database.transaction { tx in
+    let history = try await database.transaction { tx in try Self.policies(of: tenant, in: tx) }
+    return try await named(try await record(of: proposed, against: history, at: now))
+  }
+
+  /// - Parameter proposed: `nil`: what is due now.
+  func record(of proposed: [Policy]?, against history: PolicyHistory, at now: Timestamp) async throws
+    -> PreviewRecord
+  {
+    let tenant = tenant
+    let (ownUpTo, events) = try await database.transaction { tx in
       (
-        try Self.policies(of: tenant, in: tx), try Self.ownUpTo(now, tenant: tenant, in: tx),
+        try Self.ownUpTo(now, tenant: tenant, in: tx),
         try RetentionEvents.earliest(tenant: tenant, in: tx)
       )
     }
     let inForce = history.inForce(at: now)
-    let measure = PreviewMeasure(history: history, proposed: proposed, now: now)
     var reach = RetentionReach(inForce + (proposed ?? []))
-    if proposed == nil { reach = reach.due(by: inForce, at: now, events: events) }
-    let tally =
-      reach.isEmpty && ownUpTo == nil ? PreviewTally() : try await tally(reach, ownUpTo: ownUpTo, measure)
-    return RetentionPreview(
-      policySet: history.version, rows: try await rows(tally), totals: tally.totals, examined: tally.examined,
-      truncated: tally.truncated, tightenings: proposed.map { tightenings(from: inForce, to: $0) } ?? [])
+    var question = PreviewMeasure.Question.inForce
+    var tightened: [Tightening] = []
+    if let proposed {
+      tightened = tightenings(from: inForce, to: proposed)
+      question = .proposed(
+        proposed, effectiveAt: tightened.isEmpty ? now : now.adding(seconds: graceSeconds))
+    } else {
+      reach = reach.due(by: inForce, at: now, events: events)
+    }
+    var tally = PreviewTally()
+    if !reach.isEmpty || ownUpTo != nil {
+      let measure = PreviewMeasure(policies: history.policies, question: question, tenant: tenant, now: now)
+      tally = try await self.tally(reach, ownUpTo: ownUpTo, measure)
+    }
+    return try await record(tally, policySet: history.version, tightenings: tightened, at: now)
   }
 
-  private func tally(_ reach: RetentionReach, ownUpTo: Timestamp?, _ measure: PreviewMeasure) async throws
+  func tally(_ reach: RetentionReach, ownUpTo: Timestamp?, _ measure: PreviewMeasure) async throws
     -> PreviewTally
   {
     var tally = PreviewTally()
@@ -38,62 +55,53 @@ extension RetentionService {
     let tenant = tenant
     repeat {
       let after = cursor
-      let page = try await database.transaction { tx in
+      let (findings, next) = try await database.transaction { tx in
         let page = try RetentionScan.page(
           reach, ownUpTo: ownUpTo, tenant: tenant, after: after, limit: Self.batchMessagesMax, in: tx)
-        let messages = page.messages
-        let effects = messages.map { measure.effect(on: $0) }
-        let due = zip(messages, effects).filter { $0.1 == .due }.map(\.0.locator.key)
-        let held = try Deletions.heldBy(due, in: tx)
-        return (
-          found: zip(messages, effects).map { ($0.locator, held[$0.locator.key] == nil ? $1 : .held) },
-          next: page.next
-        )
+        return (try measure.look(at: page.messages, in: tx), page.next)
       }
-      for (locator, effect) in page.found { tally.add(locator, effect) }
-      cursor = page.next
+      tally.add(findings)
+      cursor = next
     } while cursor != nil
     return tally
   }
 
-  /// Most due first; only the first rows get samples, as each may have to be read from a segment.
-  private func rows(_ tally: PreviewTally) async throws -> [RetentionPreview.Row] {
-    let ordered = tally.entries.sorted {
-      ($0.value.counts.due, $1.value.oldest) > ($1.value.counts.due, $0.value.oldest)
+  func record(
+    _ tally: PreviewTally, policySet: Int32, tightenings: [Tightening], at now: Timestamp
+  ) async throws -> PreviewRecord {
+    let (tenant, months) = (tenant, Array(tally.archived.keys))
+    let averages = try await database.transaction { tx in
+      try months.reduce(into: [Period: Int64]()) { averages, month in
+        let stored = try Exports.archived(tenant: tenant, from: month.start, to: month.start, in: tx)
+        if stored.messages > 0 { averages[month] = stored.bytes / Int64(stored.messages) }
+      }
     }
-    let cards = try await directory.cards(Set(ordered.map(\.key.conversation)))
-    var rows: [RetentionPreview.Row] = []
-    for (index, (place, entry)) in ordered.enumerated() {
-      let samples = index < RetentionPreview.sampledRowsMax ? try await ids(entry.samples) : []
-      rows.append(
-        RetentionPreview.Row(
-          conversation: cards[place.conversation]?.profile.id, period: place.period, counts: entry.counts,
-          oldest: entry.oldest, bytes: nil, samples: samples))
-    }
-    return rows
+    return PreviewRecord(
+      tally, averages: averages, policySet: policySet, tightenings: tightenings, madeAt: now)
   }
 
-  private func ids(_ places: [MessagePlace]) async throws -> [String] {
-    try await history.messages(places, states: [.live, .restricted]).sorted { $0.position < $1.position }
-      .map(\.original.messageID)
-  }
-}
-
-/// Compares one message before and after.
-private struct PreviewMeasure: Sendable {
-  let history: PolicyHistory
-  let proposed: [Policy]?
-  let now: Timestamp
-
-  func effect(on message: RetainedMessage) -> PreviewEffect {
-    guard let proposed else { return message.isDue(history.policies, at: now) ? .due : .none }
-    let change = PolicyChange(
-      of: message.item(message.locator.tenant), from: history.policies, to: proposed, holds: [], now: now)
-    if change.deletesAtOnce { return .due }
-    return switch change.effect {
-    case .none: .none
-    case .earlier: .earlier
-    case .later: .later
+  /// With the platform's ids, as far as they are known still. Of samples there are some hundred, as each may have to be
+  /// read from a segment.
+  func named(_ record: PreviewRecord) async throws -> RetentionPreview {
+    let keys = record.samples
+    let located = try await database.transaction { tx in try Locators.find(keys, in: tx) }
+    let places = keys.compactMap { located[$0] }.filter { $0.tenant == tenant && $0.isThere }.map(\.place)
+    let messages = try await history.messages(places, states: [.live, .restricted])
+    let ids = Dictionary(messages.map { ($0.locator.key, $0.original.messageID) }) { first, _ in first }
+    let cards = try await directory.cards(Set(record.rows.map { ConversationID(rawValue: $0.conversation) }))
+    let rows = record.rows.map { row in
+      RetentionPreview.Row(
+        conversation: cards[ConversationID(rawValue: row.conversation)]?.profile.id,
+        period: Period(rawValue: row.period), counts: row.counts,
+        oldest: Timestamp(microseconds: row.oldest),
+        goesAt: row.goesAt.map { Timestamp(microseconds: $0) },
+        samples: row.keys.compactMap { located[$0] }.sorted { $0.position < $1.position }.compactMap {
+          ids[$0.key]
+        })
     }
+    return RetentionPreview(
+      madeAt: Timestamp(microseconds: record.madeAt), policySet: record.policySet, rows: rows,
+      totals: record.totals, goesAt: record.goesAt.map { Timestamp(microseconds: $0) },
+      examined: record.examined, truncated: record.truncated, tightenings: record.tightenings)
   }
 }

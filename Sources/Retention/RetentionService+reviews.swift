@@ -131,7 +131,7 @@ extension RetentionService {
     }
   }
 
-  private func actorHash(_ actor: String) -> [UInt8] { directory.hasher.hash("actor", actor) }
+  func actorHash(_ actor: String) -> [UInt8] { directory.hasher.hash("actor", actor) }
 
   private static func derived(_ key: SecretBytes) -> SecretBytes {
     BLAKE2b.derive([key], context: Array("muniment/review/v1".utf8))

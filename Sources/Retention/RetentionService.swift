@@ -20,6 +20,8 @@ package struct RetentionService: Sendable {
   let groups: Int
   /// How long a change that would delete waits, in seconds.
   let graceSeconds: Int64
+  /// Whether a change that would delete waits for a second person too.
+  let needsApproval: Bool
   /// Whether a month of which nothing is left loses its key. Safe because everything that seals under a period's key
   /// calls `KeyVault.alive` in the transaction that stores or switches, or else a message could be sealed under a key
   /// that is destroyed.
@@ -30,8 +32,8 @@ package struct RetentionService: Sendable {
 
   package init(
     directory: Directory, database: PostgresPool, vault: KeyVault, history: HistoryReader, audit: AuditLog,
-    groups: Int, graceSeconds: Int64 = 86_400, endsPeriods: Bool = true, notices: DeletionNotices? = nil,
-    now: @escaping @Sendable () -> Timestamp
+    groups: Int, graceSeconds: Int64 = 86_400, needsApproval: Bool = false, endsPeriods: Bool = true,
+    notices: DeletionNotices? = nil, now: @escaping @Sendable () -> Timestamp
   ) {
     precondition(graceSeconds >= 0)
     self.directory = directory
@@ -41,6 +43,7 @@ package struct RetentionService: Sendable {
     self.audit = audit
     self.groups = groups
     self.graceSeconds = graceSeconds
+    self.needsApproval = needsApproval
     self.endsPeriods = endsPeriods
     self.notices = notices
     self.now = now
@@ -49,7 +52,7 @@ package struct RetentionService: Sendable {
   var tenant: TenantID { directory.tenant.id }
   var names: PolicyNames { PolicyNames(directory: directory) }
 
-  /// The policies as they are at the moment of the transaction.
+  /// The policies that count, as they are at the moment of the transaction: none that waits for approval.
   static func policies(of tenant: TenantID, in tx: borrowing Transaction) throws -> PolicyHistory {
     try PolicyHistory(Policies.sets(tenant: tenant, in: tx))
   }

@@ -41,7 +41,8 @@ extension Application {
     RetentionService(
       directory: directory, database: database, vault: vault, history: history, audit: audit,
       groups: settings.indexGroups, graceSeconds: settings.retentionGraceSeconds,
-      endsPeriods: settings.endsPeriods, notices: notices(directory), now: Self.clock)
+      needsApproval: settings.retentionNeedsApproval, endsPeriods: settings.endsPeriods,
+      notices: notices(directory), now: Self.clock)
   }
 
   package func holds(_ directory: Directory) -> HoldService {

@@ -93,6 +93,9 @@ extension ProcessingInput {
       "at most \(settings.requestsPerSecond) requests a second for each person signed in",
       "the search index is not encrypted by the program; the disk below it should be",
     ]
+    if settings.retentionNeedsApproval {
+      measures.append("changes of policies that delete more need the approval of a second person")
+    }
     if case .bucket(_, _, let bucket) = settings.objectStore, let lock = bucket.lock {
       measures.append("archive objects are locked for \(Self.length(lock.seconds))")
     }

@@ -28,6 +28,7 @@ extension Application {
     problems += certificateProblems()
     problems += try await outboxProblems()
     problems += try await reviewProblems()
+    problems += try await approvalProblems()
     problems += try await exportProblems()
     problems += await objectStoreProblems()
     return problems
@@ -188,6 +189,26 @@ extension Application {
         code: "review_overdue", detail: "\(groups) disposition reviews wait, the oldest since \(since)",
         nextStep: "muniment retention review list")
     ]
+  }
+
+  private static let approvalsNamedMax = 20
+
+  /// Changes of policies whose grace period is over, so that nothing but a second person keeps them back.
+  private func approvalProblems() async throws -> [SystemProblem] {
+    let now = Self.clock()
+    let waiting = try await database.read { tx in
+      try Policies.overdue(at: now, limit: Self.approvalsNamedMax, in: tx)
+    }
+    return waiting.map { change in
+      SystemProblem(
+        code: "policies_unapproved",
+        detail:
+          "version \(change.version) of the policies of tenant \(change.tenant) has waited for approval since "
+          + "\(change.createdAt), longer than its grace period",
+        nextStep:
+          "muniment retention show \(change.version) --tenant \(change.tenant), then `retention approve` or "
+          + "`retention reject`")
+    }
   }
 
   /// How long a call that was given up is spoken of.

@@ -94,6 +94,9 @@ package struct SettingKey: Sendable {
       name: "retention.grace", environment: nil, fallback: "24h", range: "a duration such as 24h",
       meaning: "how long a change of policy that deletes more waits before it takes effect"),
     SettingKey(
+      name: "retention.approval", environment: nil, fallback: "off", range: "off or second_person",
+      meaning: "whether a change of policy that deletes more needs a second person's approval as well"),
+    SettingKey(
       name: "retention.review_within", environment: nil, fallback: "30d", range: "a duration such as 30d",
       meaning: "how long a disposition review may wait for a decision before it is a problem"),
     SettingKey(

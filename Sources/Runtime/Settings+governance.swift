@@ -10,6 +10,15 @@ extension SettingReader {
     }
   }
 
+  func needsApproval() throws -> Bool {
+    switch values["retention.approval"] ?? "off" {
+    case "second_person": return true
+    // YAML reads `off` as a truth value.
+    case "off", "false": return false
+    default: throw refusal("retention.approval")
+    }
+  }
+
   func openDSR() throws -> OpenDSRSettings {
     let domain = values["opendsr.domain"] ?? ""
     let isName = domain.utf8.allSatisfy {

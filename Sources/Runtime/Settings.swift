@@ -24,6 +24,7 @@ package struct Settings: Sendable {
   package let segmentBytes: Int64
   package let archiving: ArchivingLimits
   package let retentionGraceSeconds: Int64
+  package let retentionNeedsApproval: Bool
   package let reviewSeconds: Int64
   package let endsPeriods: Bool
   package let backupWindowSeconds: Int64
@@ -72,6 +73,7 @@ package struct Settings: Sendable {
     segmentBytes = try read.number("archive.segment_bytes", in: 1_048_576...1_073_741_824)
     archiving = try read.archiving()
     retentionGraceSeconds = try read.duration("retention.grace")
+    retentionNeedsApproval = try read.needsApproval()
     reviewSeconds = try read.duration("retention.review_within")
     endsPeriods = try read.isOn("retention.end_periods")
     backupWindowSeconds = try read.duration("keys.backup_window")

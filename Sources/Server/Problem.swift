@@ -112,10 +112,12 @@ package struct Problem: Error, Sendable {
   private static func retention(_ error: RetentionError) -> Problem {
     let status =
       switch error.code {
-      case .invalidDocument, .invalidHold, .invalidReview, .invalidLabel, .invalidEvent: 400
+      case .invalidDocument, .invalidHold, .invalidReview, .invalidLabel, .invalidEvent, .invalidApproval: 400
       case .samePerson: 403
-      case .unknownConversation, .unknownSubject, .unknownMessage, .unknownHold, .unknownReview: 404
-      case .lockedPolicy, .erasedSubject, .alreadyReleased, .reviewDone: 409
+      case .unknownConversation, .unknownSubject, .unknownMessage, .unknownHold, .unknownReview,
+        .unknownPolicies:
+        404
+      case .lockedPolicy, .erasedSubject, .alreadyReleased, .reviewDone, .policiesDecided, .policiesBusy: 409
       case .damagedPolicies: 500
       }
     return Problem(status, error.code.rawValue, error.description)

@@ -143,6 +143,9 @@ struct Failure {
       case .unknownReview, .reviewDone: (.failed, "muniment retention review list")
       case .invalidReview: (.usage, "muniment retention review decide --help")
       case .samePerson: (.refused, "let somebody else approve it")
+      case .unknownPolicies, .policiesDecided: (.failed, "muniment retention list")
+      case .policiesBusy: (.tryAgainLater, "muniment retention list, then set them again")
+      case .invalidApproval: (.usage, "muniment retention reject --help")
       case .damagedPolicies: (.failed, "muniment status")
       }
     self.init(error.code.rawValue, error.description, nextStep, status)

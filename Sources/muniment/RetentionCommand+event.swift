@@ -22,6 +22,8 @@ extension RetentionCommand {
     var subject: String?
     @Option(help: "Why, for the audit log.")
     var justification: String
+    @Flag(help: "Say what would be due by it and when; store nothing.")
+    var dryRun = false
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @OptionGroup var actor: ActorOptions
@@ -36,6 +38,11 @@ extension RetentionCommand {
       try await Application.with(try common.settings()) { application in
         let service = application.retention(
           application.directory(try await application.tenant(tenancy.tenant)))
+        if dryRun {
+          let found = StatementPreviewReply(
+            try await service.previewEvent(event, of: target, at: time, justification: justification))
+          return try common.output.value(found, text: found.text)
+        }
         let reply = EventReply(
           try await service.stateEvent(
             event, of: target, at: time, justification: justification, actor: actor.name))

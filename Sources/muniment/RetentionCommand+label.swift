@@ -19,6 +19,8 @@ extension RetentionCommand {
     var message: String?
     @Option(help: "Why, for the audit log.")
     var justification: String
+    @Flag(help: "Say what would be due by it and when; store nothing.")
+    var dryRun = false
     @OptionGroup var common: CommonOptions
     @OptionGroup var tenancy: TenantOptions
     @OptionGroup var actor: ActorOptions
@@ -33,6 +35,11 @@ extension RetentionCommand {
       try await Application.with(try common.settings()) { application in
         let service = application.retention(
           application.directory(try await application.tenant(tenancy.tenant)))
+        if dryRun {
+          let found = StatementPreviewReply(
+            try await service.previewLabel(label, on: target, justification: justification))
+          return try common.output.value(found, text: found.text)
+        }
         let reply = LabelReply(
           try await service.setLabel(label, on: target, justification: justification, actor: actor.name))
         try common.output.value(

@@ -7,13 +7,14 @@ import Foundation
 import Model
 import Retention
 import Runtime
+import Server
 
 struct RetentionCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "retention", abstract: "Policies: floors that keep, ceilings that delete.",
     subcommands: [
-      SetPolicies.self, List.self, Preview.self, Apply.self, Explain.self, Review.self, Label.self,
-      Event.self,
+      SetPolicies.self, List.self, ShowPolicies.self, ApprovePolicies.self, RejectPolicies.self,
+      Preview.self, Apply.self, Explain.self, Review.self, Label.self, Event.self,
     ])
 
   /// A policy file, YAML or JSON.
@@ -28,45 +29,6 @@ struct RetentionCommand: AsyncParsableCommand {
       throw RetentionError(.invalidDocument, error.description)
     }
     return try PolicyDocument(json: json)
-  }
-
-  struct SetPolicies: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-      commandName: "set",
-      abstract: "Make FILE the tenant's policies; what deletes more waits its grace period.")
-    @Argument(help: "YAML or JSON.")
-    var file: String
-    @OptionGroup var common: CommonOptions
-    @OptionGroup var tenancy: TenantOptions
-    @OptionGroup var actor: ActorOptions
-
-    private struct Report: Encodable {
-      let id: String
-      let effectiveAt: String
-      let changed: Bool
-      let tightenings: [String]
-
-      enum CodingKeys: String, CodingKey {
-        case id, changed, tightenings
-        case effectiveAt = "effective_at"
-      }
-    }
-
-    func run() async throws {
-      let document = try RetentionCommand.document(file)
-      try await Application.with(try common.settings()) { application in
-        let service = application.retention(
-          application.directory(try await application.tenant(tenancy.tenant)))
-        let result = try await service.set(document, actor: actor.name)
-        var text = "version \(result.version) takes effect at \(result.effectiveAt)"
-        for change in result.tightenings { text += "\n  deletes more: \(change)" }
-        try common.output.value(
-          Report(
-            id: String(result.version), effectiveAt: result.effectiveAt.rfc3339, changed: result.changed,
-            tightenings: result.tightenings.map(\.description)),
-          text: text + "\nnext: muniment retention preview")
-      }
-    }
   }
 
   struct List: AsyncParsableCommand {
@@ -121,16 +83,44 @@ struct RetentionCommand: AsyncParsableCommand {
         let earlier: Int
         let later: Int
         let held: Int
+        let bytes: Int64
         let oldest: String
+        let goesAt: String?
         let samples: [String]
+
+        enum CodingKeys: String, CodingKey {
+          case conversation, month, due, earlier, later, held, bytes, oldest, samples
+          case goesAt = "goes_at"
+        }
       }
       let examined: Int
       let due: Int
       let earlier: Int
       let later: Int
       let held: Int
+      let bytes: Int64
+      let goesAt: String?
       let truncated: Bool
       let rows: [Row]
+
+      enum CodingKeys: String, CodingKey {
+        case examined, due, earlier, later, held, bytes, truncated, rows
+        case goesAt = "goes_at"
+      }
+
+      init(_ preview: PreviewReply) {
+        examined = preview.examined
+        let totals = preview.totals
+        (due, earlier, later, held) = (totals.due, totals.earlier, totals.later, totals.held)
+        (bytes, goesAt, truncated) = (totals.bytes, preview.goesAt, preview.truncated)
+        rows = preview.rows.map { row in
+          Row(
+            conversation: row.conversation, month: row.month, due: row.counts.due,
+            earlier: row.counts.earlier,
+            later: row.counts.later, held: row.counts.held, bytes: row.counts.bytes, oldest: row.oldest,
+            goesAt: row.goesAt, samples: row.samples)
+        }
+      }
     }
 
     func run() async throws {
@@ -138,26 +128,8 @@ struct RetentionCommand: AsyncParsableCommand {
       try await Application.with(try common.settings()) { application in
         let service = application.retention(
           application.directory(try await application.tenant(tenancy.tenant)))
-        let preview = try await service.preview(document)
-        let rows = preview.rows.map { row in
-          Report.Row(
-            conversation: row.conversation, month: row.period.description, due: row.counts.due,
-            earlier: row.counts.earlier, later: row.counts.later, held: row.counts.held,
-            oldest: row.oldest.rfc3339,
-            samples: row.samples)
-        }
-        let totals = preview.totals
-        var text = rows.prefix(50).map {
-          "\($0.month)  \($0.conversation ?? "(erased)")  due \($0.due)  earlier \($0.earlier)  later \($0.later)  held \($0.held)"
-        }
-        text.append(
-          "examined \(preview.examined): due \(totals.due), deleted earlier \(totals.earlier), kept longer \(totals.later), held \(totals.held)"
-        )
-        try common.output.value(
-          Report(
-            examined: preview.examined, due: totals.due, earlier: totals.earlier, later: totals.later,
-            held: totals.held, truncated: preview.truncated, rows: rows),
-          text: text.joined(separator: "\n"))
+        let preview = PreviewReply(try await service.preview(document))
+        try common.output.value(Report(preview), text: preview.text)
       }
     }
   }

@@ -18,6 +18,36 @@ struct DecisionModelTests {
     let today: Int
   }
 
+  /// Cases in which something mattered.
+  struct Counts {
+    /// A label's ceiling decided, or its policy's floor was the longest.
+    var labelled = 0
+    /// A policy that counts from an event decided.
+    var events = 0
+    var reviews = 0
+    var due = 0
+    var held = 0
+    /// A label or an event was stated too lately.
+    var lately = 0
+
+    mutating func add(_ one: Case, _ disposition: Disposition) {
+      switch disposition.verdict {
+      case .review: reviews += 1
+      case .due: due += 1
+      case .held: held += 1
+      default: break
+      }
+      if disposition.decidingRule == .statedLately { lately += 1 }
+      for reason in disposition.reasons where reason.decides {
+        guard case .policy(let id, _, let version, _, _) = reason.source,
+          let policy = one.policies.first(where: { $0.id == id && $0.version == version })
+        else { continue }
+        if policy.scope.level == .label { labelled += 1 }
+        if case .event = policy.clock { events += 1 }
+      }
+    }
+  }
+
   struct Random: RandomNumberGenerator {
     var state: UInt64
     mutating func next() -> UInt64 {
@@ -33,12 +63,13 @@ struct DecisionModelTests {
     mutating func day() -> Int { Int.random(in: 0..<20, using: &self) }
   }
 
-  @Test("due, held, kept and restricted on every random case")
+  @Test("due, reviewed, held, kept and restricted on every random case")
   func agrees() {
     let seed =
       ProcessInfo.processInfo.environment["MUNIMENT_SEED"].flatMap(UInt64.init) ?? .random(in: 0...UInt64.max)
     print("DecisionModelTests seed \(seed)")
     var random = Random(state: seed)
+    var counts = Counts()
     let cases = ProcessInfo.processInfo.environment["MUNIMENT_SLOW_TESTS"] == "1" ? 1_000_000 : 20_000
     for number in 0..<cases {
       let one = makeCase(&random)
@@ -51,8 +82,12 @@ struct DecisionModelTests {
         Issue.record("case \(number) of seed \(seed): \(one)")
         return
       }
+      counts.add(one, disposition)
     }
-    print("DecisionModelTests \(cases) cases, no difference")
+    print("DecisionModelTests \(cases) cases, no difference; \(counts)")
+    // What is never made is never compared.
+    #expect(
+      [counts.labelled, counts.events, counts.reviews, counts.lately, counts.due].allSatisfy { $0 > 0 })
   }
 
   func makeCase(_ random: inout Random) -> Case {
@@ -71,6 +106,7 @@ struct DecisionModelTests {
         id: "p\(number / 2)", version: Int32(number), scope: scopes.randomElement(using: &random)!,
         retainSeconds: random.maybe { days($0.day()) }, deleteAfterSeconds: random.maybe { days($0.day()) },
         clock: Self.clocks.randomElement(using: &random)!, locked: Bool.random(using: &random),
+        review: Bool.random(using: &random),
         effectiveAt: random.maybe { day($0.day()) } ?? .earliest)
     }
     let people = [author, colleague, stranger]
@@ -157,6 +193,25 @@ struct DecisionModelTests {
     return false
   }
 
+  /// Whether the ceiling that passed first, of the highest level present, is of a policy that asks for a review; of
+  /// several on one day, of the first by id. A conversation's own days ask for none, and come last.
+  func isReviewed(_ policies: [Policy], _ item: Item) -> Bool {
+    for level in [Policy.Level.label, .scoped, .tenant] {
+      let here = policies.filter { $0.deleteAfterSeconds != nil && $0.scope.level == level }
+      let own = level == .scoped ? item.conversationRetentionDays : nil
+      guard !here.isEmpty || own != nil else { continue }
+      for date in -10..<100 {
+        let passed = here.filter { policy in
+          clockDay(policy, item).map { $0 + Int(policy.deleteAfterSeconds! / 86_400) <= date } ?? false
+        }
+        if let first = passed.min(by: { $0.id < $1.id }) { return first.review }
+        if let own, Int(own) <= date { return false }
+      }
+      return false
+    }
+    return false
+  }
+
   func isDue(_ policies: [Policy], _ item: Item, on date: Int) -> Bool {
     !isProtected(policies, item, on: date) && isExpired(policies, item, on: date)
   }
@@ -188,7 +243,8 @@ struct DecisionModelTests {
     }
     if due {
       let settled = settlesOn(policies, one.item)
-      return day(one.today) < settled ? .pending(until: settled) : .due
+      guard settled <= day(one.today) else { return .pending(until: settled) }
+      return isReviewed(policies, one.item) ? .review : .due
     }
     guard isProtected(policies, one.item, on: one.today) else {
       return .keep(until: firstDueDay(one).map(day))

@@ -59,11 +59,17 @@ final class RetentionHouse: Sendable {
   var now: Timestamp { clock.withLock { $0 } }
   func advance(days: Int64) { clock.withLock { $0 = $0.adding(seconds: days * Self.day) } }
 
-  func retention(endsPeriods: Bool = true) -> RetentionService {
-    RetentionService(
-      directory: directory, database: database, vault: vault, history: history, audit: audit,
-      groups: Self.groups,
-      endsPeriods: endsPeriods, now: { self.now })
+  /// - Parameter secondPerson: the tenant's `approvals.second_person`.
+  func retention(endsPeriods: Bool = true, needsApproval: Bool = false, secondPerson: Bool = true)
+    -> RetentionService
+  {
+    var tenant = directory.tenant
+    tenant.secondPerson = secondPerson
+    let other = Directory(tenant: tenant, database: database, vault: vault)
+    return RetentionService(
+      directory: secondPerson ? directory : other, database: database, vault: vault, history: history,
+      audit: audit, groups: Self.groups, needsApproval: needsApproval, endsPeriods: endsPeriods,
+      now: { self.now })
   }
 
   var holds: HoldService {

@@ -143,6 +143,46 @@ struct GovernanceRoutesTests {
     }
   }
 
+  @Test("What a label or an event would delete is told before it is stated, to those who govern")
+  func dryRuns() async throws {
+    let house = try await ServedHouse.shared
+    _ = try await house.deliver("previewed", texts: ["Signed", "Filed"], tenant: "other")
+    // A tenant whose policies no other test of this house sets.
+    let token = try house.token([.compliance], as: "counsel", tenant: "other")
+    let document =
+      #"{"policies":[{"name":"p-junk","scope":{"label":"p-junk"},"delete_after":"1d"},{"name":"p-ended","#
+      + #""scope":{"tenant":true},"clock":"event","event":"p_ended","delete_after":"1d"}]}"#
+    let set = try await house.ask("PUT", "/v1/retention/policies", token: token, json: document)
+    #expect(set.status == 200, "\(set.text)")
+    let label = try await house.ask(
+      "PUT", "/v1/retention/labels", token: token,
+      json: #"{"conversation_id":"previewed","label":"p-junk","justification":"j","dry_run":true}"#)
+    let preview = try #require(label.json["preview"] as? [String: Any], "\(label.text)")
+    #expect(label.json["dry_run"] as? Bool == true && label.json["settles_at"] is String)
+    let totals = try #require(preview["totals"] as? [String: Any])
+    #expect(totals["due"] as? Int == 2 && preview["goes_at"] is String)
+    #expect(((totals["bytes"] as? Int) ?? 0) > 0)
+    let row = try #require((preview["rows"] as? [[String: Any]])?.first)
+    #expect(row["conversation_id"] as? String == "previewed")
+    #expect(row["samples"] as? [String] == ["previewed-0", "previewed-1"])
+    let body =
+      #"{"event":"p_ended","conversation_id":"previewed","at":"2024-05-01T00:00:00Z","justification":"j","dry_run":true}"#
+    let event = try await house.ask("PUT", "/v1/retention/events", token: token, json: body)
+    let found = try #require(event.json["preview"] as? [String: Any], "\(event.text)")
+    #expect((found["totals"] as? [String: Any])?["due"] as? Int == 2)
+    let ingest = try await house.ask(
+      "PUT", "/v1/retention/events", token: try house.token([.ingest], as: "chat", tenant: "other"),
+      json: body)
+    #expect(ingest.status == 403 && ingest.code == "forbidden")
+    for path in ["labels?label=p-junk", "events?event=p_ended"] {
+      let list = try await house.ask("GET", "/v1/retention/\(path)", token: token)
+      #expect((list.json[path.hasPrefix("l") ? "labels" : "events"] as? [Any])?.isEmpty == true)
+    }
+    let cleared = try await house.ask(
+      "PUT", "/v1/retention/policies", token: token, json: #"{"policies":[]}"#)
+    #expect(cleared.status == 200, "\(cleared.text)")
+  }
+
   @Test("case 17: an export is fetched as a ZIP file, whole or from any byte on")
   func exports() async throws {
     let house = try await ServedHouse.shared

@@ -9,113 +9,57 @@ import Retention
 /// Policies, what they would do, and why a single message is kept.
 enum RetentionRoutes {
   static let all = [
-    Route.get("/v1/retention/policies", governors, policies),
+    Route.get("/v1/retention/policies", readers, policies),
     Route(.put, "/v1/retention/policies", governors, setPolicies),
+    Route.get("/v1/retention/policies/:version", readers) { call in
+      Reply.json(try PolicyDetailReply(try await service(call).show(try version(call))))
+    },
+    Route.post("/v1/retention/policies/:version/approve", [.approver]) { call in
+      let detail = try await service(call).approve(try version(call), actor: call.principal.subject)
+      return Reply.json(try PolicyDetailReply(detail))
+    },
+    Route.post("/v1/retention/policies/:version/reject", readers, reject),
     Route.post("/v1/retention/preview", governors, preview),
     Route.get("/v1/messages/:id/disposition", governors, disposition),
   ]
 
   private static let governors: Set<Role> = [.compliance, .admin]
+  private static let readers: Set<Role> = [.compliance, .admin, .approver]
 
   private static func service(_ call: Call) async throws -> RetentionService {
     call.services.flows.retention(try await call.directory())
   }
 
-  private struct Version: Encodable {
-    let version: Int32
-    let standing: String
-    let createdAt: String
-    let effectiveAt: String
-    let document: AnyJSON
-
-    init(_ view: PolicySetView) throws {
-      version = view.version
-      standing = view.standing.rawValue
-      createdAt = view.createdAt.rfc3339
-      effectiveAt = view.effectiveAt.rfc3339
-      document = try AnyJSON(parsing: view.document.json)
-    }
-
-    enum CodingKeys: String, CodingKey {
-      case version, standing, document
-      case createdAt = "created_at"
-      case effectiveAt = "effective_at"
-    }
-  }
-
   @Sendable private static func policies(_ call: Call) async throws -> Response {
-    Reply.json(["versions": try await service(call).list().map(Version.init)])
-  }
-
-  private struct SetReply: Encodable {
-    let id: String
-    let version: Int32
-    let effectiveAt: String
-    let changed: Bool
-    let tightenings: [String]
-
-    enum CodingKeys: String, CodingKey {
-      case id, version, changed, tightenings
-      case effectiveAt = "effective_at"
-    }
+    Reply.json(["versions": try await service(call).list().map(PolicyVersionReply.init)])
   }
 
   @Sendable private static func setPolicies(_ call: Call) async throws -> Response {
     let document = try document(try await call.body())
     let result = try await service(call).set(document, actor: call.principal.subject)
-    return Reply.json(
-      SetReply(
-        id: String(result.version), version: result.version, effectiveAt: result.effectiveAt.rfc3339,
-        changed: result.changed, tightenings: result.tightenings.map(\.description)))
+    return Reply.json(PolicySetReply(result))
+  }
+
+  private static func version(_ call: Call) throws -> Int32 {
+    guard let version = Int32(try call.parameter("version")) else {
+      throw Problem(404, "unknown_policies", "there is no such version of the policies")
+    }
+    return version
+  }
+
+  private struct Rejecting: Decodable {
+    let justification: String
+  }
+
+  @Sendable private static func reject(_ call: Call) async throws -> Response {
+    let rejecting = try call.decoded(Rejecting.self, from: try await call.body())
+    let detail = try await service(call).reject(
+      try version(call), justification: rejecting.justification, actor: call.principal.subject)
+    return Reply.json(try PolicyDetailReply(detail))
   }
 
   private static func document(_ bytes: [UInt8]) throws -> PolicyDocument {
     try PolicyDocument(json: String(decoding: bytes, as: UTF8.self))
-  }
-
-  private struct Counts: Encodable {
-    let due: Int
-    let earlier: Int
-    let later: Int
-    let held: Int
-
-    init(_ counts: RetentionPreview.Counts) {
-      (due, earlier, later, held) = (counts.due, counts.earlier, counts.later, counts.held)
-    }
-  }
-
-  private struct PreviewReply: Encodable {
-    struct Row: Encodable {
-      let conversation_id: String?
-      let month: String
-      let counts: Counts
-      let oldest: String
-      let samples: [String]
-    }
-    let policySet: Int32
-    let totals: Counts
-    let examined: Int
-    let truncated: Bool
-    let tightenings: [String]
-    let rows: [Row]
-
-    enum CodingKeys: String, CodingKey {
-      case totals, examined, truncated, tightenings, rows
-      case policySet = "policy_set"
-    }
-
-    init(_ preview: RetentionPreview) {
-      policySet = preview.policySet
-      totals = Counts(preview.totals)
-      examined = preview.examined
-      truncated = preview.truncated
-      tightenings = preview.tightenings.map(\.description)
-      rows = preview.rows.map {
-        Row(
-          conversation_id: $0.conversation, month: $0.period.description, counts: Counts($0.counts),
-          oldest: $0.oldest.rfc3339, samples: $0.samples)
-      }
-    }
   }
 
   @Sendable private static func preview(_ call: Call) async throws -> Response {

@@ -50,6 +50,7 @@ enum StatementRoutes {
     let message_id: String?
     let label: String?
     let justification: String
+    let dry_run: Bool?
   }
 
   /// Without a label it is taken off.
@@ -60,6 +61,11 @@ enum StatementRoutes {
     case (let id?, nil): target = .conversation(id)
     case (nil, let id?): target = .message(id)
     default: throw Problem.badRequest("give one of conversation_id and message_id")
+    }
+    if labelling.dry_run ?? false {
+      let found = try await service(call).previewLabel(
+        labelling.label, on: target, justification: labelling.justification)
+      return Reply.json(StatementPreviewReply(found))
     }
     let view = try await service(call).setLabel(
       labelling.label, on: target, justification: labelling.justification, actor: call.principal.subject)
@@ -86,6 +92,7 @@ enum StatementRoutes {
     let at: String?
     let withdrawn: Bool?
     let justification: String
+    let dry_run: Bool?
   }
 
   @Sendable private static func stateEvent(_ call: Call) async throws -> Response {
@@ -99,6 +106,15 @@ enum StatementRoutes {
     let time = try call.time(stating.at, "at")
     guard (time == nil) == (stating.withdrawn ?? false) else {
       throw Problem.badRequest("give at, or withdrawn: true")
+    }
+    if stating.dry_run ?? false {
+      // A service that delivers events states them; what they would delete is not for it to read.
+      guard !call.principal.roles.isDisjoint(with: governors) else {
+        throw Problem(403, "forbidden", "dry_run needs the role compliance or admin")
+      }
+      let found = try await service(call).previewEvent(
+        stating.event, of: target, at: time, justification: stating.justification)
+      return Reply.json(StatementPreviewReply(found))
     }
     let view = try await service(call).stateEvent(
       stating.event, of: target, at: time, justification: stating.justification,
