@@ -76,7 +76,7 @@ extension Indexer {
         damaged.formUnion(unreadable.map(\.conversation))
         for message in messages {
           counted[tenant, default: TokenCoverage()].note(
-            TokenKind(of: message.payload.tokens), at: message.position.createdAt,
+            TokenKind(of: message.payload), at: message.position.createdAt,
             route: message.locator.route, conversation: message.conversation)
         }
       }
