@@ -68,7 +68,7 @@ let bindings: [Target] = [
 
 /// No I/O, no clock, no randomness of their own.
 let domain: [Target] = [
-  room("Model", []),
+  room("Model", ["SearchTokens"]),
   room("Governance", ["Model"]),
   .target(name: "SegmentFormat", dependencies: ["Model", "Zstd", "Sodium"], swiftSettings: strict),
   room("SearchTokens", ["Utf8proc", "Sodium"]),

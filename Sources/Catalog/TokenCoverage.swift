@@ -21,6 +21,11 @@ package struct TokenKind: Sendable, Hashable {
     }
   }
 
+  /// Of a message; those that follow from its text are not made for it.
+  package init(of payload: MessagePayload) {
+    if payload.tokensFollow { self.init(.plain) } else { self.init(of: payload.tokens) }
+  }
+
   /// Blinded under keys that were not noted, or are among too many to be noted one by one.
   package static let unknownGeneration: Int64 = -1
 }

@@ -33,8 +33,7 @@ package struct HistoricMessage: Sendable, Hashable {
   package var payload: MessagePayload {
     guard let edit = newestEdit?.payload else { return original }
     var payload = original
-    payload.body = edit.body
-    payload.tokens = edit.tokens
+    payload.replaceText(with: edit)
     return payload
   }
   package var newestEdit: HistoricChange? {

@@ -84,7 +84,7 @@ package struct BatchDecoder: Sendable {
     case .corpus(let message):
       return (client ?? CorpusClient(tokens: .none, tenant: tenant.name)).item(
         message, line: number, raw: bytes)
-    case .event(let incoming):
+    case .event(var incoming):
       if let named = incoming.tenant, named != tenant.name {
         throw RejectedInput(
           .badValue, key: "tenant", detail: "the event names another tenant than it was sent to")
@@ -94,6 +94,7 @@ package struct BatchDecoder: Sendable {
           .badValue, key: "tokens.sequence",
           detail: "this tenant does not allow blinded tokens to reveal their order")
       }
+      incoming.event.leaveOutFollowingTokens()
       guard let client else {
         return IngestItem(line: number, raw: bytes, event: incoming.event, eventID: incoming.eventID)
       }
@@ -127,6 +128,13 @@ private enum LineReader {
 }
 
 extension Event {
+  /// Here, as lines are decoded on both cores; an edit's go when it is sealed.
+  fileprivate mutating func leaveOutFollowingTokens() {
+    guard case .messageCreated(var created) = self else { return }
+    created.payload.leaveOutFollowingTokens()
+    self = .messageCreated(created)
+  }
+
   fileprivate var revealsOrder: Bool {
     let tokens: TokenSet? =
       switch self {

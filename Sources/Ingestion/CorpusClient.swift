@@ -21,9 +21,6 @@ package struct CorpusClient: Sendable {
   /// A corpus repeats the sender's name in each of their messages.
   private let names = NameTokenCache()
 
-  /// Tokens of a plain sequence beyond this are left out of phrase search.
-  private static let sequenceMax = 4_096
-
   package init(tokens: Tokens, tenant: String) {
     self.tokens = tokens
     self.tenant = tenant
@@ -36,10 +33,10 @@ package struct CorpusClient: Sendable {
   }
 
   func item(_ message: CorpusMessage, line: Int64, raw: [UInt8]) -> IngestItem {
-    let body = body(message.content, message.messageID, message.conversationID)
-    let payload = MessagePayload(
-      messageID: message.messageID, body: body, contentType: message.contentType, replyTo: message.replyTo,
-      tokens: tokens(message.content, message.conversationID, at: message.createdAt))
+    var payload = MessagePayload(
+      messageID: message.messageID, body: .plain(message.content), contentType: message.contentType,
+      replyTo: message.replyTo)
+    write(message.content, to: &payload, message.conversationID, at: message.createdAt)
     return IngestItem(
       line: line, raw: withholdsRaw ? [] : raw,
       event: .messageCreated(
@@ -57,10 +54,9 @@ package struct CorpusClient: Sendable {
     switch event {
     case .messageCreated(var created):
       if case .plain(let text) = created.payload.body {
-        if created.payload.tokens == nil || withholdsRaw {
-          created.payload.tokens = tokens(text, created.conversationID, at: created.createdAt)
+        if !created.payload.hasTokens || withholdsRaw {
+          write(text, to: &created.payload, created.conversationID, at: created.createdAt)
         }
-        created.payload.body = body(text, created.payload.messageID, created.conversationID)
         event = .messageCreated(created)
       }
     case .messageEdited(var edit):
@@ -81,6 +77,18 @@ package struct CorpusClient: Sendable {
     return IngestItem(line: line, raw: withholdsRaw ? [] : raw, event: event, eventID: incoming.eventID)
   }
 
+  /// Tokens and body as a client sends them; plain tokens are made when they are asked for.
+  private func write(
+    _ text: String, to payload: inout MessagePayload, _ conversation: String, at time: Timestamp
+  ) {
+    if case .plain = tokens {
+      payload.addFollowingTokens()
+    } else {
+      payload.tokens = tokens(text, conversation, at: time)
+      payload.body = body(text, payload.messageID, conversation)
+    }
+  }
+
   private func body(_ text: String, _ message: String, _ conversation: String) -> MessageBody {
     guard case .blinded(let master, _, _, _) = tokens else { return .plain(text) }
     let key = master.bodyKey(tenant: tenant, conversation: conversation)
@@ -90,11 +98,7 @@ package struct CorpusClient: Sendable {
   private func tokens(_ text: String, _ conversation: String, at time: Timestamp) -> TokenSet? {
     switch tokens {
     case .none: return nil
-    case .plain:
-      let found = tokenizer.tokens(in: text)
-      return TokenSet(
-        mode: .plain, set: found.setBytes, sequence: Array(found.wordBytes.prefix(Self.sequenceMax)),
-        flags: found.flags)
+    case .plain: return TokenSet(of: text)
     case .blinded(let master, let bigrams, let prefixes, let generations):
       let generation = generations.generation(at: time)
       let key = master.conversationKey(tenant: tenant, conversation: conversation, generation: generation)

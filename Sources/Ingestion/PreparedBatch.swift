@@ -91,7 +91,7 @@ struct PreparedBatch: Sendable {
     }
     digests[key] = step.digest
     coverage.note(
-      TokenKind(of: created.payload.tokens), at: created.createdAt, route: conversation.route,
+      TokenKind(of: created.payload), at: created.createdAt, route: conversation.route,
       conversation: conversation.id)
     let sealed = RowSeal.seal(created.payload.bytes, key: key, kind: 0, version: 0, lane: lane)
     messages.append(
@@ -145,7 +145,8 @@ extension Ingestor.Step {
     }
     switch item.event {
     case .messageEdited(let edit):
-      let payload = MessagePayload(messageID: edit.messageID, body: edit.body, tokens: edit.tokens)
+      var payload = MessagePayload(messageID: edit.messageID, body: edit.body, tokens: edit.tokens)
+      payload.leaveOutFollowingTokens()
       return change(
         .edit, version: edit.version ?? edit.editedAt.microseconds, at: edit.editedAt,
         tokens: TokenKind(of: edit.tokens), payload.bytes)

@@ -1,11 +1,15 @@
-/// The payload's binary form, version 1: a version byte, then tagged fields in ascending tag order, each a tag
+/// The payload's binary form, version 1 or 2: a byte 1, then tagged fields in ascending tag order, each a tag
 /// byte followed by a length-prefixed value. Unknown tags are refused: the bytes are authenticated, so a tag
-/// this version does not know can only come from a newer writer. `Schemas/formats/payload-v1.md` has the table.
+/// neither version knows can only come from a newer writer. `Schemas/formats/payload-v1.md` has the table,
+/// `payload-v2.md` the one tag that makes version 2.
 extension MessagePayload {
   private enum Tag: UInt8 {
     case messageID = 1, plainBody, sealedBody, contentType, replyTo, threadID, clientMessageID, mention
-    case attachment, tokens, foldedEdit
+    case attachment, tokens, foldedEdit, followingTokens
   }
+
+  /// By which rules tokens follow: those of `Schemas/tokens/v1.md`.
+  private static let tokenRules: [UInt8] = [1]
 
   package var bytes: [UInt8] {
     var writer = ByteWriter(reservingCapacity: 256)
@@ -30,8 +34,9 @@ extension MessagePayload {
     field(.clientMessageID, clientMessageID)
     for mention in mentions { field(.mention, mention) }
     for attachment in attachments { field(.attachment, attachment.bytes) }
-    if let tokens { field(.tokens, tokens.bytes) }
+    if case .given(let tokens) = carriedTokens { field(.tokens, tokens.bytes) }
     for edit in folded { field(.foldedEdit, edit.bytes) }
+    if tokensFollow { field(.followingTokens, Self.tokenRules) }
     return writer.bytes
   }
 
@@ -39,7 +44,7 @@ extension MessagePayload {
     var reader = ByteReader(bytes)
     guard try reader.byte() == 1 else { throw MalformedBytes("payload version") }
     self.init(messageID: "", body: .plain(""))
-    var hasBody = false
+    var (hasBody, follow) = (false, false)
     while !reader.atEnd {
       guard let tag = Tag(rawValue: try reader.byte()) else { throw MalformedBytes("payload tag") }
       switch tag {
@@ -57,9 +62,15 @@ extension MessagePayload {
       case .attachment: attachments.append(try Attachment(bytes: reader.blob()))
       case .tokens: tokens = try TokenSet(bytes: reader.blob())
       case .foldedEdit: folded.append(try FoldedEdit(bytes: reader.blob()))
+      case .followingTokens:
+        guard try reader.blob() == Self.tokenRules else { throw MalformedBytes("rules of tokens") }
+        follow = true
       }
     }
     guard hasBody, !messageID.isEmpty else { throw MalformedBytes("payload without id or body") }
+    guard follow else { return }
+    guard case .plain = body, !hasTokens else { throw MalformedBytes("tokens that follow from no text") }
+    carriedTokens = .following
   }
 
   /// Whether edits lie beside the message, without reading what it says.

@@ -72,14 +72,17 @@ package struct Attachment: Hashable, Sendable {
 /// Everything personal in one version of a message. Stored only sealed, under the author's lane key.
 package struct MessagePayload: Hashable, Sendable {
   package var messageID: String
-  package var body: MessageBody
+  package var body: MessageBody {
+    // Tokens that follow are those of the text they came with.
+    didSet { if tokensFollow, body != oldValue { tokens = Self.following(oldValue) } }
+  }
   package var contentType: String
   package var replyTo: String?
   package var threadID: String?
   package var clientMessageID: String?
   package var mentions: [String]
   package var attachments: [Attachment]
-  package var tokens: TokenSet?
+  var carriedTokens: CarriedTokens
   /// Edits that compaction put beside the message in its segment. Readers merge them in and never hand them on.
   package var folded: [FoldedEdit] = []
 
@@ -96,6 +99,6 @@ package struct MessagePayload: Hashable, Sendable {
     self.clientMessageID = clientMessageID
     self.mentions = mentions
     self.attachments = attachments
-    self.tokens = tokens
+    carriedTokens = tokens.map(CarriedTokens.given) ?? .absent
   }
 }

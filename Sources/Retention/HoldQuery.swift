@@ -90,15 +90,16 @@ private struct Version {
 
   /// - Parameter original: has the attachments, which edits leave as they are.
   init(_ version: MessagePayload, of original: MessagePayload, _ tokenizer: Tokenizer) {
-    tokens = MessageWords(version.tokens)
+    let said = version.tokens
+    tokens = MessageWords(said)
     attachments = original.attachments + version.attachments
-    var flags = Set(version.tokens?.flags ?? [])
+    var flags = Set(said?.flags ?? [])
     if case .plain(let body) = version.body {
       let words = tokenizer.tokens(in: body)
       flags.formUnion(words.flags)
       (text, isFlagged) = (MessageWords(words), !words.isTruncated)
     } else {
-      (text, isFlagged) = (nil, version.tokens != nil)
+      (text, isFlagged) = (nil, said != nil)
     }
     self.flags = flags
   }

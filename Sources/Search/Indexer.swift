@@ -145,9 +145,10 @@ extension IndexDocument {
     ]
     var positioned: [[UInt8]] = []
     let payload = message.payload
-    for flag in Self.flags(message) { terms.append(IndexTerms.flag(flag)) }
+    let tokens = payload.tokens
+    for flag in Self.flags(message, payload, tokens) { terms.append(IndexTerms.flag(flag)) }
     if let thread = payload.threadID { terms.append(IndexTerms.thread(hasher.thread(thread))) }
-    if let tokens = payload.tokens {
+    if let tokens {
       switch tokens.mode {
       case .plain:
         terms += tokens.set.map { IndexTerms.word($0, tenant: locator.tenant) }
@@ -163,10 +164,11 @@ extension IndexDocument {
       createdAt: locator.position.createdAt, terms: terms, positioned: positioned)
   }
 
-  private static func flags(_ message: HistoricMessage) -> [String] {
-    let payload = message.payload
+  private static func flags(_ message: HistoricMessage, _ payload: MessagePayload, _ tokens: TokenSet?)
+    -> [String]
+  {
     // What the house knows better than a client is not taken from the client.
-    var flags = Set(payload.tokens?.flags ?? []).subtracting(["edited", "thread", "reaction"])
+    var flags = Set(tokens?.flags ?? []).subtracting(["edited", "thread", "reaction"])
     if !payload.attachments.isEmpty { flags.insert("file") }
     if payload.attachments.contains(where: { $0.mimeType?.hasPrefix("image/") ?? false }) {
       flags.insert("image")

@@ -29,6 +29,15 @@ public struct Tokenizer: Sendable {
     return Segmenter(normalized.scalars, distinctMax: distinctMax).run(isCut: normalized.isCut)
   }
 
+  /// Whether a text's tokens are the same by every library that follows the rules, now and later: those of scalars
+  /// that Unicode 14.0 does not have yet hang on the tables of whoever makes them.
+  package static func isSettled(_ text: String) -> Bool {
+    text.utf8.allSatisfy { $0 < 0x80 }
+      || text.unicodeScalars.allSatisfy { ($0.properties.age?.major ?? .max) <= unicodeSettledMajor }
+  }
+
+  private static let unicodeSettledMajor = 14
+
   /// What a word or phrase of a query asks for.
   func queryTokens(in text: String) -> QueryTokens {
     let normalized = NormalizedText(text, table)

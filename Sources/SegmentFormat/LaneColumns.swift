@@ -199,13 +199,12 @@ struct LaneColumns {
   private func compressed(_ plain: [UInt8], _ dictionary: ZstdDictionary?) -> (form: UInt8, bytes: [UInt8]) {
     guard !plain.isEmpty else { return (0, plain) }
     let level = SegmentWriter.compressionLevel
-    if let block = ZstdFrame.compressBlock(plain, level: level, dictionary: dictionary) {
-      return block.count < plain.count ? (Flag.block, block) : (0, plain)
+    switch ZstdFrame.compressLean(plain, level: level, dictionary: dictionary) {
+    case .block(let block): return block.count < plain.count ? (Flag.block, block) : (0, plain)
+    case .frame(let frame):
+      guard frame.count - Self.magic.count < plain.count else { return (0, plain) }
+      return (Flag.frame, Array(frame.dropFirst(Self.magic.count)))
     }
-    let frame =
-      dictionary.map { ZstdFrame.compress(plain, dictionary: $0) } ?? ZstdFrame.compress(plain, level: level)
-    guard frame.count - Self.magic.count < plain.count else { return (0, plain) }
-    return (Flag.frame, Array(frame.dropFirst(Self.magic.count)))
   }
 
   /// A frame as it was before its first bytes were left out.

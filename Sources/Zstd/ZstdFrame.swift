@@ -67,12 +67,18 @@ package enum ZstdFrame {
   /// Magic, no content size and a window of ``blockBytesMax``: what comes before the block's own header of three bytes.
   private static let blockPrefix: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0, 0x38]
 
-  /// The one block of a frame that nothing else is kept of; `nil` where zstd makes a frame of another kind, as it does
-  /// of what does not compress or is too large.
-  package static func compressBlock(_ bytes: [UInt8], level: Int32, dictionary: ZstdDictionary?) -> [UInt8]? {
-    guard !bytes.isEmpty, bytes.count <= blockBytesMax else { return nil }
+  /// What has to be kept of a frame.
+  package enum Kept: Sendable {
+    /// Its one block.
+    case block([UInt8])
+    /// All of it, where zstd makes one of another kind, as it does of what does not compress or is too large.
+    case frame([UInt8])
+  }
+
+  /// As little of a frame as it can be opened from.
+  package static func compressLean(_ bytes: [UInt8], level: Int32, dictionary: ZstdDictionary?) -> Kept {
     let bound = ZSTD_compressBound(bytes.count)
-    return unsafe compressors.lend { context -> [UInt8]? in
+    return unsafe compressors.lend { context -> Kept in
       defer { unsafe _ = ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters) }
       _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_dictIDFlag, 0)
       if let dictionary {
@@ -80,12 +86,14 @@ package enum ZstdFrame {
       } else {
         _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
       }
-      return unsafe withUnsafeTemporaryAllocation(byteCount: bound, alignment: 16) { buffer -> [UInt8]? in
+      return unsafe withUnsafeTemporaryAllocation(byteCount: bound, alignment: 16) { buffer -> Kept in
         let size = unsafe ZSTD_compress2(context, buffer.baseAddress, bound, bytes, bytes.count)
         precondition(ZSTD_isError(size) == 0, "zstd refused to compress into a buffer of its own bound")
         let frame = unsafe UnsafeRawBufferPointer(start: buffer.baseAddress, count: size)
-        guard let start = unsafe onlyBlock(frame) else { return nil }
-        return unsafe Array(frame[start...])
+        if bytes.count <= blockBytesMax, let start = unsafe onlyBlock(frame) {
+          return unsafe .block(Array(frame[start...]))
+        }
+        return unsafe .frame(Array(frame))
       }
     }
   }
@@ -104,7 +112,7 @@ package enum ZstdFrame {
     return header + 3
   }
 
-  /// Opens what ``compressBlock(_:level:dictionary:)`` made, to at most `limit` bytes and never more than
+  /// Opens a block that ``compressLean(_:level:dictionary:)`` kept, to at most `limit` bytes and never more than
   /// ``blockBytesMax``.
   package static func decompressBlock(_ block: [UInt8], limit: Int, dictionary: ZstdDictionary?)
     throws(ZstdError) -> [UInt8]

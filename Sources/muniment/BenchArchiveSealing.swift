@@ -92,7 +92,7 @@ struct FormatSeal {
   private static func withoutTokens(_ run: BlockRun) throws -> BlockRun {
     let messages = try run.messages.map { message in
       var payload = try MessagePayload(bytes: message.payload)
-      guard payload.tokens != nil else { return message }
+      guard payload.hasTokens else { return message }
       payload.tokens = nil
       return StoredMessage(
         key: message.key, position: message.position, conversation: message.conversation,

@@ -23,7 +23,7 @@ enum Layers {
     return switch target {
     case _ where c.contains(target): []
     case _ where bindings.contains(target): ["C" + target, "Blocking"]
-    case "Model": []
+    case "Model": ["SearchTokens"]
     case _ where domain.contains(target): domain.union(["Zstd", "Sodium", "Utf8proc"])
     case _ where stores.contains(target): pure
     case _ where reading.contains(target): pure.union(stores)
