@@ -43,8 +43,6 @@ int translate(cx_error *error) noexcept {
     } catch (const Xapian::DatabaseError &x) {
       // Without the system's words it is a file that ends early.
       return leave(error, x.get_error_string() ? CX_IO : CX_DAMAGED, x.get_description());
-    } catch (const Xapian::WildcardError &x) {
-      return leave(error, CX_TOO_BROAD, x.get_description());
     } catch (const Xapian::RangeError &x) {
       return leave(error, CX_DAMAGED, x.get_description());
     } catch (const Xapian::SerialisationError &x) {

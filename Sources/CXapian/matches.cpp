@@ -30,7 +30,7 @@ private:
 
 void each_match(const cx_reader &reader, const cx_search &search, Deadline &deadline,
                 const std::function<bool(Xapian::docid, const Entry &)> &take) {
-  Xapian::Query asked = read_query(search.tree, search.tree_count, reader);
+  Xapian::Query asked = read_query(search.tree, search.tree_count, reader, deadline);
   if (asked.empty() || reader.database.get_doccount() == 0) return;
   Scope scope(search, reader);
   ScopeSource source(scope, deadline);

@@ -1,11 +1,15 @@
 #include "query.hpp"
 
 #include "clauses.hpp"
+#include "documents.hpp"
 
 #include <algorithm>
 #include <vector>
 
 namespace {
+
+/// Lists of a prefix's terms that are kept open side by side: beyond it, going through all of them once is quicker.
+constexpr size_t prefix_lists_most = 1000;
 
 enum class Tag : uint8_t { term = 1, phrase, near, prefix, all, any, negation, everything, clauses };
 
@@ -15,8 +19,8 @@ Xapian::Query match_all() { return Xapian::Query(std::string()); }
 
 class TreeReader {
 public:
-  TreeReader(ByteCursor cursor, const cx_reader &generation)
-      : cursor(cursor), generation(generation), database(generation.database) {}
+  TreeReader(ByteCursor cursor, const cx_reader &generation, Deadline &deadline)
+      : cursor(cursor), generation(generation), database(generation.database), deadline(deadline) {}
 
   Xapian::Query tree(int depth = 1) {
     if (depth > CX_TREE_DEPTH_MAX) throw Failure{CX_BAD_QUERY, "nested too deeply"};
@@ -48,12 +52,13 @@ private:
     return is_in_every_document(term) ? match_all() : Xapian::Query(term);
   }
 
-  /// The terms it stands for are merged by hand: Xapian's own wildcard takes many times as long over hundreds.
+  /// The terms it stands for are merged by hand: Xapian's own wildcard takes many times as long over hundreds. However
+  /// many they are, the answer is whole: they are the words of everybody, and a limit would tell of others' words.
   Xapian::Query prefix(const std::string &prefix) const {
     std::vector<std::string> terms;
     for (auto at = database.allterms_begin(prefix); at != database.allterms_end(prefix); ++at) {
       if (at.get_termfreq() == database.get_doccount()) return match_all();
-      if (terms.size() == CX_PREFIX_EXPANSIONS_MAX) throw Failure{CX_TOO_BROAD, "a prefix of too many terms"};
+      if (terms.size() == prefix_lists_most) return documents_of(prefix);
       terms.push_back(*at);
     }
     if (terms.empty()) return Xapian::Query();
@@ -64,6 +69,21 @@ private:
     sets.push_back(any_of(terms, most));
     source->expect(most);
     source->add(std::make_unique<ClauseList>(nullptr, 0, std::move(sets)));
+    return Xapian::Query(source.release()->release());
+  }
+
+  /// Whatever holds a term that starts so, looked up beforehand.
+  Xapian::Query documents_of(const std::string &prefix) const {
+    DocumentSet documents;
+    for (auto at = database.allterms_begin(prefix); at != database.allterms_end(prefix); ++at) {
+      if (at.get_termfreq() == database.get_doccount()) return match_all();
+      auto end = database.postlist_end(*at);
+      for (auto document = database.postlist_begin(*at); document != end; ++document) {
+        deadline.tick();
+        documents.add(*document);
+      }
+    }
+    auto source = std::make_unique<DocumentSource>(std::move(documents));
     return Xapian::Query(source.release()->release());
   }
 
@@ -170,12 +190,13 @@ private:
   ByteCursor cursor;
   const cx_reader &generation;
   const Xapian::Database &database;
+  Deadline &deadline;
 };
 
 }  // namespace
 
-Xapian::Query read_query(const uint8_t *tree, size_t count, const cx_reader &reader) {
-  TreeReader trees(ByteCursor(tree, count, CX_BAD_QUERY), reader);
+Xapian::Query read_query(const uint8_t *tree, size_t count, const cx_reader &reader, Deadline &deadline) {
+  TreeReader trees(ByteCursor(tree, count, CX_BAD_QUERY), reader, deadline);
   Xapian::Query query = trees.tree();
   if (!trees.at_end()) throw Failure{CX_BAD_QUERY, "more than one tree"};
   return query;

@@ -97,8 +97,8 @@ private:
   }
 
   void mark_prefix(const std::string &prefix, size_t slot) {
-    uint32_t rest = CX_PREFIX_EXPANSIONS_MAX;
-    for (auto at = database.allterms_begin(prefix); at != database.allterms_end(prefix) && rest > 0; ++at, --rest) {
+    for (auto at = database.allterms_begin(prefix); at != database.allterms_end(prefix); ++at) {
+      deadline.tick();
       mark(*at, slot);
     }
   }

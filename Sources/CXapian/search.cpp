@@ -97,7 +97,7 @@ int cx_reader_search(cx_reader *reader, const cx_search *search, cx_page *out, c
   *out = cx_page{nullptr, 0, 0, true};
   return guarded(error, [&] {
     Deadline deadline(search->deadline);
-    Xapian::Query asked = read_query(search->tree, search->tree_count, *reader);
+    Xapian::Query asked = read_query(search->tree, search->tree_count, *reader, deadline);
     if (asked.empty() || reader->database.get_doccount() == 0) return;
     Scope scope(*search, *reader);
     ScopeSource source(scope, deadline);

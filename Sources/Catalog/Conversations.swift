@@ -67,6 +67,19 @@ package enum Conversations {
         ]))
   }
 
+  /// Ids of a tenant's conversations whose messages are in the given groups of the index, in order.
+  package static func list(
+    tenant: TenantID, in found: Set<Int>, of groups: Int, limit: Int, in tx: borrowing Transaction
+  ) throws -> [ConversationID] {
+    let rows = try tx.execute(
+      inGroups,
+      [
+        .int8(tenant.rawValue), .int8Array(found.map { Int64($0) }.sorted()), .int8(Int64(groups)),
+        .int8(Int64(limit)),
+      ])
+    return (0..<rows.count).map { ConversationID(rawValue: rows.int64($0, 0)) }
+  }
+
   package static func insert(
     _ new: [ConversationRow], tenant: TenantID, at now: Timestamp, in tx: borrowing Transaction
   ) throws {
@@ -135,6 +148,11 @@ package enum Conversations {
     SELECT conversation_id, route_key, hash, kind, is_public, client_sealed, retention_days, sealed, closed_at,
       described_at
     FROM conversation
+    """
+  // The group of a route as `RouteKey.group(of:)` has it.
+  private static let inGroups = """
+    SELECT conversation_id FROM conversation
+    WHERE tenant_id = $1 AND (route_key >> 32 & 4294967295) % $3 = ANY($2) ORDER BY conversation_id LIMIT $4
     """
   private static let insert = """
     INSERT INTO conversation

@@ -27,6 +27,16 @@ package enum IndexChecks {
       ])
   }
 
+  /// Notes damage that somebody came by, unless the group is known to be damaged.
+  /// - Returns: whether it was news.
+  package static func note(
+    _ damage: String, group: Int, at now: Timestamp, in tx: borrowing Transaction
+  ) throws -> Bool {
+    try tx.execute(
+      note, [.int2(Int16(group)), .timestamp(microseconds: now.microseconds), .text(damage)]
+    ).affected > 0
+  }
+
   package static func all(in tx: borrowing Transaction) throws -> [IndexCheckRow] {
     let rows = try tx.execute(
       "SELECT group_id, checked_at, differences, healed, damage FROM index_check ORDER BY group_id")
@@ -38,6 +48,11 @@ package enum IndexChecks {
     }
   }
 
+  private static let note = """
+    INSERT INTO index_check AS c (group_id, checked_at, damage) VALUES ($1, $2, $3)
+    ON CONFLICT (group_id) DO UPDATE SET checked_at = excluded.checked_at, damage = excluded.damage
+    WHERE c.damage IS NULL
+    """
   private static let record = """
     INSERT INTO index_check AS c (group_id, checked_at, damage, differences, healed)
     VALUES ($1, $2, $3, coalesce($4::bigint, 0), coalesce($5::bigint, 0))

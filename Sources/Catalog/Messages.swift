@@ -134,16 +134,16 @@ package enum Messages {
       ).int64(0, 0))
   }
 
-  static func rows(_ rows: PostgresRows) -> [HotMessage] {
-    (0..<rows.count).map {
-      HotMessage(
-        key: MessageKey(high: rows.int64($0, 0), low: rows.int64($0, 1)),
-        position: MessagePosition(
-          createdAt: Timestamp(microseconds: rows.timestamp($0, 2)), sequence: rows.int64($0, 3)),
-        conversation: ConversationID(rawValue: rows.int64($0, 4)),
-        sender: SubjectID(rawValue: rows.int64($0, 5)),
-        sealed: rows.bytes($0, 6))
-    }
+  static func rows(_ rows: PostgresRows) -> [HotMessage] { (0..<rows.count).map { message(rows, $0) } }
+
+  static func message(_ rows: PostgresRows, _ row: Int) -> HotMessage {
+    HotMessage(
+      key: MessageKey(high: rows.int64(row, 0), low: rows.int64(row, 1)),
+      position: MessagePosition(
+        createdAt: Timestamp(microseconds: rows.timestamp(row, 2)), sequence: rows.int64(row, 3)),
+      conversation: ConversationID(rawValue: rows.int64(row, 4)),
+      sender: SubjectID(rawValue: rows.int64(row, 5)),
+      sealed: rows.bytes(row, 6))
   }
 
   static let columns = "message_high, message_low, created_at, sequence, conversation_id, sender_id, payload"

@@ -11,6 +11,8 @@ package struct CoverageGap: Sendable, Hashable {
     case unreadable
     /// It is in the feed, and not yet in the index.
     case waiting
+    /// It may be in a group of the index that cannot be read.
+    case damaged
   }
 
   package let conversation: ConversationID
@@ -89,6 +91,17 @@ extension SearchCoverage {
       times: exact.map { max(first, $0.lowerBound)...max(first, min(last, $0.upperBound)) } ?? first...last)
   }
 
+  /// Where each group's feed stands, and whether anything at all is missing in the tenant: where nothing is, which is
+  /// what most searches find, nothing more is asked.
+  package static func state(_ query: CoverageQuery, in tx: borrowing Transaction) throws -> (
+    heads: [Int16: Int64], hasGaps: Bool
+  ) {
+    let rows = try tx.execute(
+      state, [.int8(query.tenant.rawValue), .int2Array(query.modes.map(\.rawValue))])
+    let heads = (0..<rows.count).map { (Int16(rows.int64($0, 0)), rows.int64($0, 1)) }
+    return (Dictionary(uniqueKeysWithValues: heads), (0..<rows.count).contains { rows.bool($0, 2) })
+  }
+
   /// Messages that changed in each group's feed behind a position, if they are live.
   package static func waiting(
     _ positions: [Int16: Int64], tenant: TenantID, limit: Int, in tx: borrowing Transaction
@@ -124,6 +137,14 @@ extension SearchCoverage {
       WHERE c.tenant_id = $1 AND c.mode = ANY($2) AND c.conversation_id = ANY($10) AND \(wanted)
       UNION ALL \(quarantined) AND q.conversation_id = ANY($10)
     ) g LIMIT $9
+    """
+  // By mode and in order, as in `everywhere`, so that it is one look into the index.
+  private static let state = """
+    SELECT group_id, next_sequence - 1,
+      EXISTS (SELECT 1 FROM unnest($2::smallint[]) AS m(mode) CROSS JOIN LATERAL (SELECT 1 FROM token_coverage c
+        WHERE c.tenant_id = $1 AND c.mode = m.mode ORDER BY c.conversation_id LIMIT 1) c)
+      OR EXISTS (SELECT 1 FROM index_quarantine WHERE tenant_id = $1)
+    FROM feed_head
     """
   private static let columns =
     "c.conversation_id, c.mode, c.generation, c.first_at, c.last_at, lower(r) AS lo, upper(r) AS hi"

@@ -52,6 +52,18 @@ package enum Tenants {
     return rows.count == 0 ? nil : tenant(rows, 0)
   }
 
+  /// As ``find(_:in:)-(String,_)``, with the subject of that hash, unless it is being erased, and
+  /// ``Memberships/version(of:in:)`` of theirs: what a member's request begins with, in one look.
+  package static func find(_ name: String, member hash: [UInt8], in tx: borrowing Transaction) throws
+    -> (tenant: Tenant, member: SubjectID?, version: Int64?)?
+  {
+    let rows = try tx.execute(withMember, [.text(name), .bytes(hash)])
+    guard rows.count > 0 else { return nil }
+    return (
+      tenant(rows, 0), rows.int64OrNil(0, 8).map { SubjectID(rawValue: $0) }, rows.int64OrNil(0, 9)
+    )
+  }
+
   package static func find(_ id: TenantID, in tx: borrowing Transaction) throws -> Tenant? {
     let rows = try tx.execute(select + " WHERE tenant_id = $1", [.int8(id.rawValue)])
     return rows.count == 0 ? nil : tenant(rows, 0)
@@ -89,6 +101,11 @@ package enum Tenants {
       coalesce((settings->>'directory.server_tokens')::boolean, false),
       coalesce((SELECT version FROM channel_version v WHERE v.tenant_id = tenant.tenant_id), 0)
     FROM tenant
+    """
+  private static let withMember = """
+    SELECT t.*, s.subject_id, v.version FROM (\(select) WHERE name = $1) t
+    LEFT JOIN subject s ON s.tenant_id = t.tenant_id AND s.hash = $2 AND s.state <> 3
+    LEFT JOIN membership_version v ON v.route_key = s.subject_id AND v.subject_id = s.subject_id
     """
   private static let insert = """
     INSERT INTO tenant (tenant_id, name, created_at)

@@ -33,40 +33,71 @@ extension Directory {
 
   /// Who the subjects are. A subject whose key is destroyed is missing from the answer.
   package func profiles(_ ids: Set<SubjectID>) async throws -> [SubjectID: SubjectProfile] {
-    var known: [SubjectID: SubjectProfile] = [:]
-    for id in ids { known[id] = cachedProfile(id) }
-    let missing = ids.subtracting(known.keys)
-    guard !missing.isEmpty else { return known }
-    let tenant = tenant.id
-    let rows = try await database.read { tx in
-      try Subjects.find(Array(missing), tenant: tenant, in: tx)
-    }
-    let keys = try await vault.keys(Set(rows.map { KeyOwner.subject(tenant, $0.id) }), creating: false)
-    for row in rows {
-      guard let key = keys[.subject(tenant, row.id)] else { continue }
-      let profile = try SubjectProfile(bytes: ProfileSeal.open(row.sealed, owner: row.id.rawValue, key: key))
-      remember(profile: profile, of: row.id)
-      known[row.id] = profile
-    }
-    return known
+    try await names(ids, []).profiles
   }
 
   /// What the conversations are. One whose key is destroyed is missing from the answer.
   package func cards(_ ids: Set<ConversationID>) async throws -> [ConversationID: ConversationCard] {
-    var known: [ConversationID: ConversationCard] = [:]
-    for id in ids { known[id] = cachedCard(id) }
-    let missing = ids.subtracting(known.keys)
-    guard !missing.isEmpty else { return known }
-    let tenant = tenant.id
-    let rows = try await database.read { tx in
-      try Conversations.find(Array(missing), tenant: tenant, in: tx)
-    }
-    return known.merging(try await cards(rows)) { old, _ in old }
+    try await names([], ids).cards
   }
 
   package func cards(_ rows: [ConversationRow]) async throws -> [ConversationID: ConversationCard] {
-    let keys = try await vault.keys(
-      Set(rows.map { KeyOwner.conversation(tenant.id, $0.id) }), creating: false)
+    try opened(rows, try await vault.keys(owners(of: rows), creating: false))
+  }
+
+  /// As ``profiles(_:)`` and ``cards(_:)-(Set<ConversationID>)``, of both together: those that are not known yet are
+  /// looked up in one visit.
+  package func names(_ people: Set<SubjectID>, _ conversations: Set<ConversationID>) async throws -> (
+    profiles: [SubjectID: SubjectProfile], cards: [ConversationID: ConversationCard]
+  ) {
+    let (profiles, cards) = known(people, conversations)
+    let strangers = people.subtracting(profiles.keys).sorted()
+    let unknown = conversations.subtracting(cards.keys).sorted()
+    guard !strangers.isEmpty || !unknown.isEmpty else { return (profiles, cards) }
+    let tenant = tenant.id
+    let (subjects, rows) = try await database.read { tx in
+      (
+        strangers.isEmpty ? [] : try Subjects.find(strangers, tenant: tenant, in: tx),
+        unknown.isEmpty ? [] : try Conversations.find(unknown, tenant: tenant, in: tx)
+      )
+    }
+    let owners = owners(of: rows).union(subjects.map { KeyOwner.subject(tenant, $0.id) })
+    let keys = try await vault.keys(owners, creating: false)
+    return (
+      profiles.merging(try opened(subjects, keys)) { old, _ in old },
+      cards.merging(try opened(rows, keys)) { old, _ in old }
+    )
+  }
+
+  private func known(_ people: Set<SubjectID>, _ conversations: Set<ConversationID>) -> (
+    profiles: [SubjectID: SubjectProfile], cards: [ConversationID: ConversationCard]
+  ) {
+    var (profiles, cards): ([SubjectID: SubjectProfile], [ConversationID: ConversationCard]) = ([:], [:])
+    for id in people { profiles[id] = cachedProfile(id) }
+    for id in conversations { cards[id] = cachedCard(id) }
+    return (profiles, cards)
+  }
+
+  private func owners(of rows: [ConversationRow]) -> Set<KeyOwner> {
+    Set(rows.map { KeyOwner.conversation(tenant.id, $0.id) })
+  }
+
+  private func opened(_ rows: [SubjectRow], _ keys: [KeyOwner: SecretBytes]) throws -> [SubjectID:
+    SubjectProfile]
+  {
+    var profiles: [SubjectID: SubjectProfile] = [:]
+    for row in rows {
+      guard let key = keys[.subject(tenant.id, row.id)] else { continue }
+      let profile = try SubjectProfile(bytes: ProfileSeal.open(row.sealed, owner: row.id.rawValue, key: key))
+      remember(profile: profile, of: row.id)
+      profiles[row.id] = profile
+    }
+    return profiles
+  }
+
+  private func opened(_ rows: [ConversationRow], _ keys: [KeyOwner: SecretBytes]) throws -> [ConversationID:
+    ConversationCard]
+  {
     var cards: [ConversationID: ConversationCard] = [:]
     for row in rows {
       guard let key = keys[.conversation(tenant.id, row.id)] else { continue }

@@ -1,5 +1,6 @@
 import Catalog
 package import KeyVault
+package import Model
 package import Postgres
 import Synchronization
 
@@ -28,7 +29,36 @@ package final class DirectoryShelf: Sendable {
   /// - Returns: `nil` if there is no tenant of that name.
   package func directory(ofTenant name: String) async throws -> Directory? {
     let (now, forgets) = (ContinuousClock.now, vault.forgets)
-    guard let tenant = try await database.read({ tx in try Tenants.find(name, in: tx) }) else { return nil }
+    let tenant = try await database.read { tx in try Tenants.find(name, in: tx) }
+    return tenant.map { directory(of: $0, now, forgets) }
+  }
+
+  /// What a member's request begins with, read anew every time.
+  package struct Member: Sendable {
+    package let directory: Directory
+    /// `nil`: nobody of that id is known.
+    package let subject: SubjectID?
+    /// As ``Memberships/version(of:in:)``.
+    package let version: Int64?
+  }
+
+  /// As ``directory(ofTenant:)``, for somebody by the platform's id; in the same visit, but for a tenant's first.
+  package func member(_ id: String, ofTenant name: String) async throws -> Member? {
+    var known = kept.withLock { $0[name]?.directory }
+    if known == nil { known = try await directory(ofTenant: name) }
+    guard let known else { return nil }
+    let (now, forgets) = (ContinuousClock.now, vault.forgets)
+    let hash = known.hasher.hash("subject", id)
+    // The hash is of the tenant there was: another one of the same name does not know it.
+    guard let found = try await database.read({ tx in try Tenants.find(name, member: hash, in: tx) }),
+      found.tenant.id == known.tenant.id
+    else { return nil }
+    return Member(
+      directory: directory(of: found.tenant, now, forgets), subject: found.member, version: found.version)
+  }
+
+  private func directory(of tenant: Tenant, _ now: ContinuousClock.Instant, _ forgets: UInt64) -> Directory {
+    let name = tenant.name
     if let known = kept.withLock({ $0[name] }), known.forgets == forgets, known.directory.tenant == tenant,
       known.madeAt.duration(to: now) < vault.trust
     {

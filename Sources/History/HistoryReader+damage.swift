@@ -10,14 +10,14 @@ extension HistoryReader {
   /// the others. Each place is tried by itself only if they cannot be read together.
   ///
   /// - Parameters:
-  ///   - known: the messages' locators, if they were just read.
-  ///   - states: of messages that are not known.
+  ///   - lanes: whose keys will be wanted, as far as that is known: they are asked for beside the rows.
+  ///   - states: of what is wanted.
   package func readable(
-    _ places: [MessagePlace], known: [Locator]? = nil, states: Set<Locator.State> = [.live]
+    _ places: [MessagePlace], lanes: Set<LaneID> = [], states: Set<Locator.State> = [.live]
   ) async throws -> (messages: [HistoricMessage], damaged: [MessagePlace]) {
+    guard let tenant = places.first?.tenant else { return ([], []) }
     do {
-      if let known { return (try await messages(of: known), []) }
-      return (try await messages(places, states: states), [])
+      return (try await messages(at: places, lanes: lanes, tenant: tenant, states: states), [])
     } catch  where Self.isDamage(error) {
       var messages: [HistoricMessage] = []
       var damaged: [MessagePlace] = []

@@ -65,7 +65,7 @@ extension HistoryReader {
   {
     let places = keys.compactMap { facts.locators[$0]?.place }
     for (conversation, places) in Dictionary(grouping: places, by: \.conversation) {
-      for row in try await cold(places, conversation) {
+      for row in try await cold(places, conversation).rows {
         guard let index = rows.firstIndex(where: { $0.message.key == row.message.key }) else { continue }
         rows[index] = row
       }

@@ -111,84 +111,19 @@ extension HistoryReader {
     var locators: [MessageKey: Locator] = [:]
     var amendments: [AmendmentRow] = []
 
-    /// - Parameter known: the messages' locators, if they were just read.
-    static func of(_ keys: [MessageKey], known: [MessageKey: Locator]? = nil, in tx: borrowing Transaction)
-      throws -> Facts
-    {
+    static func of(_ keys: [MessageKey], in tx: borrowing Transaction) throws -> Facts {
       guard !keys.isEmpty else { return Facts() }
-      let locators = try known ?? Locators.find(keys, in: tx)
-      let places = keys.compactMap { key in locators[key].map { ($0.route, $0.conversation, key) } }
-      return Facts(locators: locators, amendments: try Amendments.find(places, in: tx))
+      return try Facts(try Locators.find(keys, in: tx), changed: keys, in: tx)
     }
-  }
 
-  /// The stored messages at known places of one tenant, with the changes made to them. Hot ones take one visit to the
-  /// database.
-  func messages(
-    at places: [MessagePlace], known: [MessageKey: Locator]?, tenant: TenantID, states: Set<Locator.State>
-  ) async throws -> [HistoricMessage] {
-    let (hot, facts) = try await database.read { tx in
-      let hot = try Messages.at(places, in: tx)
-      return (hot, try Facts.of(hot.map(\.key), known: known, in: tx))
+    /// - Parameter changed: the messages that have amendments, as far as that is known.
+    init(_ locators: [MessageKey: Locator], changed: [MessageKey], in tx: borrowing Transaction) throws {
+      self.locators = locators
+      let places = changed.compactMap { key in locators[key].map { ($0.route, $0.conversation, key) } }
+      amendments = try Amendments.find(places, in: tx)
     }
-    let rows = try await opened(hot, tenant: tenant).map { TieredMessage(message: $0, tier: .hot) }
-    // Hot rows whose key is gone count as found: they are not in the archive either.
-    let found = Set(hot.map { ConversationPosition($0.conversation, $0.position) })
-    let missing = places.filter { !found.contains(ConversationPosition($0.conversation, $0.position)) }
-    var archived: [TieredMessage] = []
-    for (conversation, places) in Dictionary(grouping: missing, by: \.conversation) {
-      archived += try await cold(places, conversation)
-    }
-    // A segment may have been brought back into the hot tables between the two looks.
-    archived += try await hotAgain(Self.without(archived, missing), tenant: tenant)
-    if states.contains(.restricted) {
-      archived += try await preserved(Self.without(archived, missing), tenant: tenant)
-    }
-    return try await merged(rows, facts, tenant: tenant, states: states)
-      + (try await merged(archived, tenant: tenant, states: states))
-  }
 
-  func cold(_ places: [MessagePlace], _ conversation: ConversationID) async throws -> [TieredMessage] {
-    let route = places[0].route
-    let wanted = Set(places.map(\.position))
-    let blocks = try await database.read { tx in
-      try Archive.blocks(holding: wanted.sorted(), route: route, conversation: conversation, in: tx)
-    }
-    var rows: [MessagePosition: TieredMessage] = [:]
-    for block in blocks {
-      for message in try await archive.recentMessages(block) where wanted.contains(message.position) {
-        rows[message.position] = TieredMessage(message: message, tier: .cold)
-      }
-    }
-    return Array(rows.values)
-  }
-
-  private func hotAgain(_ places: [MessagePlace], tenant: TenantID) async throws -> [TieredMessage] {
-    guard !places.isEmpty else { return [] }
-    let rows = try await database.read { tx in try Messages.at(places, in: tx) }
-    return try await opened(rows, tenant: tenant).map { TieredMessage(message: $0, tier: .hot) }
-  }
-
-  private static func without(_ rows: [TieredMessage], _ places: [MessagePlace]) -> [MessagePlace] {
-    let read = Set(rows.map { ConversationPosition($0.message.conversation, $0.message.position) })
-    return places.filter { !read.contains(ConversationPosition($0.conversation, $0.position)) }
-  }
-
-  private func preserved(_ places: [MessagePlace], tenant: TenantID) async throws -> [TieredMessage] {
-    guard !places.isEmpty else { return [] }
-    let copies = try await database.read { tx in try Preservations.copies(at: places, in: tx) }
-    let rows = try await rows(of: copies, tenant: tenant)
-    return Array(Dictionary(rows.map { ($0.message.key, $0) }) { first, _ in first }.values)
-  }
-
-  private struct ConversationPosition: Hashable {
-    let conversation: ConversationID
-    let position: MessagePosition
-
-    init(_ conversation: ConversationID, _ position: MessagePosition) {
-      self.conversation = conversation
-      self.position = position
-    }
+    init() {}
   }
 
   /// Opens hot rows; those whose key is destroyed are left out.
@@ -209,7 +144,7 @@ extension HistoryReader {
     return try await merged(rows, facts, tenant: tenant, states: states)
   }
 
-  private func merged(
+  func merged(
     _ rows: [TieredMessage], _ facts: Facts, tenant: TenantID, states: Set<Locator.State>
   ) async throws -> [HistoricMessage] {
     let (rows, facts, contents) = try await unfolded(rows, facts)

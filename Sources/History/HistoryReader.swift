@@ -66,15 +66,7 @@ package struct HistoryReader: Sendable {
     -> [HistoricMessage]
   {
     guard let tenant = places.first?.tenant else { return [] }
-    return try await messages(at: places, known: nil, tenant: tenant, states: states)
-  }
-
-  /// As ``messages(_:states:)``, of one tenant's messages whose locators were just read. What became of one since is a
-  /// later step of the feed.
-  package func messages(of locators: [Locator]) async throws -> [HistoricMessage] {
-    guard let tenant = locators.first?.tenant else { return [] }
-    let known = Dictionary(locators.map { ($0.key, $0) }) { first, _ in first }
-    return try await messages(at: locators.map(\.place), known: known, tenant: tenant, states: [.live])
+    return try await messages(at: places, lanes: [], tenant: tenant, states: states)
   }
 
   struct TieredMessage: Sendable {

@@ -81,12 +81,12 @@ struct IndexFollower: Service {
   }
 
   private func note(_ group: Int) async throws {
-    let known = try await application.database.transaction { tx in
-      try IndexChecks.all(in: tx).contains { $0.group == group && $0.damage != nil }
+    let now = Application.clock()
+    let isNew = try await application.database.transaction { tx in
+      try IndexChecks.note(
+        "search index group \(group): cannot be written to", group: group, at: now, in: tx)
     }
-    guard !known else { return }
-    logger.error("a group of the index is damaged", metadata: ["group": "\(group)"])
-    try await application.noteDamage(group, "search index group \(group): cannot be written to")
+    if isNew { logger.error("a group of the index is damaged", metadata: ["group": "\(group)"]) }
   }
 
   /// A full disk is waited out as well, but somebody has to know of it.

@@ -138,12 +138,12 @@ extension Indexer {
 
   /// What the documents of messages should come to; of those that can be read.
   private func digests(_ locators: [Locator]) async throws -> [Int64: (digest: UInt64, key: MessageKey)] {
-    var batch = IndexBatch()
-    try await add(locators: locators, to: &batch)
-    let keys = Dictionary(locators.map { ($0.position.sequence, $0.key) }) { first, _ in first }
+    var reading = IndexReading(locators)
     var digests: [Int64: (digest: UInt64, key: MessageKey)] = [:]
-    for case .put(let document) in batch.operations {
-      if let key = keys[document.sequence] { digests[document.sequence] = (document.digest, key) }
+    for locator in locators {
+      if case .put(let document)? = try await reading.step(of: locator, self)?.change {
+        digests[document.sequence] = (document.digest, locator.key)
+      }
     }
     return digests
   }

@@ -72,15 +72,25 @@ extension Indexer {
       guard let last else { break }
       position = last
       for (tenant, live) in Dictionary(grouping: locators.filter { $0.state == .live }, by: \.tenant) {
-        let (messages, unreadable) = try await history.readable(live.map(\.place))
-        damaged.formUnion(unreadable.map(\.conversation))
-        for message in messages {
-          counted[tenant, default: TokenCoverage()].note(
-            TokenKind(of: message.payload), at: message.position.createdAt,
-            route: message.locator.route, conversation: message.conversation)
+        var rest = live
+        while !rest.isEmpty {
+          let portion = try await history.portion(of: rest, bytesMax: limits.readBytes)
+          damaged.formUnion(portion.damaged.map(\.conversation))
+          counted[tenant, default: TokenCoverage()].note(portion.messages)
+          rest = portion.rest(of: rest)
         }
       }
     }
     return (counted.mapValues(\.byConversation), damaged)
+  }
+}
+
+extension TokenCoverage {
+  fileprivate mutating func note(_ messages: [HistoricMessage]) {
+    for message in messages {
+      note(
+        TokenKind(of: message.payload), at: message.position.createdAt, route: message.locator.route,
+        conversation: message.conversation)
+    }
   }
 }

@@ -29,6 +29,21 @@ extension Indexer {
     return comparison
   }
 
+  /// Notes that groups could not be read, for whoever repairs.
+  func noteDamage(_ groups: Set<Int>) async throws {
+    guard !groups.isEmpty else { return }
+    let known = try await database.read { tx in try IndexChecks.all(in: tx) }
+    let news = groups.subtracting(known.filter { $0.damage != nil }.map(\.group)).sorted()
+    guard !news.isEmpty else { return }
+    let now = now()
+    try await database.transaction { tx in
+      for group in news {
+        _ = try IndexChecks.note(
+          "search index group \(group): cannot be read", group: group, at: now, in: tx)
+      }
+    }
+  }
+
   private func heal(_ differences: [IndexDifference], _ group: Int) async throws {
     let keys = differences.compactMap(\.key)
     try await database.transaction { tx in try Feed.append(.edited, keys, group: Int16(group), in: tx) }

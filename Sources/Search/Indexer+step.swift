@@ -1,7 +1,5 @@
 import Catalog
-import History
 import JobQueue
-import KeyVault
 import Model
 import Postgres
 import SearchIndex
@@ -84,42 +82,15 @@ extension Indexer {
   ///
   /// - Returns: how many entries.
   private func add(_ entries: ArraySlice<FeedEntry>, to batch: inout IndexBatch) async throws -> Int {
-    let operations = try await operations(entries.compactMap(\.located))
+    var reading = IndexReading(entries.compactMap(\.located))
     var taken = 0
     var added: Set<MessageKey> = []
     for entry in entries where batch.bytes < limits.bytes {
       taken += 1
-      guard let key = entry.located?.key, added.insert(key).inserted else { continue }
-      if let step = operations[key] { batch.add(step) }
+      guard let locator = entry.located, added.insert(locator.key).inserted else { continue }
+      if let step = try await reading.step(of: locator, self) { batch.add(step) }
     }
     return taken
-  }
-
-  func add(locators: [Locator], to batch: inout IndexBatch) async throws {
-    let operations = try await operations(locators)
-    for operation in operations.values.sorted(by: {
-      $0.locator.position.sequence < $1.locator.position.sequence
-    }) { batch.add(operation) }
-  }
-
-  /// As a message may be touched more than once, each is read once.
-  private func operations(_ locators: [Locator]) async throws -> [MessageKey: IndexBatch.Step] {
-    let touched = Dictionary(locators.map { ($0.key, $0) }) { first, _ in first }
-    var found: [MessageKey: HistoricMessage] = [:]
-    var damaged: Set<MessageKey> = []
-    for (_, live) in Dictionary(grouping: touched.values.filter { $0.state == .live }, by: \.tenant) {
-      let (messages, unreadable) = try await history.readable(live.map(\.place), known: live)
-      for message in messages { found[message.locator.key] = message }
-      let places = Set(unreadable)
-      damaged.formUnion(live.filter { places.contains($0.place) }.map(\.key))
-    }
-    return touched.mapValues { locator in
-      if let message = found[locator.key] {
-        let document = IndexDocument(message, hasher: history.vault.hasher(locator.tenant))
-        return IndexBatch.Step(locator: locator, change: .put(document))
-      }
-      return IndexBatch.Step(locator: locator, change: damaged.contains(locator.key) ? .leave : .delete)
-    }
   }
 
   private static let unreadable = "unreadable"

@@ -28,10 +28,10 @@ extension MessageSearch {
     let query = coverageQuery(request, scope)
     let reach = reach(scope, query)
     let (lag, rows, waiting) = try await history.database.read { tx in
-      let heads = try Feed.heads(in: tx)
-      let lag = positions.reduce(0) { $0 + max(0, (heads[$1.key] ?? 0) - $1.value) }
+      let state = try SearchCoverage.state(query, in: tx)
+      let lag = positions.reduce(0) { $0 + max(0, (state.heads[$1.key] ?? 0) - $1.value) }
       return (
-        lag, try Self.rows(query, reach, in: tx),
+        lag, state.hasGaps ? try Self.rows(query, reach, in: tx) : [],
         (1...Self.lagMax).contains(lag)
           ? try SearchCoverage.waiting(positions, tenant: query.tenant, limit: Self.rowsMax, in: tx) : []
       )
@@ -93,21 +93,46 @@ extension MessageSearch {
 }
 
 extension MessageSearch {
-  /// With hits that are there and could not be read.
+  /// With what damage kept from the reply. That of the index is noted, so that its repair begins.
   func coverage(
-    _ known: SearchReply.Coverage, without damaged: [IndexHit], _ request: SearchRequest, _ scope: Scope
+    _ known: SearchReply.Coverage, without loss: Loss, _ request: SearchRequest, _ scope: Scope
   ) async throws -> SearchReply.Coverage {
-    guard !damaged.isEmpty else { return known }
-    let lost = damaged.map { hit in
+    guard !loss.hits.isEmpty || !loss.groups.isEmpty else { return known }
+    try await indexer.noteDamage(loss.groups)
+    let query = coverageQuery(request, scope)
+    let lost = loss.hits.map { hit in
       CoverageGap(
         conversation: hit.conversation, cause: .unreadable,
         times: hit.position.createdAt...hit.position.createdAt)
     }
+    let silent = try await conversations(in: loss.groups, scope).map {
+      CoverageGap(conversation: $0, cause: .damaged, times: query.from...max(query.from, query.until))
+    }
     var coverage = known
-    let told = reach(scope, coverageQuery(request, scope)).told(lost)
-    coverage.gaps += try await gaps(told, isBlinded: request.isBlinded)
-    coverage.complete = false
+    let told = reach(scope, query).told(lost + silent)
+    let room = max(0, Self.gapsMax - coverage.gaps.count)
+    coverage.gaps += try await gaps(Array(told.prefix(room)), isBlinded: request.isBlinded)
+    if told.count > room { coverage.truncated = true }
+    // Of what is nobody's business nothing is said.
+    coverage.complete = coverage.complete && told.isEmpty && scope.damaged.isEmpty
     return coverage
+  }
+
+  /// Those the reader asked for whose messages are in these groups of the index; of a whole tenant no more than are
+  /// told.
+  private func conversations(in damaged: Set<Int>, _ scope: Scope) async throws -> [ConversationID] {
+    guard !damaged.isEmpty else { return [] }
+    let (groups, tenant) = (groups, directory.tenant.id)
+    func isLost(_ route: RouteKey) -> Bool { damaged.contains(route.group(of: groups)) }
+    if let windows = scope.windows {
+      return windows.filter { $0.value.first.map { isLost($0.route) } ?? false }.map(\.key)
+    }
+    if let only = scope.only {
+      return try await directory.cards(only).values.filter { isLost($0.route) }.map(\.conversation)
+    }
+    return try await history.database.read { tx in
+      try Conversations.list(tenant: tenant, in: damaged, of: groups, limit: Self.gapsMax + 1, in: tx)
+    }
   }
 
   /// The generations of keys that conversations' blinded tokens came with, from the oldest: a client has to ask for
@@ -220,6 +245,7 @@ extension CoverageGap.Cause {
     case .refused: "not_indexed"
     case .unreadable: "archive_unreadable"
     case .waiting: "index_behind"
+    case .damaged: "index_damaged"
     }
   }
 
@@ -235,6 +261,7 @@ extension CoverageGap.Cause {
     case .refused: 1 << 50
     case .unreadable: 1 << 51
     case .waiting: 1 << 52
+    case .damaged: 1 << 53
     }
   }
 }

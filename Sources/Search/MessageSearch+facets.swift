@@ -13,7 +13,8 @@ extension MessageSearch {
 
   /// Counts matches by what was asked for. All of it happens inside the query, which holds what the reader may see.
   func facets(
-    _ query: IndexQuery, _ request: SearchRequest, lag: Int64, until end: ContinuousClock.Instant
+    _ query: IndexQuery, _ request: SearchRequest, lag: Int64, _ loss: inout Loss,
+    until end: ContinuousClock.Instant
   ) async throws -> SearchReply.Facets? {
     guard !request.facets.isEmpty else { return nil }
     var query = query
@@ -23,6 +24,7 @@ extension MessageSearch {
     let kinds = Set(request.facets.compactMap(\.kind))
     if !kinds.isEmpty {
       let found = try await index.facets(query, by: kinds)
+      loss.groups.formUnion(found.damaged)
       let exact = found.exact && lag == 0
       if kinds.contains(.conversation) {
         facets.conversation = try await conversations(found, exact)
@@ -31,7 +33,7 @@ extension MessageSearch {
       if kinds.contains(.day) { facets.month = Self.months(found, exact) }
     }
     if request.facets.contains(.attachment) {
-      facets.attachment = try await attachments(query, lag, until: end)
+      facets.attachment = try await attachments(query, lag, &loss, until: end)
     }
     return facets
   }
@@ -68,14 +70,15 @@ extension MessageSearch {
     return facet(buckets, of: found, exact)
   }
 
-  private func attachments(_ query: IndexQuery, _ lag: Int64, until end: ContinuousClock.Instant) async throws
-    -> SearchReply.Facet
-  {
+  private func attachments(
+    _ query: IndexQuery, _ lag: Int64, _ loss: inout Loss, until end: ContinuousClock.Instant
+  ) async throws -> SearchReply.Facet {
     var facet = SearchReply.Facet(buckets: [], exact: lag == 0)
     for kind in ["link", "file", "image"] {
       var query = query
       query.required.append(IndexTerms.flag(kind))
       let count = try await hits(query, limit: 0, countMax: Self.facetedMax, until: end).count
+      loss.groups.formUnion(count.damaged)
       facet.exact = facet.exact && count.isExact
       facet.buckets.append(SearchReply.Facet.Bucket(value: kind, count: count.number))
     }

@@ -43,7 +43,12 @@ extension MessageSearch {
     var (cursor, damaged): (Cursor?, [IndexHit]) = (nil, [])
     while true {
       try Task.checkCancellation()
-      let page = try await hits(query, before: cursor, limit: Self.gatheredPerPage, countMax: 0).hits
+      let (page, count) = try await hits(query, before: cursor, limit: Self.gatheredPerPage, countMax: 0)
+      if let group = count.damaged.min() {
+        // Whoever takes all comes again when it is repaired.
+        try await indexer.noteDamage(count.damaged)
+        throw SearchIndexError(.damaged, group: group)
+      }
       found += try await read(page, scope, &damaged).map { Match($0.message) }
       guard found.count <= Self.gatheredMax else {
         throw SearchError(

@@ -14,7 +14,8 @@ extension MessageSearch {
   ) async throws -> Page {
     var page = Page()
     page.count = try await hits(query, limit: 0, countMax: request.count.matchesMax, until: end).count
-    let ranking = try await ranking(query, request.cursor, until: end)
+    page.loss.groups.formUnion(page.count?.damaged ?? [])
+    let ranking = try await ranking(query, request.cursor, &page.loss, until: end)
     var candidates = query
     candidates.limit = Self.rankedMax
     if let until = request.cursor?.rank?.until {
@@ -22,6 +23,7 @@ extension MessageSearch {
     }
     candidates.deadlineMilliseconds = try Self.milliseconds(until: end)
     let found = try await index.ranked(candidates, by: ranking)
+    page.loss.groups.formUnion(found.damaged)
     page.ranking = SearchReply.Ranking(ranked: found.hits.count, complete: found.exact)
     let newest = found.hits.lazy.map(\.hit.position.createdAt).max() ?? .earliest
     let until = request.cursor?.rank?.until ?? Timestamp(microseconds: newest.microseconds + 1)
@@ -43,7 +45,7 @@ extension MessageSearch {
     var rest = hits
     while !rest.isEmpty, page.messages.count < limit {
       let part = rest.prefix(limit)
-      let readable = try await read(part.map(\.hit), scope, &page.damaged)
+      let readable = try await read(part.map(\.hit), scope, &page.loss.hits)
       page.unreadable += part.count - readable.count
       let byHit = Dictionary(readable.map { ($0.hit, $0.message) }) { first, _ in first }
       for ranked in part {
@@ -59,9 +61,9 @@ extension MessageSearch {
   }
 
   /// Of a first page by what its reader may see now; of a later one by what the first went by.
-  private func ranking(_ query: IndexQuery, _ cursor: Cursor?, until end: ContinuousClock.Instant)
-    async throws -> Ranking
-  {
+  private func ranking(
+    _ query: IndexQuery, _ cursor: Cursor?, _ loss: inout Loss, until end: ContinuousClock.Instant
+  ) async throws -> Ranking {
     let counting = Ranking.counting(query)
     if let cursor {
       guard let known = cursor.rank, known.frequencies.count == counting.count else {
@@ -72,7 +74,9 @@ extension MessageSearch {
     var frequencies: [Int] = []
     for var query in counting {
       query.deadlineMilliseconds = try Self.milliseconds(until: end)
-      frequencies.append(min(try await index.search(query).matches, Ranking.frequencyMax))
+      let found = try await index.searchUndamaged(query)
+      loss.groups.formUnion(found.damaged)
+      frequencies.append(min(found.matches, Ranking.frequencyMax))
     }
     return Ranking(query.clauses, frequencies: frequencies)
   }

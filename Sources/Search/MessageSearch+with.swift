@@ -8,13 +8,17 @@ extension MessageSearch {
   /// The conversations in which the reader can see that somebody is or was: a membership that overlaps a window of
   /// the reader's, or a message the reader may read. Somebody the reader shares nothing with is answered as somebody
   /// who does not exist.
-  func conversations(with name: String, _ scope: Scope) async throws -> Set<ConversationID> {
-    guard let subject = try await directory.subject(name) else { return [] }
+  ///
+  /// - Returns: also the groups of the index that could not say where there are messages.
+  func conversations(with name: String, _ scope: Scope) async throws -> (
+    conversations: Set<ConversationID>, damaged: Set<Int>
+  ) {
+    guard let subject = try await directory.subject(name) else { return ([], []) }
     guard let windows = scope.windows else {
-      return Set(
-        try await history.database.read { tx in
-          try Memberships.conversations(of: subject, in: tx).map(\.0)
-        })
+      let found = try await history.database.read { tx in
+        try Memberships.conversations(of: subject, in: tx).map(\.0)
+      }
+      return (Set(found), [])
     }
     let presence = try await history.database.read { tx in
       try Memberships.presence(of: subject, in: tx)
@@ -25,7 +29,7 @@ extension MessageSearch {
     // Authors need not be members.
     var written = IndexQuery(clauses: [], scope: readScope(scope), senders: [subject], limit: 0)
     written.deadlineMilliseconds = deadlineMilliseconds
-    let authored = try await index.facets(written, by: [.conversation]).conversations.keys
-    return Set(beside.map(\.conversation)).union(authored)
+    let authored = try await index.facets(written, by: [.conversation])
+    return (Set(beside.map(\.conversation)).union(authored.conversations.keys), authored.damaged)
   }
 }

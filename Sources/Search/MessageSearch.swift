@@ -30,26 +30,34 @@ package struct MessageSearch: Sendable {
     self.deadlineMilliseconds = deadlineMilliseconds
   }
 
-  package func search(_ request: SearchRequest, reader: Reader) async throws -> SearchReply {
+  /// - Parameter version: of the reader's windows, if that was just read.
+  package func search(
+    _ request: SearchRequest, reader: Reader, version: ReaderWindows.Read? = nil
+  ) async throws -> SearchReply {
     let end = ContinuousClock.now + .milliseconds(deadlineMilliseconds)
-    let scope = try await scope(request, reader: reader)
     // Before the search: what the index takes in meanwhile is told as missing, never the other way round.
-    let positions = try await indexer.positions()
+    async let standing = indexer.positions()
+    let scope = try await scope(request, reader: reader, version)
+    let positions = try await standing
     async let known = coverage(request, scope, positions)
     guard let query = try await compile(request, scope) else {
-      return SearchReply(hits: [], nextCursor: nil, matches: .none, coverage: try await known)
+      return SearchReply(
+        hits: [], nextCursor: nil, matches: .none,
+        coverage: try await coverage(known, without: Loss(groups: scope.damaged), request, scope))
     }
-    let page =
+    var page =
       switch request.sort {
       case .newest: try await matching(query, request, scope, until: end)
       case .relevance: try await ranked(query, request, scope, until: end)
       }
-    let coverage = try await self.coverage(known, without: page.damaged, request, scope)
+    let lag = try await known.indexLagEvents
+    let facets = try await facets(query, request, lag: lag, &page.loss, until: end)
+    page.loss.groups.formUnion(scope.damaged)
     var reply = SearchReply(
-      hits: try await views(page, request), nextCursor: page.next?.text,
-      matches: page.matches(lag: coverage.indexLagEvents), coverage: coverage)
+      hits: try await views(page, request), nextCursor: page.next?.text, matches: page.matches(lag: lag),
+      coverage: try await coverage(known, without: page.loss, request, scope))
     reply.ranking = page.ranking
-    reply.facets = try await facets(query, request, lag: coverage.indexLagEvents, until: end)
+    reply.facets = facets
     return reply
   }
 
@@ -76,6 +84,8 @@ package struct MessageSearch: Sendable {
     var named: [String: ConversationCard]
     /// The conversations asked for; `nil`: all.
     var only: Set<ConversationID>?
+    /// Groups of the index that could not tell who is where.
+    var damaged: Set<Int> = []
 
     mutating func narrow(to wanted: Set<ConversationID>?) {
       guard let wanted else { return }
@@ -90,20 +100,26 @@ package struct MessageSearch: Sendable {
     }
   }
 
-  func scope(_ request: SearchRequest, reader: Reader) async throws -> Scope {
+  func scope(_ request: SearchRequest, reader: Reader, _ version: ReaderWindows.Read? = nil) async throws
+    -> Scope
+  {
     var names = Set(request.conversationIDs ?? [])
     if case .blinded(let sets) = request.query { names.formUnion(sets.map(\.conversationID)) }
     let named = try await directory.conversations(names)
     var scope = Scope(reader: reader, windows: nil, named: named)
-    if case .member(let subject) = reader { try await find(subject, &scope) }
+    if case .member(let subject) = reader { try await find(subject, &scope, version) }
     scope.narrow(to: request.conversationIDs.map { Set($0.compactMap { named[$0]?.conversation }) })
-    for name in request.with { scope.narrow(to: try await conversations(with: name, scope)) }
+    for name in request.with {
+      let found = try await conversations(with: name, scope)
+      scope.damaged.formUnion(found.damaged)
+      scope.narrow(to: found.conversations)
+    }
     return scope
   }
 
-  private func find(_ member: SubjectID, _ scope: inout Scope) async throws {
+  private func find(_ member: SubjectID, _ scope: inout Scope, _ version: ReaderWindows.Read?) async throws {
     let authorization = Authorization(database: history.database, tenant: directory.tenant)
-    let kept = try await known.windows(of: member, by: authorization)
+    let kept = try await known.windows(of: member, by: authorization, version)
     (scope.windows, scope.prepared) = (kept.byConversation, kept.scope)
   }
 
@@ -116,12 +132,19 @@ package struct MessageSearch: Sendable {
     var count: MatchCount?
     /// Hits of the index that were gone when they were read.
     var unreadable = 0
-    /// Hits that are there, and cannot be read for damage.
-    var damaged: [IndexHit] = []
+    var loss = Loss()
 
     func matches(lag: Int64) -> SearchReply.Matches {
       SearchReply.Matches(count ?? MatchCount(), without: unreadable, shown: messages.count, lag: lag)
     }
+  }
+
+  /// What damage keeps from a reply.
+  struct Loss: Sendable {
+    /// That are there, and cannot be read.
+    var hits: [IndexHit] = []
+    /// Of the index: they gave no answer.
+    var groups: Set<Int> = []
   }
 
   /// Asks every group for its newest hits below the cursor, merges them in the one order there is, and reads
@@ -136,13 +159,15 @@ package struct MessageSearch: Sendable {
     // A later page is counted from the start as well, but need not be looked for from there.
     if cursor != nil {
       page.count = try await hits(query, limit: 0, countMax: request.count.matchesMax, until: end).count
+      page.loss.groups.formUnion(page.count?.damaged ?? [])
     }
     while true {
       let found = try await hits(
         query, before: cursor, limit: limit + 1, countMax: page.count == nil ? request.count.matchesMax : 0,
         until: end)
       page.count = page.count ?? found.count
-      let readable = try await read(found.hits, scope, &page.damaged)
+      page.loss.groups.formUnion(found.count.damaged)
+      let readable = try await read(found.hits, scope, &page.loss.hits)
       page.unreadable += found.hits.count - readable.count
       for entry in readable where page.messages.count < limit {
         page.messages.append(entry.message)
@@ -163,6 +188,8 @@ package struct MessageSearch: Sendable {
   struct MatchCount: Sendable {
     var number = 0
     var isExact = true
+    /// Groups in which none were.
+    var damaged: Set<Int> = []
   }
 
   /// - Parameter end: of the search this is part of; `nil`: this is a search by itself.
@@ -175,8 +202,8 @@ package struct MessageSearch: Sendable {
     if let end { query.deadlineMilliseconds = try Self.milliseconds(until: end) }
     (query.limit, query.countMax) = (limit, countMax)
     (query.before, query.beforeGroup) = (cursor?.position, cursor?.group)
-    let page = try await index.search(query)
-    return (page.hits, MatchCount(number: page.matches, isExact: page.exact))
+    let page = try await index.searchUndamaged(query)
+    return (page.hits, MatchCount(number: page.matches, isExact: page.exact, damaged: page.damaged))
   }
 
   /// - Throws: `SearchIndexError` `.deadline` if there are none left: what is found at once would never be refused.
@@ -193,24 +220,51 @@ package struct MessageSearch: Sendable {
     func isAfter(_ other: Cursor?) -> Bool { other.map { $0.isNewer(than: hit.cursor) } ?? true }
   }
 
-  /// The messages of the hits, in the hits' order, as far as they are still there and the reader may see them.
+  /// The messages of the hits, in the hits' order, as far as they are still there and the reader may see them. Names
+  /// and keys are looked up beside the rows.
   func read(_ hits: [IndexHit], _ scope: Scope, _ damaged: inout [IndexHit]) async throws -> [ReadHit] {
-    let cards = try await directory.cards(Set(hits.map(\.conversation)))
+    guard !hits.isEmpty else { return [] }
     let tenant = directory.tenant.id
+    async let names = directory.names(Set(hits.map(\.sender)), Set(hits.map(\.conversation)))
+    var routes = scope.routes(of: hits)
+    if routes == nil { routes = try await names.cards.mapValues(\.route) }
+    let known = routes ?? [:]
     func place(_ hit: IndexHit) -> MessagePlace? {
-      cards[hit.conversation].map {
-        MessagePlace(tenant: tenant, route: $0.route, conversation: $0.conversation, position: hit.position)
+      known[hit.conversation].map {
+        MessagePlace(tenant: tenant, route: $0, conversation: hit.conversation, position: hit.position)
       }
     }
-    let found = try await history.readable(hits.compactMap(place))
+    let found = try await history.readable(
+      hits.compactMap(place), lanes: Set(hits.map { $0.lane(tenant) }))
     let lost = Set(found.damaged)
     damaged += hits.filter { place($0).map(lost.contains) ?? false }
     let messages = Dictionary(
       found.messages.map { ($0.locator.place, $0) }, uniquingKeysWith: { first, _ in first })
+    let cards = try await names.cards
     return hits.compactMap { hit in
-      guard let place = place(hit), let message = messages[place], scope.allows(message) else { return nil }
+      guard cards[hit.conversation] != nil, let place = place(hit), let message = messages[place],
+        scope.allows(message)
+      else { return nil }
       return ReadHit(message: message, hit: hit)
     }
+  }
+}
+
+extension MessageSearch.Scope {
+  /// Of the hits' conversations, if the reader's windows name them.
+  fileprivate func routes(of hits: [IndexHit]) -> [ConversationID: RouteKey]? {
+    guard let windows else { return nil }
+    var routes: [ConversationID: RouteKey] = [:]
+    for hit in hits { routes[hit.conversation] = windows[hit.conversation]?.first?.route }
+    return routes
+  }
+}
+
+extension IndexHit {
+  fileprivate func lane(_ tenant: TenantID) -> LaneID {
+    LaneID(
+      tenant: tenant, subject: sender, conversation: conversation,
+      period: Period(containing: position.createdAt))
   }
 }
 

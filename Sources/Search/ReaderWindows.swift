@@ -1,4 +1,4 @@
-import Catalog
+package import Catalog
 import Model
 import Postgres
 import SearchIndex
@@ -28,6 +28,20 @@ package final class ReaderWindows: Sendable {
     let channels: Int64?
   }
 
+  /// The numbers as they were when a request began.
+  package struct Read: Sendable {
+    let version: Version?
+
+    /// - Parameters:
+    ///   - memberships: `Memberships.version`.
+    ///   - tenant: as it was read at the same time, or later.
+    package init(_ memberships: Int64?, of tenant: Tenant) {
+      version = memberships.map {
+        Version(memberships: $0, channels: tenant.publicChannels ? tenant.channelsVersion : nil)
+      }
+    }
+  }
+
   private struct Shelf: Sendable {
     var members: [SubjectID: Kept] = [:]
     var conversations = 0
@@ -39,10 +53,10 @@ package final class ReaderWindows: Sendable {
   /// - Parameter conversationsMax: of all members together; beyond it what is kept is dropped. Some 300 bytes each.
   package init(conversationsMax: Int = 200_000) { self.conversationsMax = conversationsMax }
 
-  /// As they are in the catalogue now.
-  func windows(of member: SubjectID, by authorization: Authorization) async throws -> Kept {
+  /// As they are in the catalogue now, or were when the numbers were read.
+  func windows(of member: SubjectID, by authorization: Authorization, _ read: Read?) async throws -> Kept {
     // The numbers first: what is read after them is no older than they say.
-    let version = try await authorization.version(of: member)
+    let version = if let read { read.version } else { try await authorization.version(of: member) }
     if let kept = shelf.withLock({ $0.members[member] }), kept.version == version { return kept }
     let fresh = Kept(version: version, try await authorization.windows(of: member))
     shelf.withLock { shelf in

@@ -15,8 +15,15 @@ package struct IndexPage: Sendable {
   package var matches: Int
   /// Whether `matches` is exact; otherwise there are at least so many.
   package var exact: Bool
+  /// Groups whose files are not what was written: nothing of theirs is in the page.
+  package var damaged: Set<Int> = []
 
   package static let empty = IndexPage(hits: [], matches: 0, exact: true)
+
+  /// Of a group that cannot answer.
+  static func damaged(_ group: Int) -> IndexPage {
+    IndexPage(hits: [], matches: 0, exact: false, damaged: [group])
+  }
 
   /// The groups' pages as one.
   static func merged(_ pages: [IndexPage], limit: Int) -> IndexPage {
@@ -26,6 +33,6 @@ package struct IndexPage: Sendable {
     }
     return IndexPage(
       hits: Array(hits.prefix(limit)), matches: pages.reduce(0) { $0 + $1.matches },
-      exact: pages.allSatisfy(\.exact))
+      exact: pages.allSatisfy(\.exact), damaged: pages.reduce(into: []) { $0.formUnion($1.damaged) })
   }
 }

@@ -61,13 +61,21 @@ actor IndexReader {
       let isFull = page.hits.count == plan.limit
       let isNarrowed = search.narrow(
         counted: page.matches, oldest: isFull ? page.hits.last?.position.createdAt.microseconds : nil)
-      let asked = search
-      let found = try read(directory) { (snapshot) throws(XapianError) in try snapshot.search(asked) }
-      guard let found else { continue }
-      page = IndexPage.merged([page, IndexPage(found, group: directory.group)], limit: plan.limit)
+      guard let found = try self.page(search, of: directory) else { continue }
+      page = IndexPage.merged([page, found], limit: plan.limit)
       if isNarrowed { page.exact = false }
     }
     return page
+  }
+
+  private func page(_ search: XapianSearch, of directory: GroupDirectory) throws -> IndexPage? {
+    do {
+      return try read(directory) { (snapshot) throws(XapianError) in
+        IndexPage(try snapshot.search(search), group: directory.group)
+      }
+    } catch let error as SearchIndexError where error.code == .damaged {
+      return .damaged(directory.group)
+    }
   }
 
   /// The feed positions of groups; 0 for a new one, `nil` for a damaged one.

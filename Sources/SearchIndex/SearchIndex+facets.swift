@@ -13,6 +13,14 @@ package struct IndexFacets: Sendable {
   package var matches = 0
   /// Whether these are all; otherwise every number is a lower bound.
   package var exact = true
+  /// Groups whose files are not what was written: nothing of theirs is counted.
+  package var damaged: Set<Int> = []
+
+  static func damaged(_ group: Int) -> IndexFacets {
+    var facets = IndexFacets()
+    (facets.exact, facets.damaged) = (false, [group])
+    return facets
+  }
 
   mutating func add(_ facets: XapianFacets) {
     matches += facets.matches
@@ -29,6 +37,7 @@ package struct IndexFacets: Sendable {
   mutating func add(_ other: IndexFacets) {
     matches += other.matches
     exact = exact && other.exact
+    damaged.formUnion(other.damaged)
     conversations.merge(other.conversations, uniquingKeysWith: +)
     senders.merge(other.senders, uniquingKeysWith: +)
     days.merge(other.days, uniquingKeysWith: +)
@@ -39,14 +48,14 @@ extension SearchIndex {
   /// Counts the query's matches inside its scope; of each group at most `countMax` are looked at. Cursor and limit do
   /// not matter.
   ///
-  /// - Throws: as ``search(_:groups:)``.
+  /// - Throws: as ``searchUndamaged(_:groups:)``.
   package func facets(_ query: IndexQuery, by kinds: Set<IndexFacets.Kind>) async throws -> IndexFacets {
     guard let plan = try SearchPlan(query) else { return IndexFacets() }
     return try await withThrowingTaskGroup(of: IndexFacets?.self) { tasks in
       for group in directories.indices {
         tasks.addTask {
           guard let search = plan.search(group: group) else { return nil }
-          return try await self.read(group) { (snapshot) throws(XapianError) in
+          return try await self.read(group, ifDamaged: .damaged(group)) { (snapshot) throws(XapianError) in
             try snapshot.facets(search, XapianFacets.Kinds(kinds))
           }
         }

@@ -17,19 +17,22 @@ package struct RankedPage: Sendable {
   package var hits: [RankedHit] = []
   /// Whether all matches are among them; otherwise they are the newest.
   package var exact = true
+  /// Groups whose files are not what was written: nothing of theirs is ranked.
+  package var damaged: Set<Int> = []
 }
 
 extension SearchIndex {
   /// Scores the query's newest matches, `limit` of them at most, wherever the cursor is.
   ///
-  /// - Throws: as ``search(_:groups:)``.
+  /// - Throws: as ``searchUndamaged(_:groups:)``.
   package func ranked(_ query: IndexQuery, by ranking: Ranking) async throws -> RankedPage {
     guard let plan = try SearchPlan(query) else { return RankedPage() }
     let pages = try await withThrowingTaskGroup(of: RankedPage?.self) { tasks in
       for group in directories.indices {
         tasks.addTask {
           guard let search = plan.search(group: group) else { return nil }
-          return try await self.read(group) { (snapshot) throws(XapianError) in
+          let damaged = RankedPage(exact: false, damaged: [group])
+          return try await self.read(group, ifDamaged: damaged) { (snapshot) throws(XapianError) in
             try snapshot.ranked(search, ranking, group)
           }
         }
@@ -38,7 +41,9 @@ extension SearchIndex {
       for try await page in tasks { if let page { pages.append(page) } }
       return pages
     }
-    var all = RankedPage(hits: pages.flatMap(\.hits), exact: pages.allSatisfy(\.exact))
+    var all = RankedPage(
+      hits: pages.flatMap(\.hits), exact: pages.allSatisfy(\.exact),
+      damaged: pages.reduce(into: []) { $0.formUnion($1.damaged) })
     all.keepNewest(query.limit)
     all.hits.sort(by: RankedHit.precedes)
     return all

@@ -5,8 +5,15 @@ extension SearchIndex {
   /// The newest matches inside the query's scope, and how many there are.
   ///
   /// - Parameter groups: where to look; `nil`: everywhere. A group that was never written to holds nothing.
-  /// - Throws: `.tooBroad`, `.badQuery`, `.deadline`, `.damaged`, `.busy`.
+  /// - Throws: `.badQuery`, `.deadline`, `.damaged`, `.busy`.
   package func search(_ query: IndexQuery, groups: [Int]? = nil) async throws -> IndexPage {
+    let page = try await searchUndamaged(query, groups: groups)
+    if let group = page.damaged.min() { throw SearchIndexError(.damaged, group: group) }
+    return page
+  }
+
+  /// As ``search(_:groups:)``, but damaged groups are named rather than thrown: the others answer.
+  package func searchUndamaged(_ query: IndexQuery, groups: [Int]? = nil) async throws -> IndexPage {
     guard let plan = try SearchPlan(query) else { return .empty }
     let lanes = lanes(Set(groups ?? Array(directories.indices)).sorted())
     defer { leave(lanes) }

@@ -166,6 +166,17 @@ package final class SearchIndex: Sendable {
     return try await readers[chosen].read(directories[group], body)
   }
 
+  /// As ``read(_:_:)``, with an answer for a damaged group in the place of the error.
+  func read<R: Sendable>(
+    _ group: Int, ifDamaged answer: R, _ body: @escaping @Sendable (GroupSnapshot) throws(XapianError) -> R
+  ) async throws -> R? {
+    do {
+      return try await read(group, body)
+    } catch let error as SearchIndexError where error.code == .damaged {
+      return answer
+    }
+  }
+
   /// Groups one reader searches in one hop.
   struct Lane: Sendable {
     let reader: Int

@@ -12,8 +12,6 @@ package struct SearchIndexError: Error, CustomStringConvertible {
     /// An id, time or position out of range; nothing of the batch was applied.
     case badBatch = "bad_batch"
     case badQuery = "bad_query"
-    /// A prefix stands for too many words.
-    case tooBroad = "too_broad"
     case deadline
     /// Commits came faster than the request could be run again.
     case busy
@@ -48,7 +46,6 @@ package struct SearchIndexError: Error, CustomStringConvertible {
       case .badTerm: .badTerm
       case .badBatch: .badBatch
       case .badQuery: .badQuery
-      case .tooBroad: .tooBroad
       case .deadline: .deadline
       case .io: .io
       case .noMemory, .failed: .failed
@@ -71,7 +68,6 @@ package struct SearchIndexError: Error, CustomStringConvertible {
     case .locked: "wait for the other process, or stop it"
     case .damaged: "run `muniment index rebuild`"
     case .residue: "run the erasure again"
-    case .tooBroad: "type more of the word before the *"
     case .deadline: "narrow the search to fewer conversations or a shorter time"
     case .busy: "try again"
     case .io: "check free space, limits and rights of the index directory"
@@ -90,11 +86,6 @@ package struct SearchIndexError: Error, CustomStringConvertible {
       return """
         the query is not well formed, or larger than \(TermTree.nodesMax) words a set, \(TermTree.depthMax) levels or \
         \(IndexQuery.clausesMax) sets
-        """
-    case .tooBroad:
-      return """
-        a prefix in the query stands for more than \(XapianLimits.prefixExpansions) words: type more of the word before \
-        the *
         """
     case .deadline:
       return "the search took too long: narrow it to fewer conversations or a shorter time"

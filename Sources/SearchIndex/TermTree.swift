@@ -5,7 +5,7 @@ indirect package enum TermTree: Sendable {
   case phrase([[UInt8]])
   /// The words in any order, at most `within` words apart: for two words, 1 means neighbours.
   case near([[UInt8]], within: Int)
-  /// Any term that starts so; fails with `.tooBroad` if there are more than 1 000 of them.
+  /// Any term that starts so, however many there are.
   case prefix([UInt8])
   case all([TermTree])
   case any([TermTree])

@@ -31,13 +31,33 @@ struct Call: Sendable {
     return Directory(tenant: found, database: services.database, vault: services.vault)
   }
 
-  /// As ``directory()``, for those who only read messages: names may be as old as the vault takes keys for alive.
-  func readersDirectory() async throws -> Directory {
-    guard let found = try await services.shelf.directory(ofTenant: tenantName()) else {
+  /// Who only reads messages, and where: names may be as old as the vault takes keys for alive.
+  struct Reading: Sendable {
+    let directory: Directory
+    let reader: Reader
+    /// Of a member's windows.
+    let version: ReaderWindows.Read?
+  }
+
+  /// As ``directory()`` and ``reader(_:)``, in one look.
+  func reading() async throws -> Reading {
+    let name = try tenantName()
+    if principal.roles.contains(.compliance) {
+      guard let directory = try await services.shelf.directory(ofTenant: name) else {
+        throw CatalogError(.unknownTenant, "")
+      }
+      return Reading(directory: directory, reader: .compliance, version: nil)
+    }
+    guard let member = try await services.shelf.member(principal.subject, ofTenant: name) else {
       throw CatalogError(.unknownTenant, "")
     }
-    return found
+    return Reading(
+      directory: member.directory, reader: .member(member.subject ?? Self.nobody),
+      version: ReaderWindows.Read(member.version, of: member.directory.tenant))
   }
+
+  /// A member of nothing.
+  private static let nobody = SubjectID(rawValue: 0)
 
   private func tenantName() throws -> String {
     guard let name = principal.tenant else {
@@ -49,7 +69,7 @@ struct Call: Sendable {
   /// On whose behalf messages are read. Somebody unknown reads as a member of nothing.
   func reader(_ directory: Directory) async throws -> Reader {
     if principal.roles.contains(.compliance) { return .compliance }
-    return .member(try await directory.subject(principal.subject) ?? SubjectID(rawValue: 0))
+    return .member(try await directory.subject(principal.subject) ?? Self.nobody)
   }
 
   func parameter(_ name: String) throws -> String {

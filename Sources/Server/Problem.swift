@@ -103,7 +103,7 @@ package struct Problem: Error, Sendable {
 
   private static func index(_ error: SearchIndexError) -> Problem {
     switch error.code {
-    case .badQuery, .tooBroad, .badTerm: Problem(400, "bad_query", error.description)
+    case .badQuery, .badTerm: Problem(400, "bad_query", error.description)
     case .deadline, .busy, .locked, .closed: .busy("index_busy", error.description)
     default: Problem(500, "index_error", error.description)
     }

@@ -15,8 +15,6 @@ package struct XapianError: Error, CustomStringConvertible, CustomDebugStringCon
     /// A batch with an id, time or position out of range, or too large.
     case badBatch = "bad_batch"
     case badQuery = "bad_query"
-    /// A prefix stands for more than ``XapianLimits/prefixExpansions`` terms.
-    case tooBroad = "too_broad"
     case deadline
     case io
     case noMemory = "no_memory"
@@ -52,7 +50,6 @@ package struct XapianError: Error, CustomStringConvertible, CustomDebugStringCon
     case .badTerm: "a term is empty or longer than the search index can store"
     case .badBatch: "a change to the search index is out of its limits"
     case .badQuery: "the query is not well formed"
-    case .tooBroad: "a prefix in the query stands for too many words"
     case .deadline: "the query took too long"
     case .io: "reading or writing the search index failed"
     case .noMemory: "out of memory"
@@ -71,7 +68,6 @@ package struct XapianError: Error, CustomStringConvertible, CustomDebugStringCon
       case CX_DAMAGED.rawValue: .damaged
       case CX_BAD_BATCH.rawValue: .badBatch
       case CX_BAD_QUERY.rawValue: .badQuery
-      case CX_TOO_BROAD.rawValue: .tooBroad
       case CX_DEADLINE.rawValue: .deadline
       case CX_IO.rawValue: .io
       case CX_NO_MEMORY.rawValue: .noMemory

@@ -4,8 +4,6 @@ import CXapian
 package enum XapianLimits {
   /// Bytes of a term.
   package static let termBytes = Int(CX_TERM_BYTES_MAX)
-  /// Terms a prefix may stand for.
-  package static let prefixExpansions = Int(CX_PREFIX_EXPANSIONS_MAX)
   /// Nodes above one another in a query's tree, the binding's own among them.
   package static let treeDepth = Int(CX_TREE_DEPTH_MAX)
   /// Of the first word of a text.

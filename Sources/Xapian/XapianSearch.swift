@@ -53,7 +53,7 @@ package struct XapianPage: Sendable {
 extension XapianReader {
   /// Runs a search against the revision the reader is on.
   ///
-  /// - Throws: `.modified` (refresh and run it again), `.tooBroad`, `.badQuery`, `.deadline`.
+  /// - Throws: `.modified` (refresh and run it again), `.badQuery`, `.deadline`.
   package func search(_ search: XapianSearch) throws(XapianError) -> XapianPage {
     var page = unsafe cx_page()
     // Typed throws do not pass through the closures: the status is checked outside, in `check`.

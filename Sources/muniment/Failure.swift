@@ -73,7 +73,7 @@ struct Failure {
       self.init(
         "index_\(error.code.rawValue)", error.description, error.nextStep ?? "muniment index check",
         error.isRetryable
-          ? .tryAgainLater : [.badQuery, .tooBroad].contains(error.code) ? .usage : .failed)
+          ? .tryAgainLater : error.code == .badQuery ? .usage : .failed)
     case let error as SegmentStoreError:
       self.init(
         "object_store_\(error.code.rawValue)", error.description, "muniment status",

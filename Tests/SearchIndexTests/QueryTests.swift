@@ -31,21 +31,38 @@ struct QueryTests {
     await only.close()
   }
 
-  @Test("a prefix of a thousand words is answered, of one more refused")
+  @Test("a prefix is answered whole, in scope, in order and page by page, however many words begin so")
   func broad() async throws {
     let word = { (number: Int) in Sample.word("ab" + String(number)) }
-    let index = try await filled(
-      (1...1_000).map { number in
-        var document = Sample.message(Int64(number), "")
-        document.terms.append(word(number))
-        return document
-      })
-    #expect(try await index.search(Sample.query(.prefix(Sample.word("ab")))).matches == 1_000)
-    var more = Sample.message(1_001, "")
-    more.terms.append(word(1_001))
-    try await index.apply([.put(more)], group: 0, upTo: 2)
-    await WriterTests.code(.tooBroad) { _ = try await index.search(Sample.query(.prefix(Sample.word("ab")))) }
-    #expect(try await index.search(Sample.query(.prefix(Sample.word("ab1")))).matches == 113)
+    // Some way from each other, so that the ids reach over more than one block of the set.
+    let documents = (1...1_100).map { number in
+      var document = Sample.message(Int64(number) * 97, "", conversation: number % 2, seconds: number)
+      document.terms.append(word(number))
+      return document
+    }
+    let index = try await filled(Array(documents.prefix(1_000)))
+    let all = Sample.query(.prefix(Sample.word("ab")))
+    #expect(try await index.search(all).matches == 1_000)
+    try await index.apply(documents.dropFirst(1_000).map { .put($0) }, group: 0, upTo: 2)
+    var query = all
+    var found: [Int64] = []
+    while true {
+      let page = try await index.search(query)
+      #expect(page.matches == 1_100)
+      found += page.sequences
+      guard let last = page.hits.last else { break }
+      query.before = last.position
+    }
+    #expect(found == documents.map(\.sequence).reversed())
+    #expect(try await index.search(Sample.query(.prefix(Sample.word("ab1")))).matches == 212)
+    let others = TermTree.all([.prefix(Sample.word("ab")), .not(.prefix(Sample.word("ab1")))])
+    #expect(try await index.search(Sample.query(others)).matches == 888)
+    #expect(
+      try await index.search(Sample.query(.all([.prefix(Sample.word("ab")), .term(word(700))]))).sequences
+        == [67_900])
+    let windows = [Sample.conversations[1]: [ReadWindow(from: Sample.time(11), until: Sample.time(1_001))]]
+    let scoped = Sample.query(.prefix(Sample.word("ab")), scope: .windows(windows))
+    #expect(try await index.search(scoped).matches == 495)
     await index.close()
   }
 

@@ -45,6 +45,18 @@ struct RelevanceTests {
     }
   }
 
+  @Test("Of a word with * all that begin so count alike, however many they are")
+  func broad() async throws {
+    try await SearchHouse.with { house in
+      let lines = (1_000..<2_100).map { Events.message("h\($0)", "hall", "bo", 1, "stone\($0)", second: $0) }
+      try await house.deliver(Self.room + lines)
+      let reply = try await house.search(Self.request("stone*", limit: 200), as: "ann")
+      #expect(reply.hits.count == 200)
+      #expect(Set(reply.hits.map(\.score)).count == 1)
+      #expect(reply.ranking == SearchReply.Ranking(ranked: 1_100, complete: true))
+    }
+  }
+
   @Test("Pages go on where they ended, whatever arrives, goes or is sealed meanwhile")
   func pages() async throws {
     try await SearchHouse.with { house in

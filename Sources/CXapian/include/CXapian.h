@@ -22,7 +22,6 @@ extern "C" {
 #define CX_TERM_BYTES_MAX 200
 /// As the B-tree stores it: every zero byte counts twice. More and Xapian fails at commit, dropping the batch.
 #define CX_TERM_KEY_BYTES_MAX 245
-#define CX_PREFIX_EXPANSIONS_MAX 1000
 #define CX_TREE_DEPTH_MAX 64
 /// Of the first word of a text. Glass takes an empty position list for one with a word at 0 when asked to skip
 /// there (GlassPositionList::skip_to, 1.4.22), so a phrase would match words without positions next to ones at 1, 2,
@@ -38,7 +37,6 @@ enum cx_status {
   CX_DAMAGED,    // the database or its sidecar is not what was written
   CX_BAD_BATCH,  // refused before Xapian saw any of it
   CX_BAD_QUERY,
-  CX_TOO_BROAD,  // a prefix stands for more than CX_PREFIX_EXPANSIONS_MAX terms
   CX_DEADLINE,
   CX_IO,         // disk full, too many files, read or write failed
   CX_NO_MEMORY,

@@ -57,11 +57,12 @@ enum MessageRoutes {
   }
 
   @Sendable private static func conversations(_ call: Call) async throws -> Response {
-    let directory = try await call.readersDirectory()
+    let reading = try await call.reading()
+    let directory = reading.directory
     let limit = try call.number("limit", in: 1...pageMax, default: 100)
     let cursor = try call.value("cursor").map(place)
     let ids: [ConversationID]
-    switch try await call.reader(directory) {
+    switch reading.reader {
     case .member(let subject):
       let windows = try await Authorization(database: call.services.database, tenant: directory.tenant)
         .windows(of: subject)
@@ -99,8 +100,8 @@ enum MessageRoutes {
     let conversation = try call.parameter("id")
     let limit = try call.number("limit", in: 1...ConversationHistory.limitMax, default: 50)
     let anchor = try anchor(call)
-    let directory = try await call.readersDirectory()
-    let reader = try await call.reader(directory)
+    let reading = try await call.reading()
+    let (directory, reader) = (reading.directory, reading.reader)
     let page = try await call.services.flows.conversations(directory)
       .page(conversation, reader: reader, anchor: anchor, limit: limit)
     if reader == .compliance {
@@ -125,8 +126,8 @@ enum MessageRoutes {
 
   @Sendable private static func message(_ call: Call) async throws -> Response {
     let id = try call.parameter("id")
-    let directory = try await call.readersDirectory()
-    let reader = try await call.reader(directory)
+    let reading = try await call.reading()
+    let (directory, reader) = (reading.directory, reading.reader)
     let message = try await call.services.flows.conversations(directory)
       .message(id, reader: reader)
     if reader == .compliance {

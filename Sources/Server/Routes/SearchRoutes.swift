@@ -156,10 +156,11 @@ enum SearchRoutes {
       throw Problem(
         400, "bad_query", "limit takes 1 to \(SearchRequest.limitMax), and a filter at most \(idsMax) ids")
     }
-    let directory = try await call.readersDirectory()
-    let reader = try await call.reader(directory)
-    let reply = try await call.services.flows.search(directory).search(request, reader: reader)
-    if reader == .compliance {
+    let reading = try await call.reading()
+    let directory = reading.directory
+    let reply = try await call.services.flows.search(directory)
+      .search(request, reader: reading.reader, version: reading.version)
+    if reading.reader == .compliance {
       try await call.look(
         directory, "search.performed", object: "search", details: ["hits": String(reply.hits.count)],
         mentions: parsed.from.map { directory.mention($0) })

@@ -10,8 +10,8 @@ enum UserSearchRoutes {
     var request = UserRequest(try query(call))
     request.limit = try call.number("limit", in: 1...UserRequest.limitMax, default: request.limit)
     request.cursor = call.value("cursor")
-    let directory = try await call.readersDirectory()
-    let reader = try await call.reader(directory)
+    let reading = try await call.reading()
+    let (directory, reader) = (reading.directory, reading.reader)
     let reply = try await UserSearch(directory: directory, database: call.services.database)
       .search(request, reader: reader)
     if reader == .compliance {
