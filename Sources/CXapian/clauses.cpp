@@ -8,6 +8,7 @@ bool ClauseList::is_of_conversation(Xapian::docid document) const {
 void ClauseList::skip_to(Xapian::docid document) {
   current = 0;
   while (true) {
+    deadline.tick();
     Xapian::docid next = document;
     for (auto &set : sets) {
       set.skip_to(next);

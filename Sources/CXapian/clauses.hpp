@@ -1,6 +1,6 @@
 #pragma once
 
-#include "reader.hpp"
+#include "scope.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -10,15 +10,35 @@
 /// The documents of one term, ascending.
 class TermList {
 public:
-  TermList(const Xapian::Database &database, const std::string &term)
-      : place(database.postlist_begin(term)), end(database.postlist_end(term)) {}
+  TermList(const cx_reader &reader, const std::string &term) {
+    if (const DenseTerm *bits = reader.dense_term(term)) {
+      dense = *bits;
+      current = dense.first(1);
+      return;
+    }
+    place = reader.database.postlist_begin(term);
+    end = reader.database.postlist_end(term);
+    current = place == end ? 0 : *place;
+  }
 
-  bool is_at_end() const { return place == end; }
-  Xapian::docid at() const { return *place; }
-  void skip_to(Xapian::docid document) { place.skip_to(document); }
+  bool is_at_end() const { return current == 0; }
+  Xapian::docid at() const { return current; }
+  void skip_to(Xapian::docid document) {
+    if (is_at_end() || document <= current) return;
+    if (dense.words) {
+      current = dense.first(document);
+      return;
+    }
+    place.skip_to(document);
+    current = place == end ? 0 : *place;
+  }
 
 private:
   Xapian::PostingIterator place, end;
+  /// In their place, where there are words.
+  DenseTerm dense;
+  /// 0 at the end.
+  Xapian::docid current;
 };
 
 /// Several ascending lists as one. Xapian's own OR asks every list for every document; a heap asks those that stand
@@ -60,8 +80,8 @@ private:
 /// so faster than the list of the conversation's documents.
 class ClauseList {
 public:
-  ClauseList(const cx_reader *reader, int64_t conversation, std::vector<Merge<TermList>> &&sets)
-      : reader(reader), conversation(conversation), sets(std::move(sets)) {
+  ClauseList(const cx_reader *reader, int64_t conversation, std::vector<Merge<TermList>> &&sets, Deadline &deadline)
+      : reader(reader), conversation(conversation), sets(std::move(sets)), deadline(deadline) {
     skip_to(1);
   }
 
@@ -75,6 +95,7 @@ private:
   const cx_reader *reader;
   int64_t conversation;
   std::vector<Merge<TermList>> sets;
+  Deadline &deadline;
   /// 0 at the end.
   Xapian::docid current = 0;
 };

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace {
@@ -57,21 +54,6 @@ ColumnsHeader header_of(const std::vector<Entry> &entries) {
   return header;
 }
 
-void write_file(const std::string &path, const std::string &bytes) {
-  int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) throw_errno("create columns");
-  size_t done = 0;
-  while (done < bytes.size()) {
-    ssize_t written = ::write(file, bytes.data() + done, bytes.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) break;
-    done += size_t(written);
-  }
-  bool is_done = done == bytes.size() && fsync(file) == 0;
-  close(file);
-  if (!is_done) throw_errno("write columns");
-}
-
 }  // namespace
 
 bool Columns::exists(const std::string &directory) { return access(path_in(directory).c_str(), F_OK) == 0; }
@@ -97,18 +79,14 @@ void Columns::write(const std::string &directory, const std::vector<Entry> &entr
   }
   for (const Entry &entry : entries) append(bytes, uint64_t(entry.sequence - header.lowest), header.sequence_width);
   bytes.append(padding, '\0');
-  write_file(path_in(directory), bytes);
+  NewFile file(path_in(directory));
+  file.write(bytes);
+  file.sync();
 }
 
-Columns::Columns(const std::string &directory) {
-  int file = open(path_in(directory).c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) throw_errno("open columns");
-  struct stat info;
-  size = fstat(file, &info) == 0 ? size_t(info.st_size) : 0;
-  void *mapped = size >= sizeof header ? mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0) : MAP_FAILED;
-  close(file);
-  if (mapped == MAP_FAILED) throw Failure{CX_DAMAGED, "columns cannot be mapped"};
-  base = static_cast<uint8_t *>(mapped);
+Columns::Columns(const std::string &directory) : file(path_in(directory)) {
+  if (file.count() < sizeof header) throw Failure{CX_DAMAGED, "columns are too short"};
+  const uint8_t *base = file.bytes();
   std::memcpy(&header, base, sizeof header);
   size_t n = header.documents;
   conversation_ids = base + sizeof header;
@@ -122,14 +100,9 @@ Columns::Columns(const std::string &directory) {
   bool is_whole = std::memcmp(header.magic, magic, 8) == 0 && header.unit > 0 &&
                   is_width(header.conversation_width) && is_width(header.sender_width) &&
                   is_width(header.time_width) && is_width(header.sequence_width) &&
-                  size_t(end - base) + padding == size;
-  if (!is_whole) {
-    munmap(base, size);
-    throw Failure{CX_DAMAGED, "columns"};
-  }
+                  size_t(end - base) + padding == file.count();
+  if (!is_whole) throw Failure{CX_DAMAGED, "columns"};
 }
-
-Columns::~Columns() { munmap(base, size); }
 
 /// The padding lets eight bytes be read anywhere.
 uint64_t Columns::number(const uint8_t *column, uint8_t width, uint32_t place) const {
@@ -146,13 +119,25 @@ int64_t Columns::sequence(uint32_t place) const {
   return header.lowest + int64_t(number(sequence_column, header.sequence_width, place));
 }
 
+int64_t Columns::conversation(uint32_t place) const {
+  uint64_t id = number(conversation_column, header.conversation_width, place);
+  if (id >= header.conversations) throw Failure{CX_DAMAGED, "columns"};
+  return int64_t(number(conversation_ids, 8, uint32_t(id)));
+}
+
+/// The columns lie apart, so that each is a line of memory of its own to wait for.
+bool Columns::conversation_at(uint32_t document, int64_t &out) const {
+  if (document < 1 || document > header.documents) return false;
+  out = conversation(document - 1);
+  return true;
+}
+
 bool Columns::at(uint32_t document, Entry &out) const {
   if (document < 1 || document > header.documents) return false;
   uint32_t place = document - 1;
-  uint64_t conversation = number(conversation_column, header.conversation_width, place);
   uint64_t sender = number(sender_column, header.sender_width, place);
-  if (conversation >= header.conversations || sender >= header.senders) throw Failure{CX_DAMAGED, "columns"};
-  out.conversation = int64_t(number(conversation_ids, 8, uint32_t(conversation)));
+  if (sender >= header.senders) throw Failure{CX_DAMAGED, "columns"};
+  out.conversation = conversation(place);
   out.sender = int64_t(number(sender_ids, 8, uint32_t(sender)));
   out.created_at = created_at(place);
   out.sequence = sequence(place);

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "files.hpp"
 #include "guard.hpp"
 #include "records.hpp"
 
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -23,15 +23,13 @@ static_assert(sizeof(ColumnsHeader) == 64, "the file's form");
 class Columns : public Records {
 public:
   explicit Columns(const std::string &directory);
-  ~Columns() override;
-  Columns(const Columns &) = delete;
-  Columns &operator=(const Columns &) = delete;
 
   static bool exists(const std::string &directory);
   /// Entries by falling (creation time, sequence). Synced.
   static void write(const std::string &directory, const std::vector<Entry> &entries);
 
   bool at(uint32_t document, Entry &out) const override;
+  bool conversation_at(uint32_t document, int64_t &out) const override;
   uint32_t document_of(int64_t sequence) const override;
   int64_t disorder() const override { return 0; }
   int64_t oldest() const override { return header.oldest; }
@@ -40,15 +38,15 @@ public:
   std::pair<uint32_t, uint32_t> ids(int64_t from, int64_t until) const override;
 
 private:
+  int64_t conversation(uint32_t place) const;
   uint64_t number(const uint8_t *column, uint8_t width, uint32_t place) const;
   int64_t created_at(uint32_t place) const;
   int64_t sequence(uint32_t place) const;
   /// How many documents were created at `time` or later.
   uint32_t count_from(int64_t time) const;
 
+  MappedFile file;
   ColumnsHeader header;
-  uint8_t *base = nullptr;
-  size_t size = 0;
   const uint8_t *conversation_ids, *sender_ids;
   const uint8_t *conversation_column, *sender_column, *time_column, *sequence_column;
   /// Documents by sequence, made when first asked for: only writers ask.

@@ -3,11 +3,6 @@
 
 #include <algorithm>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 namespace {
 
 /// What is live and committed, and deletions that wait for their commit, which name nobody. A live record that
@@ -26,18 +21,8 @@ void copy_sidecar(const cx_reader &source, const std::string &target) {
 }
 
 bool file_contains(const std::string &path, const std::string &bytes) {
-  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) throw_errno("open for search");
-  struct stat info;
-  size_t size = fstat(file, &info) == 0 ? size_t(info.st_size) : 0;
-  void *mapped = size > 0 ? mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0) : nullptr;
-  close(file);
-  if (size == 0) return false;
-  if (mapped == MAP_FAILED) throw_errno("map for search");
-  auto *start = static_cast<const char *>(mapped);
-  bool is_found = memmem(start, size, bytes.data(), bytes.size()) != nullptr;
-  munmap(mapped, size);
-  return is_found;
+  MappedFile file(path);
+  return file.count() > 0 && memmem(file.bytes(), file.count(), bytes.data(), bytes.size()) != nullptr;
 }
 
 /// As a B-tree key holds it: a zero byte is followed by 0xff.
@@ -153,13 +138,16 @@ void check_sealed(const cx_reader &reader, Findings &findings) {
   }
   if (reader.records->at(count + 1, entry)) findings.add(CX_DOCUMENT_MISSING, entry.sequence);
   for (auto term = reader.database.allterms_begin(); term != reader.database.allterms_end(); ++term) {
-    Xapian::doccount met = 0;
+    const DenseTerm *dense = reader.dense_term(*term);
+    Xapian::doccount met = 0, met_dense = 0;
     Xapian::docid last = 0;
     for (auto at = reader.database.postlist_begin(*term); at != reader.database.postlist_end(*term); ++at) {
       last = *at;
       met++;
+      if (dense && dense->contains(last)) met_dense++;
     }
-    if (met != term.get_termfreq() || last > count) findings.add(CX_STRUCTURE, 0);
+    bool is_dense_right = !dense || (met_dense == met && dense->ones() == met);
+    if (met != term.get_termfreq() || last > count || !is_dense_right) findings.add(CX_STRUCTURE, 0);
   }
 }
 

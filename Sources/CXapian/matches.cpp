@@ -1,8 +1,11 @@
 #include "matches.hpp"
 
 #include "query.hpp"
+#include "words.hpp"
 
 namespace {
+
+using Take = std::function<bool(Xapian::docid, const Entry &)>;
 
 /// Ends a match early, through Xapian, which is safe against exceptions of a decider.
 struct Enough {};
@@ -10,8 +13,7 @@ struct Enough {};
 /// Accepts none: the match set Xapian itself would keep is not wanted.
 class Visitor : public Xapian::MatchDecider {
 public:
-  Visitor(const cx_reader &reader, const std::function<bool(Xapian::docid, const Entry &)> &take)
-      : reader(reader), take(take) {}
+  Visitor(const cx_reader &reader, const Take &take) : reader(reader), take(take) {}
 
   bool operator()(const Xapian::Document &document) const override {
     Entry record;
@@ -23,16 +25,11 @@ public:
 
 private:
   const cx_reader &reader;
-  const std::function<bool(Xapian::docid, const Entry &)> &take;
+  const Take &take;
 };
 
-}  // namespace
-
-void each_match(const cx_reader &reader, const cx_search &search, Deadline &deadline,
-                const std::function<bool(Xapian::docid, const Entry &)> &take) {
-  Xapian::Query asked = read_query(search.tree, search.tree_count, reader, deadline);
-  if (asked.empty() || reader.database.get_doccount() == 0) return;
-  Scope scope(search, reader);
+void match(const cx_reader &reader, const Xapian::Query &asked, const Scope &scope, Deadline &deadline,
+           const Take &take) {
   ScopeSource source(scope, deadline);
   Xapian::Query visible(Xapian::Query::OP_AND, asked, Xapian::Query(&source));
   Visitor visitor(reader, take);
@@ -44,4 +41,29 @@ void each_match(const cx_reader &reader, const cx_search &search, Deadline &dead
     enquire.get_mset(0, 1, reader.database.get_doccount(), nullptr, &visitor);
   } catch (const Enough &) {
   }
+}
+
+void walk(ClauseList &list, const Scope &scope, Deadline &deadline, const Take &take) {
+  Xapian::docid last = scope.ids().second;
+  list.skip_to(scope.ids().first);
+  for (; !list.is_at_end() && list.at() <= last; list.skip_to(list.at() + 1)) {
+    Entry record;
+    if (scope.accepts(list.at(), deadline, record)) {
+      if (!take(list.at(), record)) return;
+    } else if (scope.ends_at(list.at())) {
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+void each_match(const cx_reader &reader, const cx_search &search, Deadline &deadline, const Take &take) {
+  if (reader.database.get_doccount() == 0) return;
+  Scope scope(search, reader);
+  if (auto words = read_words(search.tree, search.tree_count, reader, deadline)) {
+    return walk(*words, scope, deadline, take);
+  }
+  Xapian::Query asked = read_query(search.tree, search.tree_count, reader, deadline);
+  if (!asked.empty()) match(reader, asked, scope, deadline, take);
 }

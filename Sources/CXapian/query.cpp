@@ -1,17 +1,12 @@
 #include "query.hpp"
 
-#include "clauses.hpp"
 #include "documents.hpp"
+#include "words.hpp"
 
 #include <algorithm>
 #include <vector>
 
 namespace {
-
-/// Lists of a prefix's terms that are kept open side by side: beyond it, going through all of them once is quicker.
-constexpr size_t prefix_lists_most = 1000;
-
-enum class Tag : uint8_t { term = 1, phrase, near, prefix, all, any, negation, everything, clauses };
 
 /// A new one each time: copies of the global Xapian::Query::MatchAll share a reference count that is not atomic, so
 /// threads that search at once would free it.
@@ -24,6 +19,7 @@ public:
 
   Xapian::Query tree(int depth = 1) {
     if (depth > CX_TREE_DEPTH_MAX) throw Failure{CX_BAD_QUERY, "nested too deeply"};
+    most = database.get_doccount();
     switch (Tag(cursor.number<uint8_t>())) {
       case Tag::term: return term(cursor.term());
       case Tag::phrase: return words(Xapian::Query::OP_PHRASE, 0);
@@ -31,7 +27,7 @@ public:
       case Tag::prefix: return prefix(cursor.term());
       case Tag::all: return conjunction(depth);
       case Tag::any: return disjunction(depth);
-      case Tag::negation: return none_of({tree(depth + 1)});
+      case Tag::negation: return negation(depth);
       case Tag::everything: return match_all();
       case Tag::clauses: return clauses();
       default: throw Failure{CX_BAD_QUERY, "an unknown node"};
@@ -41,34 +37,40 @@ public:
   bool at_end() const { return cursor.at_end(); }
 
 private:
-  bool is_in_every_document(const std::string &term) const {
-    return database.get_termfreq(term) == database.get_doccount();
-  }
-
   /// Without weights Xapian 1.4.22 reads a term that every document holds from the list of all documents, and takes
   /// the end of that list's first block for damage where ids do not start at 1. Asked for as what it is, that list is
   /// read well.
-  Xapian::Query term(const std::string &term) const {
-    return is_in_every_document(term) ? match_all() : Xapian::Query(term);
+  Xapian::Query term(const std::string &term) {
+    if (const DenseTerm *dense = generation.dense_term(term)) {
+      most = dense->count;
+      return Xapian::Query((new DenseSource(*dense))->release());
+    }
+    most = database.get_termfreq(term);
+    return most == database.get_doccount() ? match_all() : Xapian::Query(term);
   }
 
-  /// The terms it stands for are merged by hand: Xapian's own wildcard takes many times as long over hundreds. However
-  /// many they are, the answer is whole: they are the words of everybody, and a limit would tell of others' words.
-  Xapian::Query prefix(const std::string &prefix) const {
-    std::vector<std::string> terms;
-    for (auto at = database.allterms_begin(prefix); at != database.allterms_end(prefix); ++at) {
-      if (at.get_termfreq() == database.get_doccount()) return match_all();
-      if (terms.size() == prefix_lists_most) return documents_of(prefix);
-      terms.push_back(*at);
-    }
-    if (terms.empty()) return Xapian::Query();
-    if (terms.size() == 1) return Xapian::Query(terms[0]);
-    auto source = std::make_unique<ClauseSource>();
-    Xapian::doccount most = 0;
+  Xapian::doccount holders_of(const std::string &term) const {
+    const DenseTerm *dense = generation.dense_term(term);
+    return dense ? dense->count : database.get_termfreq(term);
+  }
+
+  /// The terms it stands for are merged by hand: Xapian's own wildcard takes many times as long over hundreds.
+  Xapian::Query prefix(const std::string &prefix) {
+    PrefixTerms terms(database, prefix);
+    if (terms.is_everywhere) return match_all();
+    if (terms.are_too_many) return documents_of(prefix);
+    most = std::min(most, terms.most);
+    if (terms.names.empty()) return Xapian::Query();
+    if (terms.names.size() == 1) return Xapian::Query(terms.names[0]);
+    return merged(lists_of(generation, terms.names), most);
+  }
+
+  Xapian::Query merged(Merge<TermList> &&lists, Xapian::doccount most) const {
     std::vector<Merge<TermList>> sets;
-    sets.push_back(any_of(terms, most));
+    sets.push_back(std::move(lists));
+    auto source = std::make_unique<ClauseSource>();
     source->expect(most);
-    source->add(std::make_unique<ClauseList>(nullptr, 0, std::move(sets)));
+    source->add(std::make_unique<ClauseList>(nullptr, 0, std::move(sets), deadline));
     return Xapian::Query(source.release()->release());
   }
 
@@ -85,18 +87,6 @@ private:
     }
     auto source = std::make_unique<DocumentSource>(std::move(documents));
     return Xapian::Query(source.release()->release());
-  }
-
-  /// The lists of those terms that there are.
-  Merge<TermList> any_of(const std::vector<std::string> &terms, Xapian::doccount &most) const {
-    Merge<TermList> lists;
-    for (const std::string &term : terms) {
-      Xapian::doccount count = database.get_termfreq(term);
-      if (count == 0) continue;
-      most = std::min(most + count, database.get_doccount());
-      lists.add(std::make_unique<TermList>(database, term));
-    }
-    return lists;
   }
 
   struct Clause {
@@ -134,12 +124,12 @@ private:
     Xapian::doccount fewest = database.get_doccount();
     for (const auto &terms : clause.sets) {
       Xapian::doccount most = 0;
-      sets.push_back(any_of(terms, most));
+      sets.push_back(lists_of(generation, terms, most));
       if (most == 0) return;
       fewest = std::min(fewest, most);
     }
     source.expect(fewest);
-    source.add(std::make_unique<ClauseList>(&generation, clause.conversation, std::move(sets)));
+    source.add(std::make_unique<ClauseList>(&generation, clause.conversation, std::move(sets), deadline));
   }
 
   /// Words at places that go together; `window` 0 means side by side.
@@ -152,20 +142,39 @@ private:
     if (parts.size() == 1) return term(parts[0]);
     // Xapian answers AND where no document has positions: more than was asked for.
     if (!database.has_positions()) return Xapian::Query();
+    for (const std::string &part : parts) most = std::min(most, holders_of(part));
     return Xapian::Query(op, parts.begin(), parts.end(), window);
+  }
+
+  /// Of terms one of which every document in scope holds, so that they may be left out of an AND of which no more
+  /// than `fewest` documents are left without them.
+  Xapian::Query hint(Xapian::doccount fewest) {
+    std::vector<std::string> terms;
+    for (uint16_t rest = cursor.number<uint16_t>(); rest > 0; rest--) terms.push_back(cursor.term());
+    most = fewest;
+    if (!is_worthwhile(terms, fewest)) return match_all();
+    Xapian::doccount holders = 0;
+    Merge<TermList> lists = lists_of(generation, terms, holders);
+    return holders == 0 ? Xapian::Query() : merged(std::move(lists), holders);
   }
 
   /// Negations are gathered into one AND_NOT, which Xapian runs as a check on the others' matches.
   Xapian::Query conjunction(int depth) {
     std::vector<Xapian::Query> wanted, unwanted;
+    Xapian::doccount fewest = database.get_doccount();
     for (uint16_t rest = cursor.number<uint16_t>(); rest > 0; rest--) {
       if (Tag(cursor.peek()) == Tag::negation) {
         cursor.number<uint8_t>();
         unwanted.push_back(tree(depth + 2));
+      } else if (Tag(cursor.peek()) == Tag::hint) {
+        cursor.number<uint8_t>();
+        wanted.push_back(hint(fewest));
       } else {
         wanted.push_back(tree(depth + 1));
+        fewest = std::min(fewest, most);
       }
     }
+    most = fewest;
     if (wanted.empty()) return none_of(unwanted);
     Xapian::Query both(Xapian::Query::OP_AND, wanted.begin(), wanted.end());
     return unwanted.empty() ? both : Xapian::Query(Xapian::Query::OP_AND_NOT, both, one_of(unwanted));
@@ -173,12 +182,23 @@ private:
 
   Xapian::Query disjunction(int depth) {
     std::vector<Xapian::Query> parts;
-    for (uint16_t rest = cursor.number<uint16_t>(); rest > 0; rest--) parts.push_back(tree(depth + 1));
+    uint64_t sum = 0;
+    for (uint16_t rest = cursor.number<uint16_t>(); rest > 0; rest--) {
+      parts.push_back(tree(depth + 1));
+      sum += most;
+    }
+    most = Xapian::doccount(std::min<uint64_t>(sum, database.get_doccount()));
     return one_of(parts);
   }
 
   static Xapian::Query one_of(const std::vector<Xapian::Query> &parts) {
     return Xapian::Query(Xapian::Query::OP_OR, parts.begin(), parts.end());
+  }
+
+  Xapian::Query negation(int depth) {
+    Xapian::Query query = none_of({tree(depth + 1)});
+    most = database.get_doccount();
+    return query;
   }
 
   static Xapian::Query none_of(const std::vector<Xapian::Query> &parts) {
@@ -191,6 +211,8 @@ private:
   const cx_reader &generation;
   const Xapian::Database &database;
   Deadline &deadline;
+  /// How many documents the tree that was read last holds at most, as far as is known without reading postings.
+  Xapian::doccount most = 0;
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ cx_reader::cx_reader(const std::string &path, bool is_hot) : database(path, Xapi
   if (!is_hot) tombstones = std::make_unique<Tombstones>(path);
   if (!is_hot && Columns::exists(path)) {
     records = std::make_unique<Columns>(path);
+    if (DenseTerms::exists(path)) dense = std::make_unique<DenseTerms>(path);
     return;
   }
   auto opened = std::make_unique<SidecarMap>();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "columns.hpp"
+#include "dense.hpp"
 #include "sidecar.hpp"
 #include "tombstones.hpp"
 
@@ -26,6 +27,8 @@ struct cx_reader {
 
   bool is_hot() const { return tombstones == nullptr; }
   bool is_sealed() const { return sidecar == nullptr; }
+  /// Null where the term has none, deleted documents among its own.
+  const DenseTerm *dense_term(const std::string &term) const { return dense ? dense->find(term) : nullptr; }
   /// Read once a revision: it lies in the database, so a search would pay for a look into the B-tree.
   int64_t position() const {
     if (known_position < 0) known_position = read_position(database);
@@ -37,6 +40,8 @@ struct cx_reader {
   /// `records`, unless the generation is sealed.
   SidecarMap *sidecar = nullptr;
   std::unique_ptr<Tombstones> tombstones;
+  /// Null where the generation is not sealed, or was sealed before there were any.
+  std::unique_ptr<DenseTerms> dense;
 
 private:
   mutable int64_t known_position = -1;

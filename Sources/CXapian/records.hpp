@@ -16,6 +16,8 @@ public:
 
   /// False if there is no such document, or it was deleted.
   virtual bool at(uint32_t document, Entry &out) const = 0;
+  /// As `at`, but the conversation alone: all that is looked at of most documents that a search passes by.
+  virtual bool conversation_at(uint32_t document, int64_t &out) const = 0;
   /// The id that a sequence's document has, or had before it was deleted; 0 if there was never one.
   virtual uint32_t document_of(int64_t sequence) const = 0;
   /// How far times may rise again while ids ascend: none after was created later than created_at + disorder.

@@ -67,9 +67,11 @@ std::pair<Xapian::docid, Xapian::docid> Scope::bound() const {
   return reader.records->ids(from, until);
 }
 
-bool Scope::accepts(Xapian::docid document, Deadline &deadline) const {
+bool Scope::accepts(Xapian::docid document, Deadline &deadline, Entry &record) const {
   deadline.tick();
-  Entry record;
+  int64_t conversation;
+  if (!reader.records->conversation_at(document, conversation)) return false;
+  if (!search.scope->may_accept(conversation)) return false;
   if (!reader.at(document, record)) return false;
   return search.from <= record.created_at && record.created_at < search.until && search.scope->accepts(record);
 }
@@ -91,7 +93,8 @@ void ScopeSource::init(const Xapian::Database &database) {
 }
 
 bool ScopeSource::accepts(Xapian::docid document) {
-  if (scope.accepts(document, deadline)) return true;
+  Entry record;
+  if (scope.accepts(document, deadline, record)) return true;
   if (scope.ends_at(document)) last = std::min(last, document);
   return false;
 }

@@ -27,6 +27,8 @@ struct cx_scope {
   cx_scope(bool scoped, const cx_window *windows, size_t window_count, const int64_t *senders, size_t sender_count);
 
   bool accepts(const Entry &record) const;
+  /// Whether any document of the conversation can be in scope.
+  bool may_accept(int64_t conversation) const { return !is_scoped || find(conversation); }
 
   const bool is_scoped;
   /// The first moment of any window, and the one after the last.
@@ -56,7 +58,8 @@ public:
 
   /// The ids outside of which nothing can be in scope.
   std::pair<Xapian::docid, Xapian::docid> ids() const { return bounds; }
-  bool accepts(Xapian::docid document, Deadline &deadline) const;
+  /// `record` is the document's if so.
+  bool accepts(Xapian::docid document, Deadline &deadline, Entry &record) const;
   /// Whether no document of a higher id can be in scope: all were created before the time that is asked for.
   bool ends_at(Xapian::docid document) const;
 

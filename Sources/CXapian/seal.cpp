@@ -104,6 +104,7 @@ public:
     std::vector<Entry> entries;
     for (const Move &move : moves) entries.push_back(move.entry);
     Columns::write(target, entries);
+    DenseTerms::write(target, Xapian::Database(target));
     Tombstones::create(target);
     cx_reader written(target, false);
     if (written.database.get_doccount() != moves.size()) throw Failure{CX_FAILED, "the sealed copy differs"};

@@ -1,40 +1,33 @@
-#include "reader.hpp"
-
-#include "query.hpp"
-#include "scope.hpp"
+#include "matches.hpp"
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
+#include <vector>
 
 namespace {
-
-/// Ends a match early, through Xapian, which is safe against exceptions of a decider.
-struct Finished {};
 
 bool is_newer(const cx_hit &left, const cx_hit &right) {
   return left.created_at != right.created_at ? left.created_at > right.created_at
                                              : left.sequence > right.sequence;
 }
 
-/// Counts every match and keeps the newest `limit` of those before the cursor. Never accepts one: the match set
-/// Xapian itself would keep is not wanted.
-class Collector : public Xapian::MatchDecider {
+/// Counts every match and keeps the newest `limit` of those before the cursor.
+class Collector {
 public:
   Collector(const cx_search &search, const cx_reader &reader)
-      : search(search), reader(reader), disorder(reader.records->disorder()) {}
+      : search(search), disorder(reader.records->disorder()) {}
 
-  bool operator()(const Xapian::Document &document) const override {
-    Entry record;
-    // Deleted since the scope let it pass.
-    if (!reader.at(document.get_docid(), record)) return false;
+  /// False once nothing that follows can matter.
+  bool take(const Entry &record) {
     matches++;
     cx_hit hit{record.conversation, record.sender, record.created_at, record.sequence};
     if (is_before_cursor(hit)) offer(hit);
-    if (is_done(record.created_at)) throw Finished{};
-    return false;
+    exact = !is_done(record.created_at);
+    return exact;
   }
 
-  void finish(cx_page &page, bool exact) {
+  void finish(cx_page &page) {
     std::sort(hits.begin(), hits.end(), is_newer);
     page.matches = matches;
     page.exact = exact;
@@ -52,7 +45,7 @@ private:
   }
 
   /// `hits` is a heap whose front is the oldest.
-  void offer(const cx_hit &hit) const {
+  void offer(const cx_hit &hit) {
     if (hits.size() == search.limit) {
       if (hits.empty() || !is_newer(hit, hits.front())) return;
       std::pop_heap(hits.begin(), hits.end(), is_newer);
@@ -71,23 +64,12 @@ private:
   }
 
   const cx_search &search;
-  const cx_reader &reader;
   int64_t disorder;
-  mutable uint64_t matches = 0;
-  mutable std::vector<cx_hit> hits;
+  uint64_t matches = 0;
+  /// Whether all were counted.
+  bool exact = true;
+  std::vector<cx_hit> hits;
 };
-
-bool run(Xapian::Database &database, const Xapian::Query &query, const Collector &collector) {
-  Xapian::Enquire enquire(database);
-  enquire.set_query(query);
-  enquire.set_weighting_scheme(Xapian::BoolWeight());
-  try {
-    enquire.get_mset(0, 1, database.get_doccount(), nullptr, &collector);
-    return true;
-  } catch (const Finished &) {
-    return false;
-  }
-}
 
 }  // namespace
 
@@ -97,15 +79,10 @@ int cx_reader_search(cx_reader *reader, const cx_search *search, cx_page *out, c
   *out = cx_page{nullptr, 0, 0, true};
   return guarded(error, [&] {
     Deadline deadline(search->deadline);
-    Xapian::Query asked = read_query(search->tree, search->tree_count, *reader, deadline);
-    if (asked.empty() || reader->database.get_doccount() == 0) return;
-    Scope scope(*search, *reader);
-    ScopeSource source(scope, deadline);
-    Xapian::Query visible(Xapian::Query::OP_AND, asked, Xapian::Query(&source));
     Collector collector(*search, *reader);
-    // Without weights no list is kept for ranking.
-    bool exact = run(reader->database, Xapian::Query(Xapian::Query::OP_SCALE_WEIGHT, visible, 0.0), collector);
-    collector.finish(*out, exact);
+    each_match(*reader, *search, deadline,
+               [&](Xapian::docid, const Entry &entry) { return collector.take(entry); });
+    collector.finish(*out);
   });
 }
 

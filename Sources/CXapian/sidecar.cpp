@@ -128,6 +128,13 @@ bool SidecarMap::at(uint32_t document, Entry &out) const {
   return true;
 }
 
+bool SidecarMap::conversation_at(uint32_t document, int64_t &out) const {
+  Entry entry;
+  if (!at(document, entry)) return false;
+  out = entry.conversation;
+  return true;
+}
+
 uint32_t SidecarMap::document_of(int64_t sequence) const {
   return record(sequence).state() == Record::none ? 0 : uint32_t(int64_t(CX_DOCUMENT_BASE) - sequence);
 }

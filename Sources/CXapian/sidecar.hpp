@@ -72,6 +72,7 @@ public:
   SidecarHeader header() const;
 
   bool at(uint32_t document, Entry &out) const override;
+  bool conversation_at(uint32_t document, int64_t &out) const override;
   uint32_t document_of(int64_t sequence) const override;
   int64_t disorder() const override { return extreme(offsetof(SidecarHeader, disorder)); }
   int64_t oldest() const override { return extreme(offsetof(SidecarHeader, oldest)); }

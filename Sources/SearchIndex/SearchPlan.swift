@@ -92,7 +92,9 @@ struct SearchPlan: Sendable {
     throws(SearchIndexError)
     -> [[UInt8]]
   {
-    var parts: [[UInt8]] = []
+    var parts = try query.required.map(leaf)
+    if case .everything(let term) = query.scope { parts.append(try leaf(term)) }
+    // Hints last: by then it is known how few documents are left without them.
     if let windows {
       // Side by side are those of one conversation.
       var ids: [Int64] = []
@@ -100,14 +102,12 @@ struct SearchPlan: Sendable {
         ids.append(window.conversation)
       }
       if ids.count <= termsWorthwhile {
-        parts.append(try node(anyTerm: ids.map { IndexTerms.conversation(ConversationID(rawValue: $0)) }))
+        parts.append(try hint(ids.map { IndexTerms.conversation(ConversationID(rawValue: $0)) }))
       }
     }
     if let senders = query.senders, senders.count <= termsWorthwhile {
-      parts.append(try node(anyTerm: senders.map(IndexTerms.sender)))
+      parts.append(try hint(senders.map(IndexTerms.sender)))
     }
-    for term in query.required { parts.append(try leaf(term)) }
-    if case .everything(let term) = query.scope { parts.append(try leaf(term)) }
     return parts
   }
 
@@ -151,16 +151,13 @@ struct SearchPlan: Sendable {
     return node(5, [try leaf(IndexTerms.conversation(conversation)), writer.bytes])
   }
 
-  private static func node(anyTerm terms: [[UInt8]]) throws(SearchIndexError) -> [UInt8] {
-    try node(any: terms, leaf)
-  }
-
-  private static func node<Element>(
-    any elements: [Element], _ bytes: (Element) throws(SearchIndexError) -> [UInt8]
-  ) throws(SearchIndexError) -> [UInt8] {
-    var parts: [[UInt8]] = []
-    for element in elements { parts.append(try bytes(element)) }
-    return node(6, parts)
+  /// Tag 10: of terms one of which every document in scope holds, to be used where that is quicker.
+  private static func hint(_ terms: [[UInt8]]) throws(SearchIndexError) -> [UInt8] {
+    var writer = ByteWriter()
+    writer.byte(10)
+    writer.fixed(UInt16(terms.count))
+    for term in terms { try writer.term(term) }
+    return writer.bytes
   }
 
   /// 5 all, 6 any.

@@ -153,7 +153,8 @@ typedef struct cx_search {
   /// In pre-order: 1 term (u8 length, bytes) · 2 phrase (u16 n, n terms) · 3 near (u32 window, u16 n, n terms) ·
   /// 4 prefix (u8 length, bytes) · 5 all (u16 n, n trees) · 6 any (u16 n, n trees) · 7 not (tree) · 8 everything ·
   /// 9 clauses (u16 n, n × (i64 conversation, u8 m, m × (u8 k, k terms))): in one of the conversations, for each of
-  /// its m, one of the k terms
+  /// its m, one of the k terms · 10 hint (u16 n, n terms), in 5 only: terms one of which every document in scope holds,
+  /// looked up where that narrows what is before it
   const uint8_t *tree;
   size_t tree_count;
   const cx_scope *scope;
