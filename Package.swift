@@ -117,7 +117,7 @@ let flows: [Target] = [
   room(
     "Erasure",
     [
-      "Model", "Catalog", "AuditLog", "KeyVault", "SearchIndex", "History", "Postgres", "Sodium",
+      "Model", "Catalog", "AuditLog", "KeyVault", "SearchIndex", "History", "Postgres", "Sodium", "Blocking",
     ]),
   room(
     "Exporting",

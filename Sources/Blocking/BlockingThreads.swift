@@ -6,8 +6,9 @@ package final class BlockingThreads: Sendable {
   /// - Parameters:
   ///   - name: shown by `top -H` and debuggers; the first 15 bytes count.
   ///   - limit: threads at most; they start as they are needed.
-  package init(name: String, limit: Int) {
-    threads = WorkerThreads(name: name, limit: limit) { $0() }
+  ///   - nice: see ``ThreadNice``.
+  package init(name: String, limit: Int, nice: CInt = 0) {
+    threads = WorkerThreads(name: name, limit: limit, nice: nice) { $0() }
   }
 
   deinit { threads.stop() }

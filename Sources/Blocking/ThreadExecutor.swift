@@ -12,9 +12,11 @@ package final class ThreadExecutor: SerialExecutor, TaskExecutor, @unchecked Sen
   // @unchecked: `threads` guards itself; nothing else is stored.
   private let threads: WorkerThreads<Entry>
 
-  /// - Parameter name: shown by `top -H` and debuggers; the first 15 bytes count.
-  package init(name: String) {
-    threads = WorkerThreads(name: name, limit: 1) { entry in
+  /// - Parameters:
+  ///   - name: shown by `top -H` and debuggers; the first 15 bytes count.
+  ///   - nice: see ``ThreadNice``.
+  package init(name: String, nice: CInt = 0) {
+    threads = WorkerThreads(name: name, limit: 1, nice: nice) { entry in
       unsafe entry.job.runSynchronously(
         isolatedTo: entry.executor.asUnownedSerialExecutor(),
         taskExecutor: entry.executor.asUnownedTaskExecutor())

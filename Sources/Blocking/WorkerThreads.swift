@@ -12,6 +12,7 @@ final class WorkerThreads<Job: Sendable>: @unchecked Sendable {
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let name: String
   private let limit: Int
+  private let nice: CInt
   private let run: @Sendable (Job) -> Void
   /// Newest last; moved over to `next`, reversed, whenever that is empty: amortised constant time.
   private var arrived: [Job] = []
@@ -20,9 +21,10 @@ final class WorkerThreads<Job: Sendable>: @unchecked Sendable {
   private var idle = 0
   private var isStopping = false
 
-  init(name: String, limit: Int, run: @escaping @Sendable (Job) -> Void) {
+  init(name: String, limit: Int, nice: CInt = 0, run: @escaping @Sendable (Job) -> Void) {
     self.name = name
     self.limit = limit
+    self.nice = nice
     self.run = run
     unsafe pthread_mutex_init(mutex, nil)
     unsafe pthread_cond_init(condition, nil)
@@ -71,6 +73,7 @@ final class WorkerThreads<Job: Sendable>: @unchecked Sendable {
 
   private func work() {
     nameThread()
+    ThreadNice.set(nice)
     while let job = take() { run(job) }
   }
 

@@ -1,4 +1,5 @@
 import AuditLog
+import Blocking
 import Catalog
 import Foundation
 import History
@@ -15,7 +16,7 @@ extension ErasureService {
   /// ``reconsider(_:actor:)`` completes it.
   package func run(_ id: Int64, actor: String) async throws -> Certificate {
     _ = try await find(id)
-    return try await alone(id) { try await runAlone(id, actor: actor) }
+    return try await alone(id) { try await runAsLongWork { try await runAlone(id, actor: actor) } }
   }
 
   private func runAlone(_ id: Int64, actor: String) async throws -> Certificate {

@@ -1,3 +1,4 @@
+import Blocking
 import Catalog
 import Exporting
 import Logging
@@ -28,7 +29,7 @@ actor ExportRunner: Service {
 
   /// Until shutdown: what is being written then is left as it is, for the next start.
   func run() async throws {
-    await cancelWhenGracefulShutdown { await self.loop() }
+    await cancelWhenGracefulShutdown { await runAsLongWork { await self.loop() } }
   }
 
   private func loop() async {

@@ -1,4 +1,5 @@
 import AuditLog
+import Blocking
 import Catalog
 import Erasure
 import Exporting
@@ -123,7 +124,7 @@ extension Application {
     var failure: (any Error)?
     do {
       outcome = try await holding(job) {
-        try await self.perform(job, slot: run.slot, actor: actor, in: night)
+        try await runAsLongWork { try await self.perform(job, slot: run.slot, actor: actor, in: night) }
       }
     } catch {
       outcome.problem = Self.words(for: error)

@@ -1,3 +1,4 @@
+import Blocking
 import Catalog
 import JobQueue
 import Logging
@@ -21,7 +22,7 @@ struct IndexFollower: Service {
       var failed = false
       while !Task.isCancelled {
         do {
-          try await hold()
+          try await runAsLongWork { try await hold() }
           failed = false
         } catch {
           // A lease or lock that another process has is no failure; others are told once until they pass.

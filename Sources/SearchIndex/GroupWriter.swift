@@ -20,7 +20,7 @@ actor GroupWriter {
     self.hold = hold
     self.limits = limits
     self.name = name
-    executor = ThreadExecutor(name: "index-\(directory.group)")
+    executor = ThreadExecutor(name: "index-\(directory.group)", nice: ThreadNice.writing)
     sealing = SealingThread(group: directory.group)
   }
 
@@ -31,7 +31,6 @@ actor GroupWriter {
   ///
   /// - Returns: false if the shard is that far already, or not at `start`; then nothing is done.
   func apply(_ batch: XapianBatch, after start: Int64? = nil, position: Int64) throws -> Bool {
-    ThreadNice.set(ThreadNice.writing)
     return try write { writer in
       let reached = try writer.position()
       if position <= reached || reached != start ?? reached { return false }

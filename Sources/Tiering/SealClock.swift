@@ -23,7 +23,8 @@ package final class SealClock: Sendable {
 /// Work of the archive that several cores do together.
 enum SealThreads {
   private static let count = max(1, min(8, ProcessInfo.processInfo.activeProcessorCount))
-  private static let threads = BlockingThreads(name: "archive", limit: count)
+  private static let threads = BlockingThreads(
+    name: "archive", limit: count, nice: ThreadNice.writing)
 
   /// What `body` makes of each number below `count`, in their order. Of several errors one is thrown.
   static func map<R: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) throws -> R) async throws

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Blocking
 import Catalog
 import Erasure
 import Foundation
@@ -86,8 +87,11 @@ struct ErasureBench: AsyncParsableCommand {
     try await author.erase()
     let erased = watch.seconds
     let cleaning = Stopwatch()
-    _ = try await author.home.application.followFeed()
-    _ = try await author.home.application.archiver(author.home.tenant).compact(dryRun: false)
+    // As the service's jobs do.
+    try await runAsLongWork {
+      _ = try await author.home.application.followFeed()
+      _ = try await author.home.application.archiver(author.home.tenant).compact(dryRun: false)
+    }
     let cleaned = cleaning.seconds
     done.set(1)
     let meanwhile = await during

@@ -1,0 +1,33 @@
+/// Runs `body` and its child tasks on threads of their own, behind what people wait for: for work that goes on for minutes
+/// beside the serving of requests. On Swift's own pool, of one thread a core, requests would wait for its turns.
+///
+/// Actors with an executor of their own stay on it, and so do blocking calls that are handed to other threads.
+package func runAsLongWork<R, E: Error>(
+  isolation: isolated (any Actor)? = #isolation, _ body: () async throws(E) -> R
+) async throws(E) -> R {
+  try await withTaskExecutorPreference(longWork, operation: body)
+}
+
+private let longWork = LongWorkExecutor(threads: 2)
+
+private final class LongWorkExecutor: TaskExecutor, @unchecked Sendable {
+  // @unchecked: `threads` guards itself; nothing else is stored.
+  private let threads: WorkerThreads<Entry>
+
+  init(threads count: Int) {
+    threads = WorkerThreads(name: "long-work", limit: count, nice: ThreadNice.writing) { entry in
+      unsafe entry.job.runSynchronously(on: entry.executor.asUnownedTaskExecutor())
+    }
+  }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    threads.add(Entry(job: UnownedJob(job), executor: self))
+  }
+
+  func asUnownedTaskExecutor() -> UnownedTaskExecutor { unsafe UnownedTaskExecutor(ordinary: self) }
+
+  private struct Entry: Sendable {
+    let job: UnownedJob
+    let executor: LongWorkExecutor
+  }
+}
