@@ -45,7 +45,7 @@ extension MessageSearch {
     switch request.query {
     case .everything: return [IndexClause(conversation: nil, tree: .everything)]
     case .plain(let node):
-      return [IndexClause(conversation: nil, tree: TermTree(plain: node, tenant: tenant))]
+      return [IndexClause(conversation: nil, tree: try TermTree(plain: node, tenant: tenant))]
     case .blinded(let sets):
       return try sets.compactMap { set in
         guard let card = scope.named[set.conversationID] else { return nil }
@@ -58,20 +58,27 @@ extension MessageSearch {
 }
 
 extension TermTree {
-  init(plain node: QueryNode, tenant: TenantID) {
+  /// - Throws: `.badQuery` for a prefix shorter than the query language takes: trees come from clients as well.
+  init(plain node: QueryNode, tenant: TenantID) throws(SearchError) {
     func word(_ text: String) -> [UInt8] { IndexTerms.word(Array(text.utf8), tenant: tenant) }
-    func tree(_ node: QueryNode) -> TermTree {
-      switch node {
-      case .term(let text): .term(word(text))
-      case .phrase(let words): .phrase(words.map(word))
-      case .near(let words, let within): .near(words.map(word), within: within)
-      case .prefix(let text): .prefix(word(text))
-      case .all(let nodes): .all(nodes.map(tree))
-      case .any(let nodes): .any(nodes.map(tree))
-      case .not(let inner): .not(tree(inner))
-      }
+    func trees(_ nodes: [QueryNode]) throws(SearchError) -> [TermTree] {
+      var trees: [TermTree] = []
+      for node in nodes { trees.append(try TermTree(plain: node, tenant: tenant)) }
+      return trees
     }
-    self = tree(node)
+    switch node {
+    case .term(let text): self = .term(word(text))
+    case .phrase(let words): self = .phrase(words.map(word))
+    case .near(let words, let within): self = .near(words.map(word), within: within)
+    case .prefix(let text):
+      guard text.unicodeScalars.count >= QueryNode.prefixScalarsMin else {
+        throw SearchError(.badQuery, "a prefix has at least \(QueryNode.prefixScalarsMin) letters")
+      }
+      self = .prefix(word(text))
+    case .all(let nodes): self = .all(try trees(nodes))
+    case .any(let nodes): self = .any(try trees(nodes))
+    case .not(let inner): self = .not(try TermTree(plain: inner, tenant: tenant))
+    }
   }
 
   /// Over blinded tokens in base64url. A `term` may be a word's or a bigram's: no two classes share tokens.

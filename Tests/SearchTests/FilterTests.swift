@@ -48,6 +48,20 @@ struct FilterTests {
     }
   }
 
+  @Test("A tree's prefix has as many letters as one of the query language")
+  func shortPrefix() async throws {
+    try await SearchHouse.with { house in
+      try await house.deliver(Self.rooms)
+      func found(_ start: String) async throws -> Int {
+        try await house.search(
+          SearchRequest(query: .plain(.any([.term("blue"), .all([.prefix(start)])]))), as: "ann"
+        ).hits.count
+      }
+      #expect(try await found("red") == 4)
+      await #expect { _ = try await found("re") } throws: { ($0 as? SearchError)?.code == .badQuery }
+    }
+  }
+
   @Test("has:reaction holds while somebody reacts, in hot and cold, and ends with the reaction or the person")
   func reactions() async throws {
     try await SearchHouse.with { house in
