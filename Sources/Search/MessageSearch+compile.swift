@@ -6,15 +6,15 @@ import SearchIndex
 import SearchTokens
 
 extension MessageSearch {
-  /// The index query, or `nil` when nothing can match: no window, or filters that name nobody known.
+  /// The index query, or `nil` when nothing can match: no window, or conversations that are none of the reader's.
   func compile(_ request: SearchRequest, _ scope: Scope) async throws -> IndexQuery? {
     if let windows = scope.windows, windows.isEmpty { return nil }
     var senders: [SubjectID]?
     if let from = request.from {
       var known: [SubjectID] = []
       for id in from { if let subject = try await directory.subject(id) { known.append(subject) } }
-      guard !known.isEmpty else { return nil }
-      senders = known
+      // The reply is not to tell who is unknown from who wrote nothing that the reader may see.
+      senders = known.isEmpty ? [.nobody] : known
     }
     if let only = scope.only, only.isEmpty { return nil }
     let clauses = try clauses(request, scope)
@@ -48,7 +48,7 @@ extension MessageSearch {
       return [IndexClause(conversation: nil, tree: try TermTree(plain: node, tenant: tenant))]
     case .blinded(let sets):
       return try sets.compactMap { set in
-        guard let card = scope.named[set.conversationID] else { return nil }
+        guard let card = scope.named[set.conversationID], scope.reaches(card.conversation) else { return nil }
         return IndexClause(
           conversation: card.conversation, group: card.route.group(of: groups),
           tree: try TermTree(blinded: set.tree))
