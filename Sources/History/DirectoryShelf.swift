@@ -49,12 +49,12 @@ package final class DirectoryShelf: Sendable {
     guard let known else { return nil }
     let (now, forgets) = (ContinuousClock.now, vault.forgets)
     let hash = known.hasher.hash("subject", id)
-    // The hash is of the tenant there was: another one of the same name does not know it.
-    guard let found = try await database.read({ tx in try Tenants.find(name, member: hash, in: tx) }),
-      found.tenant.id == known.tenant.id
-    else { return nil }
-    return Member(
-      directory: directory(of: found.tenant, now, forgets), subject: found.member, version: found.version)
+    let found = try await database.read { tx in try Tenants.find(name, member: hash, in: tx) }
+    guard let found else { return nil }
+    let directory = directory(of: found.tenant, now, forgets)
+    // The hash is of the tenant there was; another one of the same name is asked by the next request.
+    guard found.tenant.id == known.tenant.id else { return nil }
+    return Member(directory: directory, subject: found.member, version: found.version)
   }
 
   private func directory(of tenant: Tenant, _ now: ContinuousClock.Instant, _ forgets: UInt64) -> Directory {

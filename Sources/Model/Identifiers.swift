@@ -10,6 +10,9 @@ package struct SubjectID: RawRepresentable, Hashable, Sendable, Comparable, Coda
   package let rawValue: Int64
   package init(rawValue: Int64) { self.rawValue = rawValue }
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+
+  /// Of no person ever: what is looked for in the place of somebody unknown, so that it takes the same way.
+  package static let nobody = SubjectID(rawValue: 0)
 }
 
 /// A conversation. Random, like ``SubjectID``.

@@ -6,15 +6,15 @@ import SearchIndex
 import SearchTokens
 
 extension MessageSearch {
-  /// The index query, or `nil` when nothing can match: no window, or filters that name nobody known.
+  /// The index query, or `nil` when nothing can match: no window, or conversations that are none of the reader's.
   func compile(_ request: SearchRequest, _ scope: Scope) async throws -> IndexQuery? {
     if let windows = scope.windows, windows.isEmpty { return nil }
     var senders: [SubjectID]?
     if let from = request.from {
       var known: [SubjectID] = []
       for id in from { if let subject = try await directory.subject(id) { known.append(subject) } }
-      guard !known.isEmpty else { return nil }
-      senders = known
+      // The reply is not to tell who is unknown from who wrote nothing that the reader may see.
+      senders = known.isEmpty ? [.nobody] : known
     }
     if let only = scope.only, only.isEmpty { return nil }
     let clauses = try clauses(request, scope)
@@ -45,10 +45,10 @@ extension MessageSearch {
     switch request.query {
     case .everything: return [IndexClause(conversation: nil, tree: .everything)]
     case .plain(let node):
-      return [IndexClause(conversation: nil, tree: TermTree(plain: node, tenant: tenant))]
+      return [IndexClause(conversation: nil, tree: try TermTree(plain: node, tenant: tenant))]
     case .blinded(let sets):
       return try sets.compactMap { set in
-        guard let card = scope.named[set.conversationID] else { return nil }
+        guard let card = scope.named[set.conversationID], scope.reaches(card.conversation) else { return nil }
         return IndexClause(
           conversation: card.conversation, group: card.route.group(of: groups),
           tree: try TermTree(blinded: set.tree))
@@ -58,20 +58,27 @@ extension MessageSearch {
 }
 
 extension TermTree {
-  init(plain node: QueryNode, tenant: TenantID) {
+  /// - Throws: `.badQuery` for a prefix shorter than the query language takes: trees come from clients as well.
+  init(plain node: QueryNode, tenant: TenantID) throws(SearchError) {
     func word(_ text: String) -> [UInt8] { IndexTerms.word(Array(text.utf8), tenant: tenant) }
-    func tree(_ node: QueryNode) -> TermTree {
-      switch node {
-      case .term(let text): .term(word(text))
-      case .phrase(let words): .phrase(words.map(word))
-      case .near(let words, let within): .near(words.map(word), within: within)
-      case .prefix(let text): .prefix(word(text))
-      case .all(let nodes): .all(nodes.map(tree))
-      case .any(let nodes): .any(nodes.map(tree))
-      case .not(let inner): .not(tree(inner))
-      }
+    func trees(_ nodes: [QueryNode]) throws(SearchError) -> [TermTree] {
+      var trees: [TermTree] = []
+      for node in nodes { trees.append(try TermTree(plain: node, tenant: tenant)) }
+      return trees
     }
-    self = tree(node)
+    switch node {
+    case .term(let text): self = .term(word(text))
+    case .phrase(let words): self = .phrase(words.map(word))
+    case .near(let words, let within): self = .near(words.map(word), within: within)
+    case .prefix(let text):
+      guard text.unicodeScalars.count >= QueryNode.prefixScalarsMin else {
+        throw SearchError(.badQuery, "a prefix has at least \(QueryNode.prefixScalarsMin) letters")
+      }
+      self = .prefix(word(text))
+    case .all(let nodes): self = .all(try trees(nodes))
+    case .any(let nodes): self = .any(try trees(nodes))
+    case .not(let inner): self = .not(try TermTree(plain: inner, tenant: tenant))
+    }
   }
 
   /// Over blinded tokens in base64url. A `term` may be a word's or a bigram's: no two classes share tokens.

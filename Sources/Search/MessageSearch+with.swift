@@ -7,13 +7,14 @@ import SearchIndex
 extension MessageSearch {
   /// The conversations in which the reader can see that somebody is or was: a membership that overlaps a window of
   /// the reader's, or a message the reader may read. Somebody the reader shares nothing with is answered as somebody
-  /// who does not exist.
+  /// who does not exist, and looked for in the same way.
   ///
-  /// - Returns: also the groups of the index that could not say where there are messages.
+  /// - Returns: also the groups of the index that could not say where there are messages, of those that have any of the
+  ///   reader's conversations.
   func conversations(with name: String, _ scope: Scope) async throws -> (
     conversations: Set<ConversationID>, damaged: Set<Int>
   ) {
-    guard let subject = try await directory.subject(name) else { return ([], []) }
+    let subject = try await directory.subject(name) ?? .nobody
     guard let windows = scope.windows else {
       let found = try await history.database.read { tx in
         try Memberships.conversations(of: subject, in: tx).map(\.0)
@@ -30,6 +31,8 @@ extension MessageSearch {
     var written = IndexQuery(clauses: [], scope: readScope(scope), senders: [subject], limit: 0)
     written.deadlineMilliseconds = deadlineMilliseconds
     let authored = try await index.facets(written, by: [.conversation])
-    return (Set(beside.map(\.conversation)).union(authored.conversations.keys), authored.damaged)
+    let conversations = Set(beside.map(\.conversation)).union(authored.conversations.keys)
+    let asked = Set(windows.values.compactMap { $0.first?.route.group(of: groups) })
+    return (conversations, authored.damaged.intersection(asked))
   }
 }

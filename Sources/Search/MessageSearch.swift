@@ -94,6 +94,11 @@ package struct MessageSearch: Sendable {
       prepared = nil
     }
 
+    /// Whether anything of the conversation may be in the reply.
+    func reaches(_ conversation: ConversationID) -> Bool {
+      windows.map { $0[conversation] != nil } ?? only?.contains(conversation) ?? true
+    }
+
     func allows(_ place: HistoricMessage) -> Bool {
       guard let windows else { return true }
       return windows[place.conversation]?.contains { $0.contains(place.position.createdAt) } ?? false

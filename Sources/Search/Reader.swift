@@ -76,8 +76,7 @@ package struct Authorization: Sendable {
 
   private func everything(_ conversation: ConversationID, _ route: RouteKey) -> MembershipWindow {
     MembershipWindow(
-      conversation: conversation, route: route, subject: SubjectID(rawValue: 0), from: .earliest,
-      until: .latest)
+      conversation: conversation, route: route, subject: .nobody, from: .earliest, until: .latest)
   }
 
   static func merged(_ windows: [MembershipWindow]) -> [MembershipWindow] {

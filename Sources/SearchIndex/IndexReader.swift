@@ -30,7 +30,9 @@ actor IndexReader {
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   /// Runs `body` on the group's newest revision. If that revision goes away meanwhile, the whole of it is run
-  /// again: half a result of each revision would be no result.
+  /// again: half a result of each revision would be no result. Damage has the group rebuilt, so it is looked at twice,
+  /// the second time with files opened anew: where a commit has reused the root of a tree between the opening and the
+  /// reading of it, glass finds a block of another level there and calls that corrupt.
   ///
   /// - Returns: `nil` if the group was never written to.
   func read<R: Sendable>(
@@ -44,7 +46,8 @@ actor IndexReader {
       } catch {
         handles[directory.group] = nil
         // Files that vanish underneath look like damage when a purge has just put others in their place.
-        guard error.code == .modified || !file.isCurrent, attempt < Self.attemptsMax else {
+        let isPassing = error.code == .modified || !file.isCurrent
+        guard isPassing || error.code.isDamage && attempt == 1, attempt < Self.attemptsMax else {
           throw SearchIndexError(error, group: directory.group)
         }
       }
@@ -135,4 +138,8 @@ actor IndexReader {
     handles[directory.group] = handle
     return handle
   }
+}
+
+extension XapianError.Code {
+  fileprivate var isDamage: Bool { self == .damaged || self == .notFound }
 }

@@ -52,12 +52,9 @@ struct Call: Sendable {
       throw CatalogError(.unknownTenant, "")
     }
     return Reading(
-      directory: member.directory, reader: .member(member.subject ?? Self.nobody),
+      directory: member.directory, reader: .member(member.subject ?? .nobody),
       version: ReaderWindows.Read(member.version, of: member.directory.tenant))
   }
-
-  /// A member of nothing.
-  private static let nobody = SubjectID(rawValue: 0)
 
   private func tenantName() throws -> String {
     guard let name = principal.tenant else {
@@ -69,7 +66,7 @@ struct Call: Sendable {
   /// On whose behalf messages are read. Somebody unknown reads as a member of nothing.
   func reader(_ directory: Directory) async throws -> Reader {
     if principal.roles.contains(.compliance) { return .compliance }
-    return .member(try await directory.subject(principal.subject) ?? Self.nobody)
+    return .member(try await directory.subject(principal.subject) ?? .nobody)
   }
 
   func parameter(_ name: String) throws -> String {

@@ -19,21 +19,6 @@ package enum ZstdFrame {
     }
   }
 
-  /// The same with a dictionary, whose number the frame does not name: whoever opens it must know.
-  package static func compress(_ bytes: [UInt8], dictionary: ZstdDictionary) -> [UInt8] {
-    let bound = ZSTD_compressBound(bytes.count)
-    return unsafe compressors.lend { context in
-      defer { unsafe _ = ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters) }
-      _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_dictIDFlag, 0)
-      _ = unsafe ZSTD_CCtx_refCDict(context, dictionary.compressor)
-      return unsafe [UInt8](unsafeUninitializedCapacity: bound) { buffer, filled in
-        let size = unsafe ZSTD_compress2(context, buffer.baseAddress, bound, bytes, bytes.count)
-        precondition(ZSTD_isError(size) == 0, "zstd refused to compress into a buffer of its own bound")
-        filled = size
-      }
-    }
-  }
-
   /// Opens one frame of at most `limit` bytes and nothing behind it. The size in the frame is the sender's word: it is
   /// checked before memory is taken, and again by the result.
   package static func decompress(_ bytes: [UInt8], limit: Int, dictionary: ZstdDictionary? = nil)
@@ -75,7 +60,7 @@ package enum ZstdFrame {
     case frame([UInt8])
   }
 
-  /// As little of a frame as it can be opened from.
+  /// As little of a frame as it can be opened from. It does not name the dictionary: whoever opens it must know.
   package static func compressLean(_ bytes: [UInt8], level: Int32, dictionary: ZstdDictionary?) -> Kept {
     let bound = ZSTD_compressBound(bytes.count)
     return unsafe compressors.lend { context -> Kept in

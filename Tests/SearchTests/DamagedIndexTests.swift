@@ -5,21 +5,25 @@ import Model
 import Postgres
 import Runtime
 import Search
-import SearchIndex
 import SearchTokens
 import Server
 import Testing
 
+@testable import SearchIndex
+
 @Suite("A search of an index with a damaged group")
 struct DamagedIndexTests {
-  /// Two rooms whose messages are in different groups, one of which lost the block with the word "zebra".
+  /// Two rooms whose messages are in different groups, one of which lost a block.
   private struct Ruin {
     let house: SearchHouse
     let lost: String
     let sound: String
     let group: Int
 
-    init(_ house: SearchHouse) async throws {
+    /// - Parameter lost: what the block holds.
+    init(
+      _ house: SearchHouse, without lost: (Directory) async throws -> [UInt8] = { _ in Array("zebra".utf8) }
+    ) async throws {
       self.house = house
       let names = (0..<16).map { "room\($0)" }
       try await house.store(names.map { Events.conversation($0) })
@@ -28,24 +32,30 @@ struct DamagedIndexTests {
       for card in try await directory.conversations(Set(names)).values {
         rooms[card.route.group(of: house.application.settings.indexGroups)] = card.profile.id
       }
-      let (lost, sound) = (try #require(rooms[0]), try #require(rooms[1]))
-      (group, self.lost, self.sound) = (0, lost, sound)
+      let (room, sound) = (try #require(rooms[0]), try #require(rooms[1]))
+      (group, self.lost, self.sound) = (0, room, sound)
       // So many words that the tree of postings has many blocks.
       let filling = (0..<400).map { number in
         Events.message(
-          "l\(number)", lost, "bo", 10,
+          "l\(number)", room, "bo", 10,
           "zebra " + (0..<10).map { "word\(number)x\($0)" }.joined(separator: " "), second: number)
       }
       try await house.deliver(
         [
-          Events.join("ann", lost, 0), Events.join("ann", sound, 0), Events.join("cy", sound, 0),
+          Events.join("ann", room, 0), Events.join("ann", sound, 0), Events.join("cy", sound, 0),
           Events.message("s1", sound, "bo", 10, "zebra"),
         ] + filling)
-      #expect(try Self.damage("zebra", below: "\(house.application.settings.home)/index/group-00") > 0)
+      let bytes = try await lost(directory)
+      #expect(try Self.damage(bytes, below: "\(house.application.settings.home)/index/group-00") > 0)
+      // The blocks they read last are at hand.
+      for reader in house.application.index.readers { await reader.drop(group) }
     }
 
-    /// Overwrites the leaves of the tree that hold the word, as a disk does that lost them.
-    private static func damage(_ word: String, below path: String) throws -> Int {
+    /// As glass writes a term into a key: what is zero is followed by 0xFF.
+    static func key(_ term: [UInt8]) -> [UInt8] { term.flatMap { $0 == 0 ? [0, 0xFF] : [$0] } }
+
+    /// Overwrites the leaves of the tree that hold the bytes, as a disk does that lost them.
+    private static func damage(_ lost: [UInt8], below path: String) throws -> Int {
       var count = 0
       let blockBytes = 8_192
       for file in FileManager.default.enumerator(atPath: path)?.compactMap({ $0 as? String }) ?? []
@@ -55,7 +65,7 @@ struct DamagedIndexTests {
         for start in stride(from: 0, to: bytes.count - blockBytes + 1, by: blockBytes) {
           let block = start..<start + blockBytes
           // The fifth byte is the level above the leaves.
-          guard bytes[start + 4] == 0, bytes[block].range(of: Data(word.utf8)) != nil else { continue }
+          guard bytes[start + 4] == 0, bytes[block].range(of: Data(lost)) != nil else { continue }
           bytes.replaceSubrange(block, with: Data(repeating: 0xFF, count: blockBytes))
           count += 1
         }
@@ -115,6 +125,27 @@ struct DamagedIndexTests {
       let reply = try await house.search(ruin.request(), as: "cy")
       #expect(reply.hits.map(\.messageID) == ["s1"])
       #expect(reply.coverage.complete && reply.coverage.gaps.isEmpty)
+    }
+  }
+
+  @Test("says no more of strangers than of nobody, and nothing to whom the damage does not concern")
+  func with() async throws {
+    try await SearchHouse.with { house in
+      try await house.store([Events.conversation("apart"), Events.join("dee", "apart", 0)])
+      let ruin = try await Ruin(house) { directory in
+        Ruin.key(IndexTerms.sender(try #require(try await directory.subject("bo"))))
+      }
+      func reply(_ name: String, as reader: String) async throws -> SearchReply {
+        try await house.search(ruin.request { $0.with = [name] }, as: reader)
+      }
+      for (reader, complete) in [("ann", false), ("cy", true)] {
+        let found = try await reply("bo", as: reader)
+        #expect(found.hits.map(\.messageID) == ["s1"] && found.coverage.complete == complete)
+        for name in ["dee", "no one"] {
+          let none = try await reply(name, as: reader)
+          #expect(none.hits.isEmpty && none.matches.estimate == 0 && none.coverage.complete == complete)
+        }
+      }
     }
   }
 

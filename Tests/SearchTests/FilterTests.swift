@@ -1,5 +1,6 @@
 import Catalog
 import Erasure
+import Foundation
 import History
 import Model
 import Runtime
@@ -45,6 +46,53 @@ struct FilterTests {
       #expect(try await house.find("red with:cy", as: nil) == ["open-1", "two-1", "two-2"])
       let many = try ParsedQuery((0...SearchRequest.withMax).map { "with:s\($0)" }.joined(separator: " "))
       #expect(throws: SearchError.self) { try SearchRequest(many) }
+    }
+  }
+
+  @Test("Whoever and whatever the reader may not know of is answered in every part like what is not there")
+  func unknown() async throws {
+    try await SearchHouse.with { house in
+      try await house.deliver(Self.rooms)
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = .sortedKeys
+      func reply(_ request: SearchRequest, _ sort: SearchRequest.Sort) async throws -> String {
+        var request = request
+        (request.sort, request.facets) = (sort, Set(SearchRequest.Facet.allCases))
+        return String(decoding: try encoder.encode(try await house.search(request, as: "ann")), as: UTF8.self)
+      }
+      func blinded(_ rooms: [String]) -> SearchRequest {
+        SearchRequest(
+          query: .blinded(
+            rooms.map {
+              SearchRequest.BlindedSet(conversationID: $0, generation: 1, tree: .term("AAECAwQFBgA"))
+            }))
+      }
+      for sort in SearchRequest.Sort.allCases {
+        for filter in ["from", "with", "in"] {
+          let (hidden, absent) = filter == "in" ? ("apart", "absent") : ("dee", "nobody")
+          let asked = try await reply(SearchRequest(ParsedQuery("red \(filter):\(hidden)")), sort)
+          let nothing = try await reply(SearchRequest(ParsedQuery("red \(filter):\(absent)")), sort)
+          #expect(asked == nothing)
+        }
+        for others in [[], ["one"]] {
+          let asked = try await reply(blinded(others + ["apart"]), sort)
+          #expect(try await asked == reply(blinded(others + ["absent"]), sort))
+        }
+      }
+    }
+  }
+
+  @Test("A tree's prefix has as many letters as one of the query language")
+  func shortPrefix() async throws {
+    try await SearchHouse.with { house in
+      try await house.deliver(Self.rooms)
+      func found(_ start: String) async throws -> Int {
+        try await house.search(
+          SearchRequest(query: .plain(.any([.term("blue"), .all([.prefix(start)])]))), as: "ann"
+        ).hits.count
+      }
+      #expect(try await found("red") == 4)
+      await #expect { _ = try await found("re") } throws: { ($0 as? SearchError)?.code == .badQuery }
     }
   }
 
