@@ -210,9 +210,7 @@ let testTargets: [Target] = [
     [
       "Server", "Runtime", "Model", "Catalog", "AuditLog", "KeyVault", "Sodium", "Search", "SearchIndex",
       "SearchTokens", "History", "Ingestion", "Erasure", "Exporting", "JobQueue", "Tiering", "Postgres",
-      "TestSupport",
-      logging,
-      lifecycle,
+      "Retention", "Governance", "Segments", "TestSupport", logging, lifecycle,
     ]),
   tests("Tidy", []),
   tests("Scenario", ["muniment", "SearchTokens", "TestSupport"]),

@@ -7,7 +7,8 @@ import Sodium
 
 /// The preview that was made with a version of the policies.
 package struct StoredPreview: Hashable, Sendable {
-  package let preview: RetentionPreview
+  /// `nil`: altered so that it cannot be read any more.
+  package let preview: RetentionPreview?
   /// SHA-256 of what is stored, in hexadecimal.
   package let hash: String
   package let auditIndex: Int64
@@ -33,7 +34,12 @@ extension RetentionService {
       try CommittedPreview(version, tenant: tenant, audit: audit, in: tx)
     }
     guard let stored else { return PolicySetDetail(view: view, preview: nil) }
-    let preview = try await named(try PreviewRecord(json: stored.row.document))
+    var preview: RetentionPreview?
+    do {
+      preview = try await named(try PreviewRecord(json: stored.row.document))
+    } catch let error as RetentionError where error.code == .damagedPolicies && !stored.isProven {
+      // That it is not what was committed to is all there is to say of it.
+    }
     return PolicySetDetail(
       view: view,
       preview: StoredPreview(
@@ -108,8 +114,10 @@ private struct CommittedPreview: Sendable {
     hash = SHA256.hash(Array(row.document.utf8)).hex
     let entry = try audit.entries(from: row.auditIndex, limit: 1, tenant: tenant, in: tx).first
     let said = entry.flatMap { $0.index == row.auditIndex ? CanonicalJSON(parsing: $0.bytes) : nil }
-    // The entry of another version proves nothing of this one.
+    // The entry of another version proves nothing of this one; nor does that of a decision, which has the preview as it
+    // was found then.
     isProven =
       said?["object"]?.string == "policy-set \(version)" && said?["details"]?["preview"]?.string == hash
+      && ["retention.set", "retention.proposed"].contains(said?["action"]?.string)
   }
 }

@@ -27,8 +27,8 @@ extension RetentionService {
     }
   }
 
-  /// Partitions of months that are over, once no tenant has a row in them. Readers who do not let go of one keep it for
-  /// another night.
+  /// Partitions of months that are over, once no tenant has a row in them. Readers who do not let go of the table keep
+  /// them for another night.
   func dropPartitions() async throws {
     let now = now()
     let blank = try await database.read { tx in try Partitions.withoutPages(in: tx) }
@@ -36,7 +36,8 @@ extension RetentionService {
       do {
         _ = try await database.transaction { tx in try Partitions.dropIfEmpty(period, in: tx) }
       } catch let error as PostgresError where error.code == .lockTimeout {
-        continue
+        // While this waited, everybody who came later waited too. The lock is the same for all partitions.
+        return
       }
     }
   }

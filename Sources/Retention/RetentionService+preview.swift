@@ -81,12 +81,12 @@ extension RetentionService {
   }
 
   /// With the platform's ids, as far as they are known still. Of samples there are some hundred, as each may have to be
-  /// read from a segment.
+  /// read from a segment; those that damage keeps from being read are left out.
   func named(_ record: PreviewRecord) async throws -> RetentionPreview {
     let keys = record.samples
     let located = try await database.transaction { tx in try Locators.find(keys, in: tx) }
     let places = keys.compactMap { located[$0] }.filter { $0.tenant == tenant && $0.isThere }.map(\.place)
-    let messages = try await history.messages(places, states: [.live, .restricted])
+    let messages = try await history.readable(places, states: [.live, .restricted]).messages
     let ids = Dictionary(messages.map { ($0.locator.key, $0.original.messageID) }) { first, _ in first }
     let cards = try await directory.cards(Set(record.rows.map { ConversationID(rawValue: $0.conversation) }))
     let rows = record.rows.map { row in

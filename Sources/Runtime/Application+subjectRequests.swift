@@ -70,6 +70,7 @@ extension Application {
   /// apart, and given up at last.
   package func sendCallbacks() async throws {
     let now = Self.clock()
+    guard canSign(at: now) else { return }
     let due = try await database.transaction { tx in
       try SubjectRequestCallbacks.take(
         limit: Self.callsAtOnce, at: now, again: now.adding(seconds: 300), in: tx)
@@ -91,14 +92,20 @@ extension Application {
     }
   }
 
-  /// A certificate that cannot be used delays the call like a controller that does not answer, and is a problem.
+  /// While a certificate cannot be used, which is a problem of ours, calls wait, and none of their attempts counts.
+  private func canSign(at now: Timestamp) -> Bool {
+    do throws(ProcessorCertificate.Refusal) {
+      _ = try settings.openDSR.processorCertificate(at: now)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   private func send(_ call: CallbackRow, _ service: SubjectRequestService) async throws -> Bool {
-    guard let (url, body) = try await service.callback(call), let signed = try? service.signer.headers(body)
-    else { return false }
+    guard let (url, body) = try await service.callback(call) else { return false }
     let isOpen = settings.openDSR.allowsPrivateAddresses
-    let headers =
-      [(name: "Content-Type", value: "application/json")]
-      + signed
+    let headers = [(name: "Content-Type", value: "application/json")] + (try service.signer.headers(body))
     return await Self.isAnswered(
       HTTPCall(method: "POST", url: url, headers: headers, body: .bytes(body), responseBytesMax: 65_536),
       by: isOpen ? Self.openCaller : Self.guardedCaller)

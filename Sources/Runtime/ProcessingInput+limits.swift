@@ -94,7 +94,10 @@ extension ProcessingInput {
       "the search index is not encrypted by the program; the disk below it should be",
     ]
     if settings.retentionNeedsApproval {
-      measures.append("changes of policies that delete more need the approval of a second person")
+      measures.append(
+        tenant.secondPerson
+          ? "changes of policies that delete more need the approval of a second person"
+          : "changes of policies that delete more need an approval, which may be the proposer's own")
     }
     if case .bucket(_, _, let bucket) = settings.objectStore, let lock = bucket.lock {
       measures.append("archive objects are locked for \(Self.length(lock.seconds))")

@@ -105,6 +105,24 @@ struct Call: Sendable {
     return number
   }
 
+  /// Where the last page of a list ended, and how much to give.
+  struct Page: Sendable {
+    let after: Int64
+    let limit: Int
+  }
+
+  private static let pageMax = 1_000
+
+  /// Of a list whose items are named by handles of that word, and whose cursor is the last one's.
+  func page(of word: String) throws -> Page {
+    let limit = try number("limit", in: 1...Self.pageMax, default: Self.pageMax)
+    guard let cursor = value("cursor") else { return Page(after: .min, limit: limit) }
+    guard let after = Handle.number(word, cursor) else {
+      throw Problem.badRequest("cursor is not one of ours")
+    }
+    return Page(after: after, limit: limit)
+  }
+
   func time(_ text: String?, _ name: String) throws -> Timestamp? {
     guard let text else { return nil }
     guard let time = Timestamp(rfc3339: text) else {

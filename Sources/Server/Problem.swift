@@ -86,7 +86,8 @@ package struct Problem: Error, Sendable {
     case let error as CatalogError: self.init(500, error.code.rawValue, error.description)
     case is ProcessorCertificate.Refusal:
       self = .busy(
-        "certificate_unusable", "the reply cannot be signed; `muniment status` tells the operator why")
+        "certificate_unusable", "the reply cannot be signed; `muniment status` tells the operator why",
+        retryAfterSeconds: 60)
     case let error as KeyVaultError: self.init(500, "key_vault", error.code.rawValue)
     case is DecodingError: self = .badRequest("the body is not the JSON that is expected here")
     case is CancellationError: self = .busy("shutting_down", "the server is stopping")

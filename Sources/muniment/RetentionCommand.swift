@@ -57,11 +57,8 @@ struct RetentionCommand: AsyncParsableCommand {
           let row = Row(
             version: view.version, standing: view.standing.rawValue, effectiveAt: view.effectiveAt.rfc3339,
             policies: view.document.policies.map(\.name))
-          try common.output.value(
-            row,
-            text:
-              "version \(row.version)  \(row.standing)  from \(row.effectiveAt)  \(row.policies.joined(separator: ", "))"
-          )
+          let text = try PolicyVersionReply(view).text
+          try common.output.value(row, text: text)
         }
       }
     }

@@ -187,7 +187,28 @@ struct ApprovalTests {
           "UPDATE policy_preview SET document = replace(document, '\"due\":2', '\"due\":0')")
       }
       let shown = try await service.show(1)
-      #expect(shown.preview?.isProven == false && shown.preview?.preview.totals.due == 0)
+      #expect(shown.preview?.isProven == false && shown.preview?.preview?.totals.due == 0)
+      #expect(try await refusal { _ = try await service.approve(1, actor: "bob") } == .damagedPolicies)
+      #expect(
+        try await service.reject(1, justification: "altered", actor: "bob").view.standing == .rejected)
+      // The entry of the rejection has the hash of what was found then, which proves nothing.
+      try await house.database.transaction { tx in
+        _ = try tx.execute(
+          "UPDATE policy_preview SET audit_index = (SELECT max(entry_index) FROM audit_entry)")
+      }
+      #expect(try await service.show(1).preview?.isProven == false)
+    }
+  }
+
+  @Test("A preview that was altered beyond reading can be shown as such, and its change be rejected")
+  func unreadable() async throws {
+    try await RetentionHouse.with { house in
+      let service = try await proposed(house)
+      try await house.database.transaction { tx in
+        _ = try tx.execute("UPDATE policy_preview SET document = 'altered'")
+      }
+      let shown = try #require(try await service.show(1).preview)
+      #expect(shown.preview == nil && !shown.isProven)
       #expect(try await refusal { _ = try await service.approve(1, actor: "bob") } == .damagedPolicies)
       #expect(
         try await service.reject(1, justification: "altered", actor: "bob").view.standing == .rejected)

@@ -143,6 +143,20 @@ struct GovernanceRoutesTests {
     }
   }
 
+  @Test("Lists of labels, events and reviews have their names, and take cursors and limits of their own")
+  func lists() async throws {
+    let house = try await ServedHouse.shared
+    let token = try house.token([.admin], tenant: "other")
+    for name in ["labels", "events", "reviews"] {
+      let list = try await house.ask("GET", "/v1/retention/\(name)", token: token)
+      #expect(list.status == 200 && list.json[name] is [Any] && list.json["next_cursor"] == nil, "\(name)")
+      for bad in ["cursor=hold-0123456789abcdef", "cursor=x", "limit=0", "limit=1001"] {
+        let refused = try await house.ask("GET", "/v1/retention/\(name)?\(bad)", token: token)
+        #expect(refused.status == 400 && refused.code == "bad_request", "\(name)?\(bad)")
+      }
+    }
+  }
+
   @Test("What a label or an event would delete is told before it is stated, to those who govern")
   func dryRuns() async throws {
     let house = try await ServedHouse.shared

@@ -1,15 +1,16 @@
 import Catalog
 import Foundation
+import Governance
+import History
 import Model
 import Postgres
+import Retention
 import Runtime
 import Search
 import Segments
 import Synchronization
 import Testing
 import Tiering
-
-import History
 
 @Suite("History over an archive that cannot be read whole")
 struct MissingHistoryTests {
@@ -89,6 +90,18 @@ struct MissingHistoryTests {
     #expect(gaps == [0, 0, 0, 1, 0], "\(gaps)")
     let ahead = try await page(.after("m1-1"), limit: 50)
     #expect(ahead.messages.map(\.messageID) == Array(all.dropFirst()) && ahead.coverage.gaps.count == 1)
+    await application.close()
+  }
+
+  @Test("A preview of policies counts what cannot be read, and goes without its samples")
+  func previewed() async throws {
+    try FileManager.default.removeItem(atPath: try await path(month: 2))
+    let strict = PolicyDocument(policies: [.init(name: "default", deleteAfter: RetentionLength("30d"))])
+    let preview = try await application.retention(rooms.house.directory).preview(strict)
+    #expect(preview.totals.due == 20)
+    #expect(
+      preview.rows.map { "\($0.period) \($0.samples.count)" }.sorted()
+        == ["2024-01 5", "2024-02 0", "2024-03 5", "2024-04 5"])
     await application.close()
   }
 

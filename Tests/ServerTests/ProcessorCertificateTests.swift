@@ -1,5 +1,6 @@
 import Foundation
 import Model
+import Postgres
 import Runtime
 import Server
 import Sodium
@@ -150,8 +151,27 @@ struct ProcessorCertificateTests {
     let missing = ProcessorCertificate.Files(certificate: authority.path("none.pem"), key: good.key)
     #expect(refusal(missing)?.contains("cannot be read") == true)
     let again = try authority.chain("good", ["good", "middle"])
+    let link = authority.path("link.key")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: again.key)
+    let linked = ProcessorCertificate.Files(certificate: again.certificate, key: link)
+    #expect(refusal(linked) == nil)
     try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: again.key)
     #expect(refusal(again)?.contains("chmod 600") == true)
+    #expect(refusal(linked)?.contains("chmod 600") == true)
+  }
+
+  @Test(
+    "Controllers are sent to the domain itself, and to its own addresses only",
+    arguments: [
+      ("", "https://example.org"), ("https://example.org", "https://example.org"),
+      ("https://example.org/chat", "https://example.org/chat"),
+      ("https://example.org:8443", "https://example.org:8443"),
+      ("https://example.org.example.net", "https://example.org"),
+      ("http://example.org", "https://example.org"),
+    ])
+  func address(base: String, root: String) {
+    let settings = OpenDSRSettings(domain: "example.org", baseURL: base)
+    #expect(settings.certificateURL == root + "/v2/certificate")
   }
 
   @Test(
@@ -160,11 +180,13 @@ struct ProcessorCertificateTests {
   func served() async throws {
     let authority = try Authority()
     let files = try authority.processor("own", days: 5)
+    let chain = try String(contentsOfFile: files.certificate, encoding: .utf8)
+    let remark = "renewed by ann@example.org\n"
+    try (remark + chain + remark).write(toFile: files.certificate, atomically: true, encoding: .utf8)
     let house = try await ServedHouse.open(
       "opendsr: {domain: \(Self.domain), certificate_file: \(files.certificate), key_file: \(files.key)}\n")
     let dpo = try house.token([.dpo], as: "controller")
     let pem = try await house.ask("GET", "/v2/certificate")
-    let chain = try String(contentsOfFile: files.certificate, encoding: .utf8)
     #expect(pem.status == 200 && pem.text == chain)
     for (root, requests, version, header) in [
       ("/v2", "requests", "2.0", "X-OpenDSR-Signature"),
@@ -179,7 +201,9 @@ struct ProcessorCertificateTests {
         json:
           #"{"subject_request_id":"\#(id)","subject_request_type":"access","submitted_time":"2026-11-01T10:00:00Z","#
           + #""api_version":"\#(version)","subject_identities":[{"identity_type":"controller_customer_id","#
-          + #""identity_value":"nobody","identity_format":"raw"}]}"#)
+          + #""identity_value":"nobody","identity_format":"raw"}],"#
+          // Refused as private as soon as it is called.
+          + #""status_callback_urls":["https://127.0.0.1/called"]}"#)
       #expect(made.status == 201, "\(made.text)")
       let status = try await house.ask("GET", "\(root)/\(requests)/\(id)", token: dpo)
       #expect(status.json["api_version"] as? String == version, "\(status.text)")
@@ -194,5 +218,25 @@ struct ProcessorCertificateTests {
     #expect(unsigned.status == 503 && unsigned.code == "certificate_unusable")
     #expect(!unsigned.text.contains(files.certificate))
     #expect(try await house.application.problems().contains { $0.code == "certificate_unusable" })
+    #expect(try await attempts(house) == 0)
+    try chain.write(toFile: files.certificate, atomically: true, encoding: .utf8)
+    #expect(try await attempts(house) > 0)
+  }
+
+  /// Of callbacks that were not given up, counted from now on: all are due.
+  private func attempts(_ house: ServedHouse) async throws -> Int64 {
+    let database = house.application.database
+    let due = try await database.transaction { tx in
+      try tx.execute(
+        "UPDATE subject_request_callback SET attempts = 0, next_at = now() - interval '1 minute' WHERE ended IS NULL"
+      ).affected
+    }
+    #expect(due > 0)
+    try await house.application.sendCallbacks()
+    return try await database.read { tx in
+      try tx.execute(
+        "SELECT sum(attempts)::bigint FROM subject_request_callback WHERE ended IS NULL"
+      ).int64(0, 0)
+    }
   }
 }

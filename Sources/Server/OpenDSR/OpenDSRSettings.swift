@@ -23,7 +23,10 @@ package struct OpenDSRSettings: Sendable {
 
   /// Where controllers find the certificate; on the processor's own domain, as the standard wants it.
   package var certificateURL: String {
-    (baseURL.hasPrefix("https://\(domain)") ? baseURL : "https://\(domain)") + "/v2/certificate"
+    let own = "https://\(domain)"
+    // A name that only begins like the domain is somebody else's.
+    let isOwn = baseURL == own || baseURL.hasPrefix(own + "/") || baseURL.hasPrefix(own + ":")
+    return (isOwn ? baseURL : own) + "/v2/certificate"
   }
 
   /// As it lies there now.

@@ -24,7 +24,7 @@ package struct ProcessorCertificate: Sendable {
     package let description: String
   }
 
-  /// The chain as its file has it.
+  /// The chain, without whatever else is in its file.
   package let pem: String
   package let notAfter: Timestamp
   private let key: Certificate.PrivateKey
@@ -33,16 +33,8 @@ package struct ProcessorCertificate: Sendable {
   /// - Throws: ``Refusal`` for files that cannot be read, a certificate that is not valid at `now`, not for `domain`,
   ///   self-signed (which OpenDSR forbids) or not of this key, or a chain whose signatures do not lead on.
   package init(_ files: Files, domain: String, at now: Timestamp) throws(Refusal) {
-    pem = try Self.text(files.certificate)
-    let chain: [Certificate]
-    do {
-      chain = try PEMDocument.parseMultiple(pemString: pem).map { try Certificate(pemDocument: $0) }
-    } catch {
-      throw Refusal(description: "\(files.certificate) is not a chain of certificates in PEM")
-    }
-    guard let own = chain.first else {
-      throw Refusal(description: "\(files.certificate) has no certificate")
-    }
+    let own: Certificate
+    (own, pem) = try Self.chain(files.certificate)
     notAfter = own.notValidAfter.timestamp
     guard own.notValidBefore.timestamp <= now, now <= notAfter else {
       throw Refusal(
@@ -58,14 +50,6 @@ package struct ProcessorCertificate: Sendable {
       throw Refusal(
         description:
           "the certificate in \(files.certificate) does not name \(domain), which opendsr.domain does")
-    }
-    for (lower, upper) in zip(chain, chain.dropFirst()) {
-      guard lower.issuer == upper.subject, upper.publicKey.isValidSignature(lower.signature, for: lower)
-      else {
-        throw Refusal(
-          description:
-            "the certificates in \(files.certificate) do not follow one another up to the authority's")
-      }
     }
     key = try Self.key(files.key)
     guard key.publicKey == own.publicKey else {
@@ -96,9 +80,33 @@ package struct ProcessorCertificate: Sendable {
     return String(decoding: data, as: UTF8.self)
   }
 
+  /// The processor's own certificate and, as PEM, all of them.
+  private static func chain(_ path: String) throws(Refusal) -> (own: Certificate, pem: String) {
+    let text = try text(path)
+    let chain: [Certificate]
+    let pem: String
+    do {
+      chain = try PEMDocument.parseMultiple(pemString: text).map { try Certificate(pemDocument: $0) }
+      pem = try chain.map { try $0.serializeAsPEM().pemString + "\n" }.joined()
+    } catch {
+      throw Refusal(description: "\(path) is not a chain of certificates in PEM")
+    }
+    guard let own = chain.first else { throw Refusal(description: "\(path) has no certificate") }
+    for (lower, upper) in zip(chain, chain.dropFirst()) {
+      guard lower.issuer == upper.subject, upper.publicKey.isValidSignature(lower.signature, for: lower)
+      else {
+        throw Refusal(
+          description: "the certificates in \(path) do not follow one another up to the authority's")
+      }
+    }
+    return (own, pem)
+  }
+
   private static func key(_ path: String) throws(Refusal) -> Certificate.PrivateKey {
     let text = try text(path)
-    let permissions = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    // Of the file itself: who renews certificates often leaves a link to the newest, and a link is everybody's.
+    let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    let permissions = try? FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
     guard let permissions, permissions & 0o077 == 0 else {
       throw Refusal(description: "others than its owner have access to \(path); run `chmod 600 \(path)`")
     }

@@ -87,7 +87,7 @@ package struct PolicyDetailReply: Encodable {
   }
 
   package let version: PolicyVersionReply
-  /// `nil`: set before previews were kept.
+  /// `nil`: set before previews were kept, or altered beyond reading.
   package let preview: PreviewReply?
   package let audit: Audit?
 
@@ -95,7 +95,7 @@ package struct PolicyDetailReply: Encodable {
 
   package init(_ detail: PolicySetDetail) throws {
     version = try PolicyVersionReply(detail.view)
-    preview = detail.preview.map { PreviewReply($0.preview) }
+    preview = detail.preview?.preview.map(PreviewReply.init)
     audit = detail.preview.map {
       Audit(index: $0.auditIndex, previewHash: $0.hash, matches: $0.isProven)
     }

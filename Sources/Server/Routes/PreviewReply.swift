@@ -75,7 +75,8 @@ package struct PreviewReply: Encodable {
       "\(row.month)  \(row.conversation ?? "(erased)")  \(row.counts.text)"
         + (row.samples.isEmpty ? "" : "  such as \(row.samples.joined(separator: " "))")
     }
-    if rows.count > Self.shownRowsMax { lines.append("… and \(rows.count - Self.shownRowsMax) rows more") }
+    let hidden = rows.count - Self.shownRowsMax
+    if hidden > 0 { lines.append("… and \(truncated ? "more than " : "")\(hidden) rows more") }
     lines.append(
       "examined \(examined): \(totals.text)" + (goesAt.map { "; the first would go at \($0)" } ?? ""))
     return lines.joined(separator: "\n")

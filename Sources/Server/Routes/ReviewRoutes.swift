@@ -21,35 +21,18 @@ enum ReviewRoutes {
 
   private static let deciders: Set<Role> = [.compliance, .admin]
   private static let readers: Set<Role> = [.compliance, .admin, .approver]
-  private static let pageMax = 1_000
 
   private static func service(_ call: Call) async throws -> RetentionService {
     call.services.flows.retention(try await call.directory())
   }
 
-  private struct ReviewsReply: Encodable {
-    let reviews: [ReviewReply]
-    let next_cursor: String?
-  }
-
-  /// Pages by the last review's id.
   @Sendable private static func list(_ call: Call) async throws -> Response {
     guard let state = Optional(call.value("state") ?? "open"), ["open", "all"].contains(state) else {
       throw Problem.badRequest("state takes open or all")
     }
-    var after = Int64.min
-    if let cursor = call.value("cursor") {
-      guard let number = Handle.number("review", cursor) else {
-        throw Problem.badRequest("cursor is not one of ours")
-      }
-      after = number
-    }
-    let limit = try call.number("limit", in: 1...pageMax, default: pageMax)
-    let views = try await service(call).reviews(open: state == "open", after: after, limit: limit)
-    return Reply.json(
-      ReviewsReply(
-        reviews: views.map(ReviewReply.init),
-        next_cursor: views.count == limit ? views.last.map { Handle.text("review", $0.row.id) } : nil))
+    let page = try call.page(of: "review")
+    let views = try await service(call).reviews(open: state == "open", after: page.after, limit: page.limit)
+    return Reply.json(ListReply("reviews", views.map(ReviewReply.init), of: page))
   }
 
   private struct Deciding: Decodable {
@@ -81,7 +64,7 @@ enum ReviewRoutes {
 }
 
 /// As HTTP and the command line show it.
-package struct ReviewReply: Encodable {
+package struct ReviewReply: Encodable, Identifiable {
   package let id: String
   package let state: String
   package let conversation: String?

@@ -7,42 +7,33 @@ package import Retention
 /// What policies go by and only people, or the platform, can say: labels, and events that have happened.
 enum StatementRoutes {
   static let all = [
-    Route.get("/v1/retention/labels", governors, labels),
+    Route.get("/v1/retention/labels", governors) { call in
+      try await list("label", call) {
+        try await $0.labels($1, after: $2.after, limit: $2.limit).map(LabelReply.init)
+      }
+    },
     Route(.put, "/v1/retention/labels", governors, setLabel),
-    Route.get("/v1/retention/events", governors, events),
+    Route.get("/v1/retention/events", governors) { call in
+      try await list("event", call) {
+        try await $0.events($1, after: $2.after, limit: $2.limit).map(EventReply.init)
+      }
+    },
     Route(.put, "/v1/retention/events", governors.union([.ingest]), stateEvent),
   ]
 
   private static let governors: Set<Role> = [.compliance, .admin]
-  private static let pageMax = 1_000
 
   private static func service(_ call: Call) async throws -> RetentionService {
     call.services.flows.retention(try await call.directory())
   }
 
-  /// Where the last page ended, and how much to give.
-  private static func page(_ call: Call, _ word: String) throws -> (after: Int64, limit: Int) {
-    var after = Int64.min
-    if let cursor = call.value("cursor") {
-      guard let number = Handle.number(word, cursor) else {
-        throw Problem.badRequest("cursor is not one of ours")
-      }
-      after = number
-    }
-    return (after, try call.number("limit", in: 1...pageMax, default: pageMax))
-  }
-
-  private struct LabelsReply: Encodable {
-    let labels: [LabelReply]
-    let next_cursor: String?
-  }
-
-  @Sendable private static func labels(_ call: Call) async throws -> Response {
-    let page = try page(call, "label")
-    let views = try await service(call).labels(call.value("label"), after: page.after, limit: page.limit)
-    let replies = views.map(LabelReply.init)
-    return Reply.json(
-      LabelsReply(labels: replies, next_cursor: replies.count == page.limit ? replies.last?.id : nil))
+  /// All there are of a tenant, page by page, or those of one name: `?label=`, `?event=`.
+  private static func list<Item: Encodable & Identifiable>(
+    _ word: String, _ call: Call, _ find: (RetentionService, String?, Call.Page) async throws -> [Item]
+  ) async throws -> Response where Item.ID == String {
+    let page = try call.page(of: word)
+    let items = try await find(try await service(call), call.value(word), page)
+    return Reply.json(ListReply(word + "s", items, of: page))
   }
 
   private struct Labelling: Decodable {
@@ -70,19 +61,6 @@ enum StatementRoutes {
     let view = try await service(call).setLabel(
       labelling.label, on: target, justification: labelling.justification, actor: call.principal.subject)
     return Reply.json(LabelReply(view))
-  }
-
-  private struct EventsReply: Encodable {
-    let events: [EventReply]
-    let next_cursor: String?
-  }
-
-  @Sendable private static func events(_ call: Call) async throws -> Response {
-    let page = try page(call, "event")
-    let views = try await service(call).events(call.value("event"), after: page.after, limit: page.limit)
-    let replies = views.map(EventReply.init)
-    return Reply.json(
-      EventsReply(events: replies, next_cursor: replies.count == page.limit ? replies.last?.id : nil))
   }
 
   private struct Stating: Decodable {
@@ -124,7 +102,7 @@ enum StatementRoutes {
 }
 
 /// As HTTP and the command line show it.
-package struct LabelReply: Encodable {
+package struct LabelReply: Encodable, Identifiable {
   package let id: String
   package let conversation: String?
   package let message: String?
@@ -153,7 +131,7 @@ package struct LabelReply: Encodable {
   }
 }
 
-package struct EventReply: Encodable {
+package struct EventReply: Encodable, Identifiable {
   package let id: String
   package let event: String
   package let conversation: String?
