@@ -166,9 +166,10 @@ package struct MessageSearch: Sendable {
       page.count = try await hits(query, limit: 0, countMax: request.count.matchesMax, until: end).count
       page.loss.groups.formUnion(page.count?.damaged ?? [])
     }
+    var asked = limit + 1
     while true {
       let found = try await hits(
-        query, before: cursor, limit: limit + 1, countMax: page.count == nil ? request.count.matchesMax : 0,
+        query, before: cursor, limit: asked, countMax: page.count == nil ? request.count.matchesMax : 0,
         until: end)
       page.count = page.count ?? found.count
       page.loss.groups.formUnion(found.count.damaged)
@@ -178,7 +179,7 @@ package struct MessageSearch: Sendable {
         page.messages.append(entry.message)
         cursor = entry.hit.cursor
       }
-      let more = found.hits.count > limit
+      let more = found.hits.count == asked
       if page.messages.count == limit {
         let left = readable.contains { $0.hit.cursor != cursor && $0.isAfter(cursor) }
         page.next = left || more ? cursor : nil
@@ -186,6 +187,8 @@ package struct MessageSearch: Sendable {
       }
       guard more, let last = found.hits.last else { return page }
       cursor = last.cursor
+      // While somebody who wrote much is erased, most of what the index knows may be gone.
+      asked = min(asked * 2, SearchRequest.limitMax + 1)
     }
   }
 

@@ -82,6 +82,7 @@ struct ErasureBench: AsyncParsableCommand {
     let before = await author.searches { $0 > limit }
     let done = LatestCount()
     async let during = author.searches { _ in done.value > 0 }
+    async let following: Void = author.follow { done.value > 0 }
     defer { done.set(1) }
     let watch = Stopwatch()
     try await author.erase()
@@ -94,6 +95,7 @@ struct ErasureBench: AsyncParsableCommand {
     }
     let cleaned = cleaning.seconds
     done.set(1)
+    try await following
     let meanwhile = await during
     guard let before, let during = meanwhile, before.failed + during.failed == 0 else {
       throw BenchError("searches failed")
@@ -168,6 +170,16 @@ private struct ProlificAuthor: Sendable {
       var request = SearchRequest(query: .plain(.term(Self.words[query])))
       request.limit = 20
       _ = try await search.search(request, reader: .compliance)
+    }
+  }
+
+  /// As the service does all the time.
+  func follow(isOver: @escaping @Sendable () -> Bool) async throws {
+    try await runAsLongWork {
+      while !isOver() {
+        _ = try await home.application.followFeed()
+        try await Task.sleep(for: home.application.settings.indexPoll)
+      }
     }
   }
 
