@@ -1,5 +1,6 @@
-/// Runs `body` and its child tasks on threads of their own, behind what people wait for: for work that goes on for minutes
-/// beside the serving of requests. On Swift's own pool, of one thread a core, requests would wait for its turns.
+/// Runs `body` and its child tasks on threads of their own, behind what people wait for: for work that goes on for
+/// minutes beside the serving of requests. On Swift's own pool, of one thread a core, requests would wait for its
+/// turns.
 ///
 /// Actors with an executor of their own stay on it, and so do blocking calls that are handed to other threads.
 package func runAsLongWork<R, E: Error>(

@@ -1,5 +1,7 @@
 #include "dense.hpp"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 namespace {
@@ -60,15 +62,6 @@ Xapian::docid DenseTerm::first(Xapian::docid from) const {
   if (rest == 0) return 0;
   Xapian::docid found = Xapian::docid(place << 6 | size_t(__builtin_ctzll(rest)));
   return found <= last ? found : 0;
-}
-
-bool DenseSource::check(Xapian::docid document, double) {
-  if (document > term.last) {
-    seek(document);
-    return true;
-  }
-  current = std::max(current, document);
-  return term.contains(current);
 }
 
 bool DenseTerms::exists(const std::string &directory) { return access(path_in(directory).c_str(), F_OK) == 0; }

@@ -3,8 +3,6 @@
 #include "files.hpp"
 #include "guard.hpp"
 
-#include <algorithm>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,6 +15,7 @@ struct DenseTerm {
   Xapian::docid last = 0;
   Xapian::doccount count = 0;
 
+  Xapian::doccount size() const { return count; }
   uint64_t word(size_t place) const {
     uint64_t value;
     std::memcpy(&value, words + place * 8, 8);
@@ -63,34 +62,4 @@ private:
   /// Rising.
   std::vector<std::string> names;
   std::vector<DenseTerm> terms;
-};
-
-/// A term's documents as a list for Xapian.
-class DenseSource : public Xapian::PostingSource {
-public:
-  explicit DenseSource(const DenseTerm &term) : term(term) {}
-
-  void init(const Xapian::Database &) override {
-    current = 0;
-    is_at_end = false;
-  }
-  Xapian::doccount get_termfreq_min() const override { return term.count; }
-  Xapian::doccount get_termfreq_est() const override { return term.count; }
-  Xapian::doccount get_termfreq_max() const override { return term.count; }
-  void next(double) override { seek(current + 1); }
-  void skip_to(Xapian::docid document, double) override { seek(std::max(document, current)); }
-  bool check(Xapian::docid document, double) override;
-  bool at_end() const override { return is_at_end; }
-  Xapian::docid get_docid() const override { return current; }
-  std::string get_description() const override { return "Dense"; }
-
-private:
-  void seek(Xapian::docid document) {
-    current = term.first(document);
-    is_at_end = current == 0;
-  }
-
-  DenseTerm term;
-  Xapian::docid current = 0;
-  bool is_at_end = false;
 };

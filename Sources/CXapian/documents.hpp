@@ -20,6 +20,12 @@ public:
     word |= bit;
   }
 
+  bool contains(Xapian::docid document) const {
+    size_t place = document >> 16;
+    if (place >= blocks.size() || !blocks[place]) return false;
+    return ((*blocks[place])[(document & 0xFFFF) >> 6] >> (document & 63) & 1) != 0;
+  }
+
   /// The first one that is no lower; 0: there is none.
   Xapian::docid first(Xapian::docid from) const {
     for (size_t place = from >> 16; place < blocks.size(); place++, from = Xapian::docid(place << 16)) {
@@ -42,10 +48,11 @@ private:
   Xapian::doccount count = 0;
 };
 
-/// The set as a list for Xapian.
-class DocumentSource : public Xapian::PostingSource {
+/// A set of documents as a list for Xapian.
+template <typename Set>
+class SetSource : public Xapian::PostingSource {
 public:
-  explicit DocumentSource(DocumentSet &&documents) : documents(std::move(documents)) {}
+  explicit SetSource(Set &&documents) : documents(std::move(documents)) {}
 
   void init(const Xapian::Database &) override {
     current = 0;
@@ -56,6 +63,11 @@ public:
   Xapian::doccount get_termfreq_max() const override { return documents.size(); }
   void next(double) override { seek(current + 1); }
   void skip_to(Xapian::docid document, double) override { seek(std::max(document, current)); }
+  /// After one that failed `current` is only how far the list has come.
+  bool check(Xapian::docid document, double) override {
+    current = std::max(document, current);
+    return documents.contains(current);
+  }
   bool at_end() const override { return is_at_end; }
   Xapian::docid get_docid() const override { return current; }
   std::string get_description() const override { return "Documents"; }
@@ -66,7 +78,14 @@ private:
     is_at_end = current == 0;
   }
 
-  DocumentSet documents;
+  Set documents;
   Xapian::docid current = 0;
   bool is_at_end = false;
 };
+
+/// As a query, which owns it.
+template <typename Set>
+Xapian::Query query_of(Set documents) {
+  auto source = std::make_unique<SetSource<Set>>(std::move(documents));
+  return Xapian::Query(source.release()->release());
+}

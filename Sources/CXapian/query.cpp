@@ -43,7 +43,7 @@ private:
   Xapian::Query term(const std::string &term) {
     if (const DenseTerm *dense = generation.dense_term(term)) {
       most = dense->count;
-      return Xapian::Query((new DenseSource(*dense))->release());
+      return query_of(*dense);
     }
     most = database.get_termfreq(term);
     return most == database.get_doccount() ? match_all() : Xapian::Query(term);
@@ -85,8 +85,7 @@ private:
         documents.add(*document);
       }
     }
-    auto source = std::make_unique<DocumentSource>(std::move(documents));
-    return Xapian::Query(source.release()->release());
+    return query_of(std::move(documents));
   }
 
   struct Clause {

@@ -173,28 +173,15 @@ struct ArchiveBench: AsyncParsableCommand {
     return (Array(zip(ColumnCosts.Column.allCases.map(\.rawValue), sums)), bytes)
   }
 
-  /// Opens every block; only that counts, while the peer is handed what was read.
+  /// The peer is handed what was read.
   private func unseal(_ home: BenchHome, _ peer: inout BareSeal, _ format: inout FormatSeal) async throws -> (
     messages: Int, seconds: Double
   ) {
-    let (database, tenant) = (home.application.database, home.tenant.id)
-    let segments = try await database.transaction { tx in try Archive.segments(tenant: tenant, in: tx) }
-    var messages = 0
-    var seconds = 0.0
-    for segment in segments {
-      let blocks = try await database.transaction { tx in try Archive.blocks(segment: segment.id, in: tx) }
-      var runs: [BlockRun] = []
-      for block in blocks {
-        let watch = Stopwatch()
-        let read = try await home.application.history.archive.messages(block)
-        seconds += watch.seconds
-        messages += read.count
-        runs.append(BlockRun(conversation: block.conversation, route: block.route, messages: read))
-        for message in read { try peer.add(message.payload) }
-      }
+    let unsealed = try await home.unseal { segment, runs in
+      for run in runs { for message in run.messages { try peer.add(message.payload) } }
       try await format.add(runs, of: segment, home.application)
     }
     try peer.finish()
-    return (messages, seconds)
+    return unsealed
   }
 }

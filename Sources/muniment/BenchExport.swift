@@ -7,7 +7,7 @@ import Runtime
 import Tiering
 
 /// A `jsonl` package of hot and of archived messages, against COPY of the same rows: what the database alone needs to
-/// hand them out, sealed as they are.
+/// hand them out, sealed as they are; the archived ones also against opening every block of theirs and no more.
 struct ExportBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Export as jsonl, beside binary COPY of the same rows.")
@@ -28,6 +28,7 @@ struct ExportBench: AsyncParsableCommand {
         throw BenchError("\(archived.messages) of \(home.corpus.messages) messages were archived")
       }
       let cold = try await export(home, "cold")
+      let unsealed = try await home.unseal()
       let count = Double(home.corpus.messages)
       return BenchReport(
         benchmark: "export", corpus: home.corpus.name, messages: home.corpus.messages, unit: "messages",
@@ -37,6 +38,8 @@ struct ExportBench: AsyncParsableCommand {
         details: [
           BenchMeasure("hot_seconds", hot.seconds), BenchMeasure("cold_seconds", cold.seconds),
           BenchMeasure("cold_messages_per_second", count / cold.seconds),
+          BenchMeasure("unseal_messages_per_second", count / unsealed.seconds),
+          BenchMeasure("cold_over_unseal", unsealed.seconds / cold.seconds),
           BenchMeasure("peer_seconds", copySeconds),
         ])
     }

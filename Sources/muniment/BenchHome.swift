@@ -24,8 +24,8 @@ struct BenchHome: Sendable {
     _ options: BenchOptions, writesCorpus: Bool = true, _ body: (BenchHome) async throws -> R
   ) async throws -> R {
     // Never the place of one before it, whose watcher may still look for a server there.
-    let name = "muniment-bench-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0...UInt32.max))"
-    let path = NSTemporaryDirectory() + "/\(name)"
+    let process = ProcessInfo.processInfo.processIdentifier
+    let path = NSTemporaryDirectory() + "/muniment-bench-\(process)-\(UInt32.random(in: 0...UInt32.max))"
     try writeSettings(path)
     // Only what is in the home: the environment must not lead a benchmark to somebody's database.
     let settings = try Settings(home: path, environment: [:])
