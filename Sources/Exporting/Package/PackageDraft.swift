@@ -212,9 +212,8 @@ final class DirectoryLock {
         usleep(10_000)
         continue
       }
-      let error = ExportError.system("lock", path)
-      close(descriptor)
-      throw error
+      // `deinit` closes it, as everything is stored: closed here as well, the number might be somebody else's by then.
+      throw .system("lock", path)
     }
   }
 
