@@ -1,11 +1,35 @@
-/// Runs `body` and its child tasks on threads of their own, behind what people wait for: for work that goes on for minutes
-/// beside the serving of requests. On Swift's own pool, of one thread a core, requests would wait for its turns.
+/// Runs `body` and its child tasks on threads of their own, behind what people wait for: for work that goes on for
+/// minutes beside the serving of requests. On Swift's own pool, of one thread a core, requests would wait for its
+/// turns.
 ///
 /// Actors with an executor of their own stay on it, and so do blocking calls that are handed to other threads.
 package func runAsLongWork<R, E: Error>(
   isolation: isolated (any Actor)? = #isolation, _ body: () async throws(E) -> R
 ) async throws(E) -> R {
-  try await withTaskExecutorPreference(longWork, operation: body)
+  // As `withValue` does not pass the type of an error on.
+  let result: Result<R, E> = await LongWork.$isRunning.withValue(true) {
+    do throws(E) {
+      return .success(try await withTaskExecutorPreference(longWork, operation: body))
+    } catch {
+      return .failure(error)
+    }
+  }
+  return try result.get()
+}
+
+/// Runs `body` as requests are run although long work asks for it: for what has to happen in time, as the renewal of a
+/// lease.
+package func runAheadOfLongWork<R>(
+  isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> R
+) async throws -> R {
+  try await LongWork.$isRunning.withValue(false) {
+    try await withTaskExecutorPreference(globalConcurrentExecutor, operation: body)
+  }
+}
+
+package enum LongWork {
+  /// Whether the current task is long work, or was begun by it.
+  @TaskLocal package static var isRunning = false
 }
 
 private let longWork = LongWorkExecutor(threads: 2)
