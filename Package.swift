@@ -164,7 +164,7 @@ let testTargets: [Target] = [
     name: "TestSupport", dependencies: ["Runtime", "Postgres", "Segments"], path: "Tests/TestSupport",
     swiftSettings: house),
   tests("Blocking", ["Blocking"]),
-  tests("Postgres", ["Postgres", "TestSupport"]),
+  tests("Postgres", ["Postgres", "Blocking", "TestSupport"]),
   tests("Runtime", ["Runtime", "Postgres", "TestSupport"]),
   tests("Archive", ["Archive"]),
   tests("Zstd", ["Zstd", "Zlib"]),

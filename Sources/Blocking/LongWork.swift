@@ -6,7 +6,30 @@
 package func runAsLongWork<R, E: Error>(
   isolation: isolated (any Actor)? = #isolation, _ body: () async throws(E) -> R
 ) async throws(E) -> R {
-  try await withTaskExecutorPreference(longWork, operation: body)
+  // As `withValue` does not pass the type of an error on.
+  let result: Result<R, E> = await LongWork.$isRunning.withValue(true) {
+    do throws(E) {
+      return .success(try await withTaskExecutorPreference(longWork, operation: body))
+    } catch {
+      return .failure(error)
+    }
+  }
+  return try result.get()
+}
+
+/// Runs `body` as requests are run although long work asks for it: for what has to happen in time, as the renewal of a
+/// lease.
+package func runAheadOfLongWork<R>(
+  isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> R
+) async throws -> R {
+  try await LongWork.$isRunning.withValue(false) {
+    try await withTaskExecutorPreference(globalConcurrentExecutor, operation: body)
+  }
+}
+
+package enum LongWork {
+  /// Whether the current task is long work, or was begun by it.
+  @TaskLocal package static var isRunning = false
 }
 
 private let longWork = LongWorkExecutor(threads: 2)

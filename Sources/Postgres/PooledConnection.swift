@@ -4,14 +4,18 @@ import Blocking
 actor PooledConnection {
   private let conninfo: String
   private let applicationName: String
-  private let executor = ThreadExecutor(name: "postgres")
+  /// Then its thread, and the server's process where that is on this machine, stand behind what people wait for.
+  private let isForLongWork: Bool
+  private let executor: ThreadExecutor
   private var session: Session?
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-  init(conninfo: String, applicationName: String) {
+  init(conninfo: String, applicationName: String, isForLongWork: Bool = false) {
     self.conninfo = conninfo
     self.applicationName = applicationName
+    self.isForLongWork = isForLongWork
+    executor = ThreadExecutor(name: "postgres", nice: isForLongWork ? ThreadNice.writing : 0)
   }
 
   /// How one try at a transaction ended.
@@ -82,6 +86,7 @@ actor PooledConnection {
   private func connected() throws(PostgresError) -> Session {
     if let session { return session }
     let opened = try Session(conninfo: conninfo, applicationName: applicationName)
+    if isForLongWork { opened.putBackendBehind() }
     session = opened
     return opened
   }

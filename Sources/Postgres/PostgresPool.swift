@@ -1,6 +1,5 @@
 import Blocking
 import CPostgres
-import Synchronization
 
 /// Whether a server answers, without logging in.
 package enum PostgresPing: Sendable, Hashable {
@@ -12,26 +11,34 @@ package enum PostgresPing: Sendable, Hashable {
 }
 
 /// A bounded number of connections, opened when needed, lent in order of arrival for one transaction at a
-/// time.
+/// time. What runs as long work has some of its own, so that requests never wait for its transactions.
 package final class PostgresPool: Sendable {
-  private let conninfo: String
-  private let applicationName: String
-  private let queue: Mutex<PoolQueue>
-  private let tickets = Atomic<UInt64>(0)
+  private let requests: ConnectionShare
+  private let longWork: ConnectionShare
 
   /// Tries per transaction, the first included.
   package static let attemptsMax = 5
+  /// Connections of long work: two groups of the index that are read at once, a nightly job, and an erasure or an
+  /// export. More of these at a time take turns, one transaction each.
+  package static let longWorkSize = 4
 
-  /// - Parameter conninfo: a libpq connection string or URI. Nothing is contacted yet.
+  /// - Parameters:
+  ///   - conninfo: a libpq connection string or URI. Nothing is contacted yet.
+  ///   - size: connections beside the ``longWorkSize`` that are opened for long work alone.
   package init(conninfo: String, size: Int = 4, applicationName: String = "muniment") {
-    precondition(size > 0)
-    self.conninfo = conninfo
-    self.applicationName = applicationName
-    queue = Mutex(PoolQueue(size: size))
+    requests = ConnectionShare(size: size) {
+      PooledConnection(conninfo: conninfo, applicationName: applicationName)
+    }
+    longWork = ConnectionShare(size: Self.longWorkSize) {
+      PooledConnection(conninfo: conninfo, applicationName: applicationName, isForLongWork: true)
+    }
   }
 
+  /// The connections for the task that asks.
+  private var share: ConnectionShare { LongWork.isRunning ? longWork : requests }
+
   /// Tasks that wait for a connection now.
-  package var waiting: Int { queue.withLock { $0.waiting } }
+  package var waiting: Int { requests.waiting + longWork.waiting }
 
   package static func ping(_ conninfo: String) async throws -> PostgresPing {
     guard !conninfo.utf8.contains(0) else { return .malformedConninfo }
@@ -55,18 +62,12 @@ package final class PostgresPool: Sendable {
   package func transaction<R: Sendable>(
     _ body: @escaping @Sendable (borrowing Transaction) throws -> R
   ) async throws -> R {
-    let connection = try await acquire()
-    do {
-      let value = try await repeated {
+    try await share.lend { connection in
+      try await repeated {
         await connection.attempt(body)
       } inquire: { number in
         try await isCommitted(number, on: connection)
       }
-      release(connection)
-      return value
-    } catch {
-      release(connection)
-      throw error
     }
   }
 
@@ -78,36 +79,25 @@ package final class PostgresPool: Sendable {
   package func read<R: Sendable>(
     _ body: @escaping @Sendable (borrowing Transaction) throws -> R
   ) async throws -> R {
-    let connection = try await acquire()
-    do {
-      let value = try await repeated {
+    try await share.lend { connection in
+      try await repeated {
         await connection.attemptReading(body)
       } inquire: { _ in
         false
       }
-      release(connection)
-      return value
-    } catch {
-      release(connection)
-      throw error
     }
   }
 
   /// Runs one statement outside of any transaction, for those that demand it: `CREATE DATABASE`, `VACUUM`,
   /// `CREATE INDEX CONCURRENTLY`. Never repeated.
   package func executeAlone(_ sql: String) async throws {
-    let connection = try await acquire()
-    defer { release(connection) }
-    try await connection.executeAlone(sql)
+    try await share.lend { try await $0.executeAlone(sql) }
   }
 
   /// Refuses new transactions, waits for those that run, and closes the connections.
   package func close() async {
-    for waiter in queue.withLock({ $0.close() }) { waiter.resume(throwing: PostgresError(.closed)) }
-    await withCheckedContinuation { (closer: CheckedContinuation<Void, Never>) in
-      if !queue.withLock({ $0.awaitAll(closer) }) { closer.resume() }
-    }
-    for connection in queue.withLock({ $0.takeAll() }) ?? [] { await connection.close() }
+    for share in [requests, longWork] { share.refuse() }
+    for share in [requests, longWork] { await share.close() }
   }
 
   private func repeated<R: Sendable>(
@@ -139,35 +129,6 @@ package final class PostgresPool: Sendable {
       await Task { try? await Task.sleep(for: .milliseconds(min(50 * attempt, 500))) }.value
     }
     throw PostgresError(.outcomeUnknown)
-  }
-
-  private func acquire() async throws -> PooledConnection {
-    let ticket = tickets.add(1, ordering: .relaxed).newValue
-    return try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { (waiter: PoolQueue.Waiter) in
-        // Checked under the lock: the handler below either runs before, and is seen here, or finds the
-        // waiter.
-        let lent = queue.withLock { queue in
-          Task.isCancelled ? nil : queue.take(ticket: ticket, waiter)
-        }
-        switch lent {
-        case nil: waiter.resume(throwing: CancellationError())
-        case .connection(let connection): waiter.resume(returning: connection)
-        case .opens:
-          waiter.resume(returning: PooledConnection(conninfo: conninfo, applicationName: applicationName))
-        case .refused(let error): waiter.resume(throwing: error)
-        case .waits: break
-        }
-      }
-    } onCancel: {
-      queue.withLock { $0.giveUp(ticket: ticket) }?.resume(throwing: CancellationError())
-    }
-  }
-
-  private func release(_ connection: PooledConnection) {
-    let (next, closers) = queue.withLock { ($0.giveBack(connection), $0.takeClosers()) }
-    next?.resume(returning: connection)
-    for closer in closers { closer.resume() }
   }
 }
 

@@ -47,6 +47,9 @@ final class Session {
     return unsafe opened
   }
 
+  /// Does nothing where the server is elsewhere.
+  func putBackendBehind() { unsafe LocalBackend(of: connection)?.putBehind() }
+
   var isOpen: Bool { unsafe PQstatus(connection) == CONNECTION_OK }
 
   /// Connected and not inside any transaction.

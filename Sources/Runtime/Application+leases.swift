@@ -1,3 +1,4 @@
+import Blocking
 import Foundation
 import Glibc
 package import JobQueue
@@ -49,9 +50,9 @@ extension Application {
     try await withThrowingTaskGroup(of: R?.self) { tasks in
       defer { tasks.cancelAll() }
       tasks.addTask { try await body(lease) }
-      tasks.addTask { try await self.renew(lease, end) }
+      tasks.addTask { try await runAheadOfLongWork { try await self.renew(lease, end) } }
       // Beside the renewals, which may hang in the database.
-      tasks.addTask { try await end.wait(for: lease) }
+      tasks.addTask { try await runAheadOfLongWork { try await end.wait(for: lease) } }
       while let ended = try await tasks.next() {
         if let result = ended { return result }
       }

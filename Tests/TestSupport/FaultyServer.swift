@@ -45,7 +45,7 @@ package final class FaultyServer: Sendable {
     }
   }
 
-  private static func listen() throws -> (CInt, UInt16) {
+  package static func listen() throws -> (CInt, UInt16) {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = loopback(0)
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
