@@ -134,6 +134,37 @@ struct IndexServingTests {
     await application.close()
   }
 
+  @Test("An export by query that comes by damage is asked to come back, and finds it repaired")
+  func exportByQuery() async throws {
+    let house = try await ServedHouse.open()
+    #expect(try await house.deliver("exported", texts: ["glyptodon", "dinornis"]).status == 200)
+    let indexer = house.application.indexer
+    try await wait("the messages are not indexed") {
+      try await indexer.status().reduce(0) { $0 + $1.documents } == 2
+    }
+    let held = try #require(try await indexer.status().first { $0.documents == 2 })
+    let list = house.application.settings.home + "/index/group-0\(held.group)/CURRENT"
+    func export() async throws -> ServedHouse.Answer {
+      try await house.ask(
+        "POST", "/v1/exports", token: house.token([.compliance], as: "counsel"),
+        json: #"{"formats":["jsonl"],"query":"dinornis"}"#)
+    }
+    var refused = try await export()
+    // The follower of the feed may come by the damage first, and be quicker.
+    try await wait("no export comes by the damage") {
+      try "no generation at all".write(toFile: list, atomically: true, encoding: .utf8)
+      refused = try await export()
+      return refused.status != 201
+    }
+    #expect((refused.status, refused.code) == (503, "index_damaged"), "\(refused.text)")
+    #expect(refused.header("Retry-After") == "60")
+    try await wait("the group is not rebuilt") { try await house.application.problems().isEmpty }
+    let made = try await export()
+    #expect(made.status == 201, "\(made.text)")
+    #expect((made.json["counts"] as? [String: Any])?["messages"] as? Int == 1, "\(made.text)")
+    try await stop(house)
+  }
+
   @Test("A runner that lost the right to follow the feed writes nothing more")
   func fencing() async throws {
     let house = try await IndexHouse()
