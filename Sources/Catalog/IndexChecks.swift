@@ -10,6 +10,19 @@ package struct IndexCheckRow: Sendable, Hashable {
   package let healed: Int
   /// What is wrong with the files; `nil`: nothing.
   package let damage: String?
+
+  /// How somebody came by the damage; `nil`: there is none, or it was found in the files.
+  package var sighting: IndexSighting? {
+    IndexSighting.allCases.first { $0.words(group: group) == damage }
+  }
+}
+
+/// How somebody comes by damage of a group without looking for it.
+package enum IndexSighting: String, Sendable, CaseIterable {
+  case unreadable = "cannot be read"
+  case unwritable = "cannot be written to"
+
+  package func words(group: Int) -> String { "search index group \(group): \(rawValue)" }
 }
 
 package enum IndexChecks {
@@ -27,13 +40,19 @@ package enum IndexChecks {
       ])
   }
 
-  /// Notes damage that somebody came by, unless the group is known to be damaged.
+  /// Notes damage that somebody came by, unless the group is known to be damaged. That it cannot be written to is also
+  /// news where only readers had something to say: they may say it over and over.
   /// - Returns: whether it was news.
   package static func note(
-    _ damage: String, group: Int, at now: Timestamp, in tx: borrowing Transaction
+    _ sighting: IndexSighting, group: Int, at now: Timestamp, in tx: borrowing Transaction
   ) throws -> Bool {
-    try tx.execute(
-      note, [.int2(Int16(group)), .timestamp(microseconds: now.microseconds), .text(damage)]
+    let weaker = sighting == .unwritable ? IndexSighting.unreadable.words(group: group) : nil
+    return try tx.execute(
+      note,
+      [
+        .int2(Int16(group)), .timestamp(microseconds: now.microseconds),
+        .text(sighting.words(group: group)), weaker.map { .text($0) } ?? .null,
+      ]
     ).affected > 0
   }
 
@@ -51,7 +70,7 @@ package enum IndexChecks {
   private static let note = """
     INSERT INTO index_check AS c (group_id, checked_at, damage) VALUES ($1, $2, $3)
     ON CONFLICT (group_id) DO UPDATE SET checked_at = excluded.checked_at, damage = excluded.damage
-    WHERE c.damage IS NULL
+    WHERE c.damage IS NULL OR c.damage = $4::text
     """
   private static let record = """
     INSERT INTO index_check AS c (group_id, checked_at, damage, differences, healed)

@@ -12,10 +12,7 @@ extension RetentionService {
     var run = RetentionRun(dryRun: dryRun)
     try await expire(&run, actor: actor)
     try await deleteReleased(&run, actor: actor)
-    if !dryRun {
-      try await endPeriods(&run, actor: actor)
-      try await dropPartitions()
-    }
+    if !dryRun { try await endPeriods(&run, actor: actor) }
     try await countKept(&run)
     return run
   }

@@ -2,8 +2,8 @@ import AuditLog
 import Blocking
 import Catalog
 import KeyVault
-import Model
-import Postgres
+package import Model
+package import Postgres
 
 extension RetentionService {
   /// Months of which nothing is left lose their key, so that neither segments nor backups give them back, and
@@ -27,10 +27,9 @@ extension RetentionService {
     }
   }
 
-  /// Partitions of months that are over, once no tenant has a row in them. Readers who do not let go of the table keep
-  /// them for another night.
-  func dropPartitions() async throws {
-    let now = now()
+  /// Partitions of months that are over, once no tenant has a row in them: once for a run, of however many tenants.
+  /// Readers who do not let go of the table keep them for another night.
+  package static func dropPartitions(in database: PostgresPool, at now: Timestamp) async throws {
     let blank = try await database.read { tx in try Partitions.withoutPages(in: tx) }
     for period in blank.sorted() where period.end <= now {
       do {

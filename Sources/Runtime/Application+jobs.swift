@@ -45,6 +45,11 @@ extension Application {
       notices: notices(directory), now: Self.clock)
   }
 
+  /// For whoever has run retention, of however many tenants.
+  package func dropPartitions() async throws {
+    try await RetentionService.dropPartitions(in: database, at: Self.clock())
+  }
+
   package func holds(_ directory: Directory) -> HoldService {
     HoldService(
       directory: directory, database: database, vault: vault, history: history, audit: audit, now: Self.clock)

@@ -176,7 +176,7 @@ extension Application {
     case .archive:
       let pace = pace(until: end)
       return try await forEachTenant { try await archive($0, pace, actor: actor) }
-    case .retention: return try await forEachTenant { try await retain($0, actor: actor) }
+    case .retention: return try await retain(actor: actor)
     case .compact:
       let pace = pace(until: end)
       return try await forEachTenant { try await compact($0, pace, actor: actor) }
@@ -227,6 +227,17 @@ extension Application {
       }
     }
     return total
+  }
+
+  private func retain(actor: String) async throws -> JobOutcome {
+    var outcome = try await forEachTenant { try await retain($0, actor: actor) }
+    do {
+      try await dropPartitions()
+    } catch {
+      guard !Task.isCancelled else { throw error }
+      outcome += JobOutcome(problem: Self.words(for: error))
+    }
+    return outcome
   }
 
   private func retain(_ tenant: Tenant, actor: String) async throws -> JobOutcome {

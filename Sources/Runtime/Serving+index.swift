@@ -8,10 +8,16 @@ import SearchIndex
 import ServiceLifecycle
 
 /// Keeps the search index up with the feed, on one machine at a time; waits while another writer has the index. Groups
-/// that are found damaged it rebuilds beside what is served.
+/// whose files are damaged it rebuilds beside what is served.
 struct IndexFollower: Service {
   let application: Application
   let logger: Logger
+  private let notes = DamageNotes()
+
+  init(application: Application, logger: Logger) {
+    self.application = application
+    self.logger = logger
+  }
 
   /// How often what is known of damage and of generations to be sealed is looked at.
   private static let upkeepPause = Duration.seconds(2)
@@ -70,8 +76,7 @@ struct IndexFollower: Service {
       let checks = try await application.database.transaction { tx in try IndexChecks.all(in: tx) }
       do {
         for check in checks where check.damage != nil {
-          logger.notice("rebuilding a damaged group of the index", metadata: ["group": "\(check.group)"])
-          try await application.repair(group: check.group, lease: lease)
+          try await see(to: check, lease)
         }
         try await application.indexer.settle()
       } catch let error as SearchIndexError where error.code == .locked {
@@ -81,11 +86,37 @@ struct IndexFollower: Service {
     }
   }
 
+  /// Reading the files costs less than a rebuild, and what readers and writers came by may lie in what they asked for.
+  private func see(to check: IndexCheckRow, _ lease: Lease) async throws {
+    let (group, sighting) = (check.group, check.sighting)
+    let answer = notes.answer(to: sighting, group: group, at: .now)
+    guard answer != .wait else { return }
+    let areSound = answer == .check ? try await areFilesSound(group) : nil
+    guard areSound != true else {
+      notes.record(.foundSound, of: sighting, group: group, at: .now)
+      logger.notice(
+        "a group of the index was noted as damaged, and its files are sound",
+        metadata: ["group": "\(group)", "noted": "\(sighting?.rawValue ?? "found in its files")"])
+      return
+    }
+    logger.notice("rebuilding a damaged group of the index", metadata: ["group": "\(group)"])
+    try await application.repair(group: group, lease: lease)
+    if areSound == nil { notes.record(.rebuilt, of: sighting, group: group, at: .now) }
+  }
+
+  /// `nil`: it is written to faster than it can be read, and damage that was seen has to be believed.
+  private func areFilesSound(_ group: Int) async throws -> Bool? {
+    do {
+      return try await application.checkFiles(group: group).isEmpty
+    } catch let error as SearchIndexError where error.code == .busy {
+      return nil
+    }
+  }
+
   private func note(_ group: Int) async throws {
     let now = Application.clock()
     let isNew = try await application.database.transaction { tx in
-      try IndexChecks.note(
-        "search index group \(group): cannot be written to", group: group, at: now, in: tx)
+      try IndexChecks.note(.unwritable, group: group, at: now, in: tx)
     }
     if isNew { logger.error("a group of the index is damaged", metadata: ["group": "\(group)"]) }
   }

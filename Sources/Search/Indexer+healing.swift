@@ -38,8 +38,7 @@ extension Indexer {
     let now = now()
     try await database.transaction { tx in
       for group in news {
-        _ = try IndexChecks.note(
-          "search index group \(group): cannot be read", group: group, at: now, in: tx)
+        _ = try IndexChecks.note(.unreadable, group: group, at: now, in: tx)
       }
     }
   }

@@ -106,6 +106,11 @@ package struct Problem: Error, Sendable {
     switch error.code {
     case .badQuery, .badTerm: Problem(400, "bad_query", error.description)
     case .deadline, .busy, .locked, .closed: .busy("index_busy", error.description)
+    // Who came by it has noted it, and the follower of the feed rebuilds the group from there.
+    case .damaged:
+      .busy(
+        "index_damaged", "a part of the search index is damaged, and is repaired by itself; ask again later",
+        retryAfterSeconds: 60)
     default: Problem(500, "index_error", error.description)
     }
   }

@@ -22,6 +22,8 @@ extension Archiver {
     package var damaged: [Period] = []
     /// Months that ended meanwhile, with all their segments.
     package var ended: [Period] = []
+    /// Months that were left as they are, as keys that their messages need are gone.
+    package var lost: [Period] = []
     /// Whether the time was up before all was looked at.
     package var isStopped = false
 
@@ -54,12 +56,18 @@ extension Archiver {
       total.isStopped = pace.isOver(at: now())
       if total.isStopped { break }
       let suspected = segments.map(\.id).filter(suspects.contains)
+      let look = Look(suspected: suspected, edits: edits[period] ?? 0, width: width, start: start)
+      // Whose key is lost is of no matter where nothing is to be rewritten.
+      guard mayRewrite(segments, look) else { continue }
       do {
-        let done: Void? = try await unlessEnded(period) { key in
-          let look = Look(key: key, suspected: suspected, edits: edits[period] ?? 0, start: start)
-          try await compact(period, segments, look, width, dryRun: dryRun, &total)
+        let visit = try await visit(period) { key in
+          try await compact(period, segments, look, under: key, dryRun: dryRun, &total)
         }
-        if done == nil { total.ended.append(period) }
+        switch visit {
+        case .done: break
+        case .ended: total.ended.append(period)
+        case .lost: total.lost.append(period)
+        }
       } catch  where HistoryReader.isDamage(error) {
         // Other months are no worse for it.
         total.damaged.append(period)
@@ -70,19 +78,25 @@ extension Archiver {
 
   /// What was known of a period when the compaction began.
   private struct Look {
-    let key: DataKey
     let suspected: [String]
     let edits: Int
+    let width: Int
     let start: Timestamp
   }
 
+  /// Whether segments are to be opened at all.
+  private func mayRewrite(_ segments: [SegmentRow], _ look: Look) -> Bool {
+    !look.suspected.isEmpty || isWorthFolding(look.edits, into: segments, look.width)
+      || !mergeable(segments, look).isEmpty
+  }
+
   private func compact(
-    _ period: Period, _ segments: [SegmentRow], _ look: Look, _ width: Int, dryRun: Bool,
+    _ period: Period, _ segments: [SegmentRow], _ look: Look, under key: DataKey, dryRun: Bool,
     _ total: inout Compaction
   ) async throws {
     let dropped = look.suspected.isEmpty ? 0 : try await dropped(of: segments)
-    let isWhole = dropped > 0 || isWorthFolding(look.edits, into: segments, width)
-    let groups = isWhole ? [segments] : mergeable(segments, width, at: look.start)
+    let isWhole = dropped > 0 || isWorthFolding(look.edits, into: segments, look.width)
+    let groups = isWhole ? [segments] : mergeable(segments, look)
     guard !dryRun else {
       total.rewritten += groups.reduce(0) { $0 + $1.count }
       total.dropped += dropped
@@ -95,7 +109,7 @@ extension Archiver {
       try await database.transaction { tx in try Archive.lookedThrough(clean, at: look.start, in: tx) }
     }
     for group in groups {
-      let done = try await rewrite(period, group, under: look.key)
+      let done = try await rewrite(period, group, under: key)
       total.rewritten += group.count
       total.segments += done.segments
       total.folded += done.folded
@@ -108,7 +122,7 @@ extension Archiver {
 
   /// The segments of a period that are to become one: all of them where one has room for all, otherwise those that are
   /// less than half full, in groups that fit.
-  private func mergeable(_ segments: [SegmentRow], _ width: Int, at now: Timestamp) -> [[SegmentRow]] {
+  private func mergeable(_ segments: [SegmentRow], _ look: Look) -> [[SegmentRow]] {
     let target = settings.segmentBytesTarget
     var groups: [[SegmentRow]] = []
     if segments.reduce(0, { $0 + $1.bytes }) <= target {
@@ -124,9 +138,9 @@ extension Archiver {
         bytes += segment.bytes
       }
     }
-    let quiet = now.adding(seconds: -Self.quietSeconds)
+    let quiet = look.start.adding(seconds: -Self.quietSeconds)
     return groups.filter { group in
-      group.count > 1 && (group.count >= width || group.allSatisfy { $0.sealedAt < quiet })
+      group.count > 1 && (group.count >= look.width || group.allSatisfy { $0.sealedAt < quiet })
     }
   }
 

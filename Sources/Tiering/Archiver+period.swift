@@ -1,30 +1,50 @@
 import Catalog
 import History
 import KeyVault
-import Model
+package import Model
 import Postgres
 
 /// A month may end while its messages are sealed or rewritten: its last message goes, and its key with it. What was
 /// made of it then could be opened by nobody, and is not switched in.
 extension Archiver {
-  /// Hands out the key that all of the month is to be sealed under. `nil`: the month has ended, or ended meanwhile, and
-  /// is left as it is. Objects that were put into the store by then are leftovers, which the next sweep deletes.
+  /// What became of work on a month. Where it was not done, the month is left as it is; objects that were put into the
+  /// store by then are leftovers, which the next sweep deletes.
+  enum Visit<R> {
+    case done(R)
+    /// The month has ended, or ended meanwhile.
+    case ended
+    /// There are messages that need a key which is not there: that is a loss, and no end. Other months are no worse
+    /// for it.
+    case lost
+  }
+
+  /// Hands out the key that all of the month is to be sealed under.
   ///
-  /// - Throws: what `body` throws, unless that came of the end; `.keyMissing` if there are messages that need a key
-  ///   which is not there: that is a loss, and no end.
-  func unlessEnded<R>(_ period: Period, _ body: (DataKey) async throws -> R) async throws -> R? {
+  /// - Throws: what `body` throws, unless that came of the end or of a loss.
+  func visit<R>(_ period: Period, _ body: (DataKey) async throws -> R) async throws -> Visit<R> {
     let owner = KeyOwner.period(tenant.id, 0, period)
     guard let key = try await vault.key(of: owner) else {
-      guard try await hasEnded(period, since: nil) else { throw Self.keyGone(period) }
-      return nil
+      return try await hasEnded(period, since: nil) ? .ended : .lost
     }
     do {
-      return try await body(key)
+      return .done(try await body(key))
     } catch  where Self.mayComeOfEnd(error) {
-      guard try await hasEnded(period, since: key) else { throw error }
+      guard try await hasEnded(period, since: key) else {
+        guard (error as? TieringError)?.code == .keyMissing else { throw error }
+        return .lost
+      }
       vault.forget([owner])
-      return nil
+      return .ended
     }
+  }
+
+  /// Months of a plan that a run leaves as they are, as their key is lost.
+  package func lost(of plan: Plan) async throws -> [Period] {
+    var lost: [Period] = []
+    for month in plan.months {
+      if case .lost = try await visit(month.period, { _ in }) { lost.append(month.period) }
+    }
+    return lost
   }
 
   /// Asks in the transaction that switches segments, and keeps the key until its end. Before everything else in it: who

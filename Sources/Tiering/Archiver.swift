@@ -101,6 +101,8 @@ package struct Archiver: Sendable {
     package var bytes: Int64 = 0
     /// Months that ended meanwhile: nothing of them is left to be archived.
     package var ended: [Period] = []
+    /// Months that were left as they are, as keys that their messages need are gone.
+    package var lost: [Period] = []
     /// Whether the time was up before all was done; the next run goes on from here.
     package var isStopped = false
     package init() {}
@@ -141,16 +143,17 @@ package struct Archiver: Sendable {
     for month in plan.months {
       report.isStopped = pace.isOver(at: now())
       if report.isStopped { break }
-      let sealed = try await unlessEnded(month.period) { key in
+      let visit = try await visit(month.period) { key in
         try await archive(month, under: key, bounds: plan.bounds, dictionary: dictionary)
       }
-      guard let sealed else {
-        report.ended.append(month.period)
-        continue
+      switch visit {
+      case .ended: report.ended.append(month.period)
+      case .lost: report.lost.append(month.period)
+      case .done(let sealed):
+        report.add(sealed)
+        report.isStopped =
+          month.covered(by: sealed).conversations.count < month.conversations.count && pace.isOver(at: now())
       }
-      report.add(sealed)
-      report.isStopped =
-        month.covered(by: sealed).conversations.count < month.conversations.count && pace.isOver(at: now())
       if report.isStopped { break }
     }
     return report

@@ -139,12 +139,22 @@ actor HotReader {
         visit.isCut = true
         break
       }
-      let message = try row.opened(lane)
+      let message = try opened(row, lane)
       bytes += message.payload.count
       visit.messages.append(message)
     }
     archiver.clock.add(.reading, since: watch)
     return visit
+  }
+
+  /// Where a key was lost, and a late message has made another, what was sealed before has a key that does not fit.
+  private func opened(_ row: HotMessage, _ lane: LaneKey) throws -> StoredMessage {
+    do {
+      return try row.opened(lane)
+    } catch is CryptographyError {
+      throw TieringError(
+        .keyMissing, "a hot message of \(month.period) cannot be opened with the keys there are")
+    }
   }
 
   /// Without what came after the plan was made, which the next run takes.

@@ -28,6 +28,8 @@ extension ArchiveCommand {
       let seconds: Double
       /// Months that ended meanwhile: there was nothing left of them to archive.
       let ended: [String]
+      /// Months that were left as they are: keys are gone.
+      let lost: [String]
       let finished: Bool
     }
 
@@ -54,11 +56,13 @@ extension ArchiveCommand {
       try common.output.value(
         Report(
           segments: total.segments, messages: total.messages, bytes: total.bytes, seconds: seconds,
-          ended: total.ended.map(\.description), finished: !total.isStopped),
-        text:
-          "\(verb) \(total.messages) messages in \(total.segments) segments, \(total.bytes) bytes, \(seconds) s"
+          ended: total.ended.map(\.description), lost: total.lost.map(\.description),
+          finished: !total.isStopped),
+        text: LostMonths.lines(total.lost, "archived")
+          + "\(verb) \(total.messages) messages in \(total.segments) segments, \(total.bytes) bytes, \(seconds) s"
           + total.ended.map { "; \($0) ended meanwhile" }.joined()
           + (total.isStopped ? "; the time was up, run it again for the rest" : ""))
+      if !dryRun, !total.lost.isEmpty { throw ExitStatus.failed }
       if total.isStopped { throw ExitStatus.doneInPart }
     }
 
@@ -78,10 +82,12 @@ extension ArchiveCommand {
       }
       for (tenant, plan) in plans where !total.isStopped {
         if dryRun {
-          total.messages += plan.messages
-          for month in plan.months {
+          let lost = try await application.archiver(tenant).lost(of: plan)
+          for month in plan.months where !lost.contains(month.period) {
+            total.messages += month.messages
             common.output.note("\(tenant.name) \(month.period): \(month.messages) messages")
           }
+          total.lost += lost
           continue
         }
         let archiver = application.archiver(tenant, pace: pace, lease: lease, actor: actor.name)
@@ -90,6 +96,7 @@ extension ArchiveCommand {
         total.messages += report.messages
         total.bytes += report.bytes
         total.ended += report.ended
+        total.lost += report.lost
         total.isStopped = report.isStopped
       }
       return total
@@ -118,6 +125,8 @@ extension ArchiveCommand {
       let damaged: [String]
       /// Months that ended meanwhile, with their segments.
       let ended: [String]
+      /// Months that were left as they are: keys are gone.
+      let lost: [String]
       let finished: Bool
     }
 
@@ -144,6 +153,7 @@ extension ArchiveCommand {
             total.refused = max(total.refused, report.refused)
             total.damaged += report.damaged
             total.ended += report.ended
+            total.lost += report.lost
             total.isStopped = report.isStopped
           }
           return total
@@ -154,9 +164,10 @@ extension ArchiveCommand {
           rewritten: total.rewritten, segments: total.segments, dropped: total.dropped,
           folded: total.folded, locked: total.locked, refused: total.refused,
           damaged: total.damaged.map(\.description), ended: total.ended.map(\.description),
-          finished: !total.isStopped),
+          lost: total.lost.map(\.description), finished: !total.isStopped),
         text: text(of: total))
       if !total.damaged.isEmpty { throw ExitStatus.verificationFailed }
+      if !dryRun, !total.lost.isEmpty { throw ExitStatus.failed }
       if total.isStopped { throw ExitStatus.doneInPart }
     }
 
@@ -171,8 +182,17 @@ extension ArchiveCommand {
       if total.locked > 0 { last += "; \(total.locked) replaced objects wait for the end of their lock" }
       if total.refused > 0 { last += "; the store refuses to delete \(total.refused) replaced objects" }
       lines.append(last)
-      return lines.joined(separator: "\n")
+      return LostMonths.lines(total.lost, "compacted") + lines.joined(separator: "\n")
     }
+  }
+}
+
+/// Months that were left as they are, as keys that their messages need are gone.
+private enum LostMonths {
+  static func lines(_ months: [Period], _ what: String) -> String {
+    months.map {
+      "\($0) was not \(what), as keys of its messages are gone; see `key_missing` in the operations guide\n"
+    }.joined()
   }
 }
 

@@ -193,7 +193,11 @@ struct RetentionCommand: AsyncParsableCommand {
         let run =
           dryRun
           ? try await service.apply(dryRun: true, actor: actor)
-          : try await application.holding(.retention) { try await service.apply(actor: actor) }
+          : try await application.holding(.retention) {
+            let run = try await service.apply(actor: actor)
+            try await application.dropPartitions()
+            return run
+          }
         if !dryRun { _ = try await application.followFeed() }
         let report = Report(run)
         try common.output.value(report, text: report.text)

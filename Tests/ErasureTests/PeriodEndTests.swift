@@ -144,25 +144,75 @@ struct PeriodEndTests {
     }
   }
 
-  @Test("A key that is lost is no end: the work fails, and nothing is dropped", arguments: [false, true])
-  func lost(isArchived: Bool) async throws {
-    try await Self.with { house in
-      if isArchived { try await house.archive() }
+  private static let told = "SELECT count(*) FROM job_run WHERE problem LIKE "
+
+  /// Two messages of February beside those of January.
+  private static func withFebruary(_ body: (ErasureHouse) async throws -> Void) async throws {
+    try await with { house in
+      try await house.deliver([
+        Events.message("f1", "ann", "third words", day: 33),
+        Events.message("f2", "ann", "last words", day: 34),
+      ])
+      try await body(house)
+    }
+  }
+
+  private static func lose(_ house: ErasureHouse) async throws {
+    let lost = try await house.count(
+      "WITH gone AS (DELETE FROM wrapped_key WHERE kind = 3 AND id_low = \(january.rawValue) RETURNING 1) "
+        + "SELECT count(*) FROM gone")
+    #expect(lost == 1)
+    house.application.vault.forget([key(house)])
+  }
+
+  @Test(
+    "A key that is lost is no end: nothing of its month is dropped, and other months are archived",
+    arguments: [false, true])
+  func lost(isMadeAnew: Bool) async throws {
+    try await Self.withFebruary { house in
       let archiver = house.application.archiver(house.tenant)
+      try await Self.lose(house)
+      if isMadeAnew { try await house.deliver([Events.message("late", "ann", "late words", day: 5)]) }
       let plan = try await archiver.plan(before: house.realNow)
-      _ = try await house.count(
-        "WITH gone AS (DELETE FROM wrapped_key WHERE kind = 3 RETURNING 1) SELECT count(*) FROM gone")
-      house.application.vault.forget([Self.key(house)])
-      let error = await #expect(throws: TieringError.self) {
-        if isArchived {
-          _ = try await archiver.compact(dryRun: false)
-        } else {
-          _ = try await archiver.run(plan)
-        }
+      #expect(try await archiver.lost(of: plan) == (isMadeAnew ? [] : [Self.january]))
+      let report = try await archiver.run(plan)
+      #expect((report.lost, report.ended, report.messages) == ([Self.january], [], 2))
+      #expect(try await house.count(Self.live) == 1)
+      #expect(try await house.count("SELECT count(*) FROM message") == (isMadeAnew ? 3 : 2))
+      _ = try await house.application.run(.archive, actor: "job")
+      #expect(try await house.count(Self.told + "'2024-01 were not archived, %'") == 1)
+    }
+  }
+
+  @Test("Compaction passes over a month whose key is lost, and names it if there is something to rewrite")
+  func lostArchived() async throws {
+    try await Self.withFebruary { house in
+      try await house.archive()
+      let archiver = house.application.archiver(house.tenant)
+      try await house.deliver([Events.delete("f1", "ann", day: 35)])
+      try await Self.lose(house)
+      // A new segment is looked through.
+      for dryRun in [true, false] {
+        let report = try await archiver.compact(dryRun: dryRun)
+        #expect((report.lost, report.damaged, report.ended) == ([Self.january], [], []))
+        #expect((report.rewritten, report.dropped) == (1, 1))
       }
-      #expect(error?.code == .keyMissing)
-      #expect(try await house.count(Self.live) == (isArchived ? 1 : 0))
-      #expect(try await house.count("SELECT count(*) FROM message") == (isArchived ? 0 : 2))
+      #expect(try await house.count(Self.live) == 2)
+      _ = try await house.application.run(.compact, actor: "job")
+      #expect(try await house.count(Self.told + "'2024-01 were not compacted, %'") == 1)
+    }
+  }
+
+  @Test("Compaction asks for no key of a month that it leaves as it is")
+  func lostQuiet() async throws {
+    try await Self.withFebruary { house in
+      try await house.archive()
+      let archiver = house.application.archiver(house.tenant)
+      #expect(try await archiver.compact(dryRun: false).rewritten == 0)
+      try await house.deliver([Events.delete("f1", "ann", day: 35)])
+      try await Self.lose(house)
+      let report = try await archiver.compact(dryRun: false)
+      #expect((report.lost, report.rewritten, report.dropped) == ([], 1, 1))
     }
   }
 

@@ -110,6 +110,7 @@ struct DamagedIndexTests {
       #expect(!all.coverage.complete && Self.reasons(all).contains("\(ruin.lost) index_damaged"))
       #expect(!Self.reasons(all).contains { $0.hasPrefix("\(ruin.sound) ") })
       #expect(try await house.application.problems().map(\.code).contains("index_damaged"))
+      #expect(try await !house.application.checkFiles(group: ruin.group).isEmpty, "the files show it too")
       try await house.application.repair(group: ruin.group)
       let healed = try await house.search(ruin.request(), as: "ann")
       #expect(healed.hits.count == 50 && healed.coverage.complete && healed.coverage.gaps.isEmpty)

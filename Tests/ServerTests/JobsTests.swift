@@ -30,6 +30,16 @@ struct JobsTests {
     await application.close()
   }
 
+  @Test("The retention of all tenants drops partitions that none of them has a row in")
+  func partitions() async throws {
+    let application = try await ServedHouse.openHome()
+    let month = Period(containing: Timestamp(civil: 2024, 1, 1))
+    try await application.database.transaction { tx in try Partitions.ensure([month], in: tx) }
+    #expect(try await application.run(.retention, actor: "test").problem == nil)
+    #expect(try await !application.database.read { tx in try Partitions.list(in: tx).contains(month) })
+    await application.close()
+  }
+
   @Test("Work that its end cut short is a problem once that happened on two nights in a row")
   func stopped() async throws {
     let application = try await ServedHouse.openHome()
