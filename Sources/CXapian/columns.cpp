@@ -119,41 +119,41 @@ int64_t Columns::sequence(uint32_t place) const {
   return header.lowest + int64_t(number(sequence_column, header.sequence_width, place));
 }
 
-int64_t Columns::conversation(uint32_t place) const {
-  uint64_t id = number(conversation_column, header.conversation_width, place);
-  if (id >= header.conversations) throw Failure{CX_DAMAGED, "columns"};
-  return int64_t(number(conversation_ids, 8, uint32_t(id)));
+bool Columns::number_at(uint32_t document, uint32_t &out) const {
+  if (document < 1 || document > header.documents) return false;
+  uint64_t place = number(conversation_column, header.conversation_width, document - 1);
+  if (place >= header.conversations) throw Failure{CX_DAMAGED, "columns"};
+  out = uint32_t(place);
+  return true;
 }
 
 /// The columns lie apart, so that each is a line of memory of its own to wait for.
 bool Columns::conversation_at(uint32_t document, int64_t &out) const {
-  if (document < 1 || document > header.documents) return false;
-  out = conversation(document - 1);
+  uint32_t place;
+  if (!number_at(document, place)) return false;
+  out = conversation(place);
   return true;
 }
 
 bool Columns::at(uint32_t document, Entry &out) const {
-  if (document < 1 || document > header.documents) return false;
+  if (!conversation_at(document, out.conversation)) return false;
   uint32_t place = document - 1;
   uint64_t sender = number(sender_column, header.sender_width, place);
   if (sender >= header.senders) throw Failure{CX_DAMAGED, "columns"};
-  out.conversation = conversation(place);
   out.sender = int64_t(number(sender_ids, 8, uint32_t(sender)));
   out.created_at = created_at(place);
   out.sequence = sequence(place);
   return true;
 }
 
-bool Columns::may_hold(int64_t conversation) const {
+uint32_t Columns::number_of(int64_t id) const {
   uint32_t low = 0, high = header.conversations;
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
-    int64_t id = int64_t(number(conversation_ids, 8, middle));
-    if (id == conversation) return true;
-    if (id < conversation) low = middle + 1;
+    if (conversation(middle) < id) low = middle + 1;
     else high = middle;
   }
-  return false;
+  return low < header.conversations && conversation(low) == id ? low : header.conversations;
 }
 
 uint32_t Columns::document_of(int64_t wanted) const {

@@ -30,15 +30,18 @@ public:
 
   bool at(uint32_t document, Entry &out) const override;
   bool conversation_at(uint32_t document, int64_t &out) const override;
+  uint32_t conversations() const override { return header.conversations; }
+  int64_t conversation(uint32_t place) const override { return int64_t(number(conversation_ids, 8, place)); }
+  uint32_t number_of(int64_t conversation) const override;
+  bool number_at(uint32_t document, uint32_t &out) const override;
   uint32_t document_of(int64_t sequence) const override;
   int64_t disorder() const override { return 0; }
   int64_t oldest() const override { return header.oldest; }
   int64_t newest() const override { return header.newest; }
-  bool may_hold(int64_t conversation) const override;
+  bool may_hold(int64_t conversation) const override { return number_of(conversation) < header.conversations; }
   std::pair<uint32_t, uint32_t> ids(int64_t from, int64_t until) const override;
 
 private:
-  int64_t conversation(uint32_t place) const;
   uint64_t number(const uint8_t *column, uint8_t width, uint32_t place) const;
   int64_t created_at(uint32_t place) const;
   int64_t sequence(uint32_t place) const;

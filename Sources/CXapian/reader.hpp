@@ -2,6 +2,7 @@
 
 #include "columns.hpp"
 #include "dense.hpp"
+#include "readable.hpp"
 #include "sidecar.hpp"
 #include "tombstones.hpp"
 
@@ -42,6 +43,7 @@ struct cx_reader {
   std::unique_ptr<Tombstones> tombstones;
   /// Null where the generation is not sealed, or was sealed before there were any.
   std::unique_ptr<DenseTerms> dense;
+  mutable ReadableConversations readable;
 
 private:
   mutable int64_t known_position = -1;

@@ -18,6 +18,13 @@ public:
   virtual bool at(uint32_t document, Entry &out) const = 0;
   /// As `at`, but the conversation alone: all that is looked at of most documents that a search passes by.
   virtual bool conversation_at(uint32_t document, int64_t &out) const = 0;
+  /// How many conversations there are, where they are numbered: 0 and up, by rising id. 0: they are not.
+  virtual uint32_t conversations() const { return 0; }
+  virtual int64_t conversation(uint32_t) const { return 0; }
+  /// `conversations()` if it is none of them.
+  virtual uint32_t number_of(int64_t) const { return 0; }
+  /// The number of a document's conversation; false if there is no such document.
+  virtual bool number_at(uint32_t, uint32_t &) const { return false; }
   /// The id that a sequence's document has, or had before it was deleted; 0 if there was never one.
   virtual uint32_t document_of(int64_t sequence) const = 0;
   /// How far times may rise again while ids ascend: none after was created later than created_at + disorder.

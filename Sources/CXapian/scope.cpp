@@ -1,13 +1,17 @@
 #include "scope.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
+
+static std::atomic<uint64_t> scopes{0};
 
 static uint64_t spread(int64_t conversation) { return uint64_t(conversation) * 0x9e3779b97f4a7c15u >> 20; }
 
 cx_scope::cx_scope(bool scoped, const cx_window *given, size_t window_count, const int64_t *sender_ids,
                    size_t sender_count)
-    : is_scoped(scoped), windows(given, given + window_count), senders(sender_ids, sender_ids + sender_count) {
+    : is_scoped(scoped), serial(++scopes), windows(given, given + window_count),
+      senders(sender_ids, sender_ids + sender_count) {
   size_t places = 16;
   while (places < windows.size() * 2) places *= 2;
   slots.assign(places, Slot{0, 0, 0});
@@ -21,6 +25,7 @@ cx_scope::cx_scope(bool scoped, const cx_window *given, size_t window_count, con
     size_t place = spread(conversation) & (places - 1);
     while (slots[place].count > 0) place = (place + 1) & (places - 1);
     slots[place] = Slot{conversation, uint32_t(first), uint32_t(i - first)};
+    conversations++;
   }
   std::sort(senders.begin(), senders.end());
 }
@@ -48,7 +53,8 @@ bool cx_scope::accepts(const Entry &record) const {
 }
 
 Scope::Scope(const cx_search &search, const cx_reader &reader)
-    : search(search), reader(reader), bounds(bound()), behind(INT64_MIN) {
+    : search(search), reader(reader), bounds(bound()), behind(INT64_MIN),
+      readable(reader.readable.find(search.scope->serial)) {
   int64_t from = search.scope->is_scoped ? std::max(search.from, search.scope->opens) : search.from;
   int64_t disorder = reader.records->disorder();
   if (from > INT64_MIN + disorder) behind = from - disorder;
@@ -69,11 +75,24 @@ std::pair<Xapian::docid, Xapian::docid> Scope::bound() const {
 
 bool Scope::accepts(Xapian::docid document, Deadline &deadline, Entry &record) const {
   deadline.tick();
-  int64_t conversation;
-  if (!reader.records->conversation_at(document, conversation)) return false;
-  if (!search.scope->may_accept(conversation)) return false;
+  if (search.scope->is_scoped && !is_of_reader(document)) return false;
   if (!reader.at(document, record)) return false;
   return search.from <= record.created_at && record.created_at < search.until && search.scope->accepts(record);
+}
+
+bool Scope::is_of_reader(Xapian::docid document) const {
+  if (readable) {
+    uint32_t number;
+    return reader.records->number_at(document, number) && readable->contains(number);
+  }
+  // To look up every conversation of the generation, or of the scope, costs what so many documents cost without.
+  size_t all = std::min<size_t>(reader.records->conversations(), search.scope->count() * 4);
+  if (all > 0 && ++looked > all / 8) {
+    readable = reader.readable.make(*reader.records, *search.scope);
+    return is_of_reader(document);
+  }
+  int64_t conversation;
+  return reader.records->conversation_at(document, conversation) && search.scope->may_accept(conversation);
 }
 
 bool Scope::ends_at(Xapian::docid document) const {

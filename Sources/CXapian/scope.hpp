@@ -29,8 +29,18 @@ struct cx_scope {
   bool accepts(const Entry &record) const;
   /// Whether any document of the conversation can be in scope.
   bool may_accept(int64_t conversation) const { return !is_scoped || find(conversation); }
+  /// `take` gets every conversation that has a window.
+  template <typename Take>
+  void each_conversation(Take take) const {
+    for (const Slot &slot : slots) if (slot.count > 0) take(slot.conversation);
+  }
+
+  /// Of conversations with windows.
+  size_t count() const { return conversations; }
 
   const bool is_scoped;
+  /// No other scope of this process has or will have it.
+  const uint64_t serial;
   /// The first moment of any window, and the one after the last.
   int64_t opens = INT64_MAX, closes = INT64_MIN;
 
@@ -45,6 +55,7 @@ private:
   bool is_open(const Entry &record) const;
 
   std::vector<cx_window> windows;
+  size_t conversations = 0;
   /// Open addressing, at most half full, as a member may have thousands of conversations.
   std::vector<Slot> slots;
   /// Sorted.
@@ -65,12 +76,18 @@ public:
 
 private:
   std::pair<Xapian::docid, Xapian::docid> bound() const;
+  /// Whether the document's conversation has a window. False if there is no such document.
+  bool is_of_reader(Xapian::docid document) const;
 
   const cx_search &search;
   const cx_reader &reader;
   std::pair<Xapian::docid, Xapian::docid> bounds;
   /// A document created before this says that all of higher ids are too old.
   int64_t behind;
+  /// Of the scope and the generation, once it is worth while.
+  mutable const ConversationSet *readable;
+  /// Documents that were looked at without.
+  mutable size_t looked = 0;
 };
 
 /// The scope as a list to be ANDed in, so that Xapian consults it before it reads any positions.
