@@ -3,8 +3,10 @@
 /// turns.
 ///
 /// Actors with an executor of their own stay on it, and so do blocking calls that are handed to other threads.
-package func runAsLongWork<R, E: Error>(
-  isolation: isolated (any Actor)? = #isolation, _ body: () async throws(E) -> R
+///
+/// - Parameter body: concurrent, as it would otherwise begin on the thread of whoever calls.
+package func runAsLongWork<R: Sendable, E: Error>(
+  isolation: isolated (any Actor)? = #isolation, _ body: @concurrent @Sendable () async throws(E) -> R
 ) async throws(E) -> R {
   // As `withValue` does not pass the type of an error on.
   let result: Result<R, E> = await LongWork.$isRunning.withValue(true) {
@@ -19,8 +21,8 @@ package func runAsLongWork<R, E: Error>(
 
 /// Runs `body` as requests are run although long work asks for it: for what has to happen in time, as the renewal of a
 /// lease.
-package func runAheadOfLongWork<R>(
-  isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> R
+package func runAheadOfLongWork<R: Sendable>(
+  isolation: isolated (any Actor)? = #isolation, _ body: @concurrent @Sendable () async throws -> R
 ) async throws -> R {
   try await LongWork.$isRunning.withValue(false) {
     try await withTaskExecutorPreference(globalConcurrentExecutor, operation: body)

@@ -18,7 +18,7 @@ struct LongWorkTests {
     let pool = try await TestDatabase.make(poolSize: 1).pool
     var gates: [Gate] = []
     for _ in 0..<PostgresPool.longWorkSize {
-      try await runAsLongWork { gates.append(try await Gate.hold(pool)) }
+      gates.append(try await runAsLongWork { try await Gate.hold(pool) })
     }
     let last = Task { [pool] in
       for _ in 0..<past { _ = try await runAsLongWork { try await Self.select(pool) } }
@@ -94,7 +94,7 @@ struct LongWorkTests {
     let pool = try await TestDatabase.make(poolSize: 1).pool
     var gates: [Gate] = []
     for _ in 0..<PostgresPool.longWorkSize {
-      try await runAsLongWork { gates.append(try await Gate.hold(pool)) }
+      gates.append(try await runAsLongWork { try await Gate.hold(pool) })
     }
     let waiting = Task { try await runAsLongWork { try await Self.select(pool) } }
     while pool.waiting == 0 { await Task.yield() }
