@@ -10,6 +10,8 @@ struct MessageSource {
   var after = MessagePosition.start
   /// Stretches that could not be read and that ``after`` has just passed: whoever reads on states them once.
   var gaps: [Gap] = []
+  /// Whether it is known that nothing comes behind ``after``. Not kept for the next run, which looks again.
+  var isAtEnd = false
 
   struct Gap {
     let first: Timestamp

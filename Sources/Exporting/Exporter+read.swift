@@ -30,6 +30,7 @@ extension Exporter {
   private func nextOfAll(_ source: inout MessageSource, _ selection: ExportSelection) async throws
     -> [HistoricMessage]?
   {
+    guard !source.isAtEnd else { return nil }
     let whole = HistoryReader.Span(
       conversation: source.card.conversation, route: source.card.route, tenant: tenant.id,
       after: selection.from.map { MessagePosition(createdAt: $0, sequence: 0) } ?? .start,
@@ -45,6 +46,8 @@ extension Exporter {
     }
     guard let last = page.last else { return nil }
     source.after = last.position
+    // A page is short only at the end. Gaps may lie behind its last message: they come with the next one.
+    source.isAtEnd = page.count < settings.page && gaps.isEmpty
     return page.filter { selection.admits($0.locator) }
   }
 
