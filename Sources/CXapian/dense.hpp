@@ -56,6 +56,7 @@ public:
 
   /// Null if the term is not one of them.
   const DenseTerm *find(const std::string &term) const;
+  size_t count() const { return terms.size(); }
 
 private:
   MappedFile file;

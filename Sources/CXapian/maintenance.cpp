@@ -137,8 +137,10 @@ void check_sealed(const cx_reader &reader, Findings &findings) {
     before = entry;
   }
   if (reader.records->at(count + 1, entry)) findings.add(CX_DOCUMENT_MISSING, entry.sequence);
+  size_t dense_terms = 0;
   for (auto term = reader.database.allterms_begin(); term != reader.database.allterms_end(); ++term) {
     const DenseTerm *dense = reader.dense_term(*term);
+    if (dense) dense_terms++;
     Xapian::doccount met = 0, met_dense = 0;
     Xapian::docid last = 0;
     for (auto at = reader.database.postlist_begin(*term); at != reader.database.postlist_end(*term); ++at) {
@@ -149,6 +151,8 @@ void check_sealed(const cx_reader &reader, Findings &findings) {
     bool is_dense_right = !dense || (met_dense == met && dense->ones() == met);
     if (met != term.get_termfreq() || last > count || !is_dense_right) findings.add(CX_STRUCTURE, 0);
   }
+  // Bitmaps of terms that no list is of.
+  if (reader.dense && dense_terms != reader.dense->count()) findings.add(CX_STRUCTURE, 0);
 }
 
 }  // namespace

@@ -41,17 +41,9 @@ private:
   /// the end of that list's first block for damage where ids do not start at 1. Asked for as what it is, that list is
   /// read well.
   Xapian::Query term(const std::string &term) {
-    if (const DenseTerm *dense = generation.dense_term(term)) {
-      most = dense->count;
-      return query_of(*dense);
-    }
-    most = database.get_termfreq(term);
+    most = generation.holders(term);
+    if (const DenseTerm *dense = generation.dense_term(term)) return query_of(*dense);
     return most == database.get_doccount() ? match_all() : Xapian::Query(term);
-  }
-
-  Xapian::doccount holders_of(const std::string &term) const {
-    const DenseTerm *dense = generation.dense_term(term);
-    return dense ? dense->count : database.get_termfreq(term);
   }
 
   /// The terms it stands for are merged by hand: Xapian's own wildcard takes many times as long over hundreds.
@@ -141,7 +133,7 @@ private:
     if (parts.size() == 1) return term(parts[0]);
     // Xapian answers AND where no document has positions: more than was asked for.
     if (!database.has_positions()) return Xapian::Query();
-    for (const std::string &part : parts) most = std::min(most, holders_of(part));
+    for (const std::string &part : parts) most = std::min(most, generation.holders(part));
     return Xapian::Query(op, parts.begin(), parts.end(), window);
   }
 

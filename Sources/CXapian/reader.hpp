@@ -30,6 +30,11 @@ struct cx_reader {
   bool is_sealed() const { return sidecar == nullptr; }
   /// Null where the term has none, deleted documents among its own.
   const DenseTerm *dense_term(const std::string &term) const { return dense ? dense->find(term) : nullptr; }
+  /// Documents that hold the term, deleted ones among them.
+  Xapian::doccount holders(const std::string &term) const {
+    const DenseTerm *known = dense_term(term);
+    return known ? known->count : database.get_termfreq(term);
+  }
   /// Read once a revision: it lies in the database, so a search would pay for a look into the B-tree.
   int64_t position() const {
     if (known_position < 0) known_position = read_position(database);

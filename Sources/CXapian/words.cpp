@@ -14,6 +14,8 @@ constexpr uint64_t hint_worthwhile = 32;
 /// Terms of which a match holds one.
 struct WordSet {
   std::vector<std::string> terms;
+  /// Instead of terms, until it is known that the tree asks for nothing but words.
+  std::string prefix;
   /// Documents they can be in; 0: not known yet.
   Xapian::doccount most = 0;
 };
@@ -24,7 +26,9 @@ public:
 
   bool read() { return node(1) && cursor.at_end() && !sets.empty(); }
 
+  /// Null if prefixes stand for more than lists can be kept of, or leave nothing to look for.
   std::unique_ptr<ClauseList> lists(Deadline &deadline) {
+    if (!expand() || sets.empty()) return nullptr;
     // Where they have to be brought into an order, the fewest first.
     if (sets.size() + hints.size() > 1) {
       for (WordSet &set : sets) count(set);
@@ -43,8 +47,8 @@ private:
   bool node(int depth) {
     if (depth > CX_TREE_DEPTH_MAX) return false;
     switch (Tag(cursor.number<uint8_t>())) {
-      case Tag::term: return add(WordSet{{cursor.term()}, 0});
-      case Tag::prefix: return prefix(cursor.term());
+      case Tag::term: return add(WordSet{{cursor.term()}, {}, 0});
+      case Tag::prefix: return add(WordSet{{}, cursor.term(), 0});
       case Tag::all: return all(depth);
       case Tag::any: return any();
       case Tag::hint: return hint();
@@ -58,10 +62,20 @@ private:
     return true;
   }
 
-  bool prefix(const std::string &prefix) {
-    PrefixTerms terms(reader.database, prefix);
-    if (terms.is_everywhere) return true;
-    return !terms.are_too_many && add(WordSet{std::move(terms.names), terms.most});
+  /// False if a prefix stands for too many terms. What is in every document is left out.
+  bool expand() {
+    std::vector<WordSet> expanded;
+    for (WordSet &set : sets) {
+      if (set.prefix.empty()) {
+        expanded.push_back(std::move(set));
+        continue;
+      }
+      PrefixTerms terms(reader.database, set.prefix);
+      if (terms.are_too_many) return false;
+      if (!terms.is_everywhere) expanded.push_back(WordSet{std::move(terms.names), {}, terms.most});
+    }
+    sets = std::move(expanded);
+    return true;
   }
 
   /// Of nothing is nothing, not everything.
@@ -90,10 +104,7 @@ private:
   void count(WordSet &set) const {
     if (set.most > 0) return;
     uint64_t holders = 0;
-    for (const std::string &term : set.terms) {
-      const DenseTerm *dense = reader.dense_term(term);
-      holders += dense ? dense->count : reader.database.get_termfreq(term);
-    }
+    for (const std::string &term : set.terms) holders += reader.holders(term);
     set.most = Xapian::doccount(std::min<uint64_t>(holders, reader.database.get_doccount()));
   }
 
@@ -126,7 +137,7 @@ Merge<TermList> lists_of(const cx_reader &reader, const std::vector<std::string>
 Merge<TermList> lists_of(const cx_reader &reader, const std::vector<std::string> &terms, Xapian::doccount &most) {
   std::vector<std::string> held;
   for (const std::string &term : terms) {
-    Xapian::doccount count = reader.database.get_termfreq(term);
+    Xapian::doccount count = reader.holders(term);
     most = Xapian::doccount(std::min<uint64_t>(uint64_t(most) + count, reader.database.get_doccount()));
     if (count > 0) held.push_back(term);
   }
