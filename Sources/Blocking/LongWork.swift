@@ -1,3 +1,5 @@
+import Glibc
+
 /// Runs `body` and its child tasks on threads of their own, behind what people wait for: for work that goes on for
 /// minutes beside the serving of requests. On Swift's own pool, of one thread a core, requests would wait for its
 /// turns.
@@ -34,7 +36,8 @@ package enum LongWork {
   @TaskLocal package static var isRunning = false
 }
 
-private let longWork = LongWorkExecutor(threads: 2)
+/// As many threads as Swift's own pool has, and two where that has one: the index does not wait for a job.
+private let longWork = LongWorkExecutor(threads: max(2, sysconf(CInt(_SC_NPROCESSORS_ONLN))))
 
 private final class LongWorkExecutor: TaskExecutor, @unchecked Sendable {
   // @unchecked: `threads` guards itself; nothing else is stored.

@@ -73,7 +73,8 @@ final class WorkerThreads<Job: Sendable>: @unchecked Sendable {
 
   private func work() {
     nameThread()
-    ThreadNice.set(nice)
+    // Not even to 0: a program that was started ahead of others stays there.
+    if nice > 0 { ThreadNice.set(nice) }
     while let job = take() { run(job) }
   }
 
