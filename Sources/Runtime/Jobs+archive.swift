@@ -39,7 +39,7 @@ extension Application {
       return JobOutcome(
         due: Int64(due), done: Int64(report.messages),
         blocked: report.isStopped ? Int64(due - report.messages) : 0,
-        problem: Self.problem(lost: report.lost, "archived"), isStopped: report.isStopped || !isCopied)
+        problem: Archiver.words(lost: report.lost, "archived"), isStopped: report.isStopped || !isCopied)
     }
   }
 
@@ -73,15 +73,8 @@ extension Application {
     }
   }
 
-  private static func problem(lost: [Period], _ what: String) -> String? {
-    lost.isEmpty
-      ? nil
-      : "\(lost.map(\.description).joined(separator: ", ")) were not \(what), as keys of their messages are gone; "
-        + "see `key_missing` in the operations guide"
-  }
-
   private static func problem(of report: Archiver.Compaction) -> String? {
-    var problems = [problem(lost: report.lost, "compacted")].compactMap { $0 }
+    var problems = [Archiver.words(lost: report.lost, "compacted")].compactMap { $0 }
     if !report.damaged.isEmpty {
       problems.append(
         "\(report.damaged.map(\.description).joined(separator: ", ")) were not compacted, as segments are damaged; "

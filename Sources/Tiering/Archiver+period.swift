@@ -47,6 +47,14 @@ extension Archiver {
     return lost
   }
 
+  /// What people are told of months that were left as they are; `nil`: there are none.
+  package static func words(lost months: [Period], _ what: String) -> String? {
+    months.isEmpty
+      ? nil
+      : "\(months.map(\.description).joined(separator: ", ")) were not \(what), as keys of their messages are gone; "
+        + "see `key_missing` in the operations guide"
+  }
+
   /// Asks in the transaction that switches segments, and keeps the key until its end. Before everything else in it: who
   /// ends a month locks the key first, then the rows of its segments and the audit log.
   func requireKey(_ key: DataKey, of period: Period, in tx: borrowing Transaction) throws {

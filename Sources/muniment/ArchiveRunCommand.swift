@@ -58,7 +58,7 @@ extension ArchiveCommand {
           segments: total.segments, messages: total.messages, bytes: total.bytes, seconds: seconds,
           ended: total.ended.map(\.description), lost: total.lost.map(\.description),
           finished: !total.isStopped),
-        text: LostMonths.lines(total.lost, "archived")
+        text: (Archiver.words(lost: total.lost, "archived").map { "\($0)\n" } ?? "")
           + "\(verb) \(total.messages) messages in \(total.segments) segments, \(total.bytes) bytes, \(seconds) s"
           + total.ended.map { "; \($0) ended meanwhile" }.joined()
           + (total.isStopped ? "; the time was up, run it again for the rest" : ""))
@@ -182,17 +182,9 @@ extension ArchiveCommand {
       if total.locked > 0 { last += "; \(total.locked) replaced objects wait for the end of their lock" }
       if total.refused > 0 { last += "; the store refuses to delete \(total.refused) replaced objects" }
       lines.append(last)
-      return LostMonths.lines(total.lost, "compacted") + lines.joined(separator: "\n")
+      if let lost = Archiver.words(lost: total.lost, "compacted") { lines.insert(lost, at: 0) }
+      return lines.joined(separator: "\n")
     }
-  }
-}
-
-/// Months that were left as they are, as keys that their messages need are gone.
-private enum LostMonths {
-  static func lines(_ months: [Period], _ what: String) -> String {
-    months.map {
-      "\($0) was not \(what), as keys of its messages are gone; see `key_missing` in the operations guide\n"
-    }.joined()
   }
 }
 
