@@ -30,6 +30,10 @@ enum KeyStatement {
       AS o(shard, kind, tenant, id_high, id_low, generation)
     JOIN wrapped_key w ON \(onOwner) AND w.generation = o.generation FOR KEY SHARE OF w
     """
+  static let lockThere = """
+    SELECT 1 FROM \(owners) AS o(shard, kind, tenant, id_high, id_low) JOIN wrapped_key w ON \(onOwner)
+    FOR KEY SHARE OF w
+    """
   static let destroy = """
     WITH gone AS (
       DELETE FROM wrapped_key w USING \(owners) AS o(shard, kind, tenant, id_high, id_low) WHERE \(onOwner)

@@ -43,6 +43,16 @@ extension KeyVault {
     return try known.count == owners.count && Self.lock(known, in: tx)
   }
 
+  /// Whether all of `owners` have a key, for whoever seals nothing under them: none has to be at hand. If so, they will
+  /// until `tx` ends.
+  package static func exist(_ owners: Set<KeyOwner>, in tx: borrowing Transaction) throws -> Bool {
+    for batch in owners.map(KeyPlace.init).sorted().batches(of: batchMax) {
+      let found = try tx.execute(KeyStatement.lockThere, columns(Array(batch))).count
+      guard found == batch.count else { return false }
+    }
+    return true
+  }
+
   /// Like ``alive(_:in:)-(Set<KeyOwner>,_)`` for exactly these lane keys.
   package func alive(_ lanes: [LaneID: LaneKey], in tx: borrowing Transaction) throws -> Bool {
     var known: [KeyPlace: Int64] = [:]

@@ -31,11 +31,11 @@ extension RetentionService {
   package func stateEvent(
     _ event: String, of target: EventTarget, at time: Timestamp?, justification: String, actor: String
   ) async throws -> EventView {
-    let (tenant, now, audit, vault) = (tenant, now(), audit, vault)
+    let (tenant, now, audit) = (tenant, now(), audit)
     let new = try await newEvent(event, of: target, at: time, justification, now)
     let row = try await database.transaction { tx in
       try Tenants.lockGovernance(tenant, exclusive: true, in: tx)
-      let hash = try Self.pin(new.owner, tenant: tenant, vault: vault, in: tx)
+      let hash = try Self.pin(new.owner, tenant: tenant, in: tx)
       let known = try Self.known(new, tenant: tenant, in: tx)
       if known?.happenedAt == time { return known ?? new }
       try Self.check(time, after: known, try Self.policies(of: tenant, in: tx), at: now)
@@ -63,10 +63,10 @@ extension RetentionService {
   package func previewEvent(
     _ event: String, of target: EventTarget, at time: Timestamp?, justification: String
   ) async throws -> StatementPreview {
-    let (tenant, now, vault) = (tenant, now(), vault)
+    let (tenant, now) = (tenant, now())
     let new = try await newEvent(event, of: target, at: time, justification, now)
     try await database.transaction { tx in
-      _ = try Self.pin(new.owner, tenant: tenant, vault: vault, in: tx)
+      _ = try Self.pin(new.owner, tenant: tenant, in: tx)
       let known = try Self.known(new, tenant: tenant, in: tx)
       try Self.check(time, after: known, try Self.policies(of: tenant, in: tx), at: now)
     }
@@ -128,11 +128,11 @@ extension RetentionService {
 
   /// Refuses whom or what is erased; returns the hash a person is known by.
   private static func pin(
-    _ owner: EventOwner, tenant: TenantID, vault: KeyVault, in tx: borrowing Transaction
+    _ owner: EventOwner, tenant: TenantID, in tx: borrowing Transaction
   ) throws -> [UInt8]? {
     switch owner {
     case .conversation(_, let id):
-      guard try vault.alive([.conversation(tenant, id)], in: tx) else {
+      guard try KeyVault.exist([.conversation(tenant, id)], in: tx) else {
         throw RetentionError(.unknownConversation, "the conversation was erased")
       }
       return nil

@@ -31,11 +31,11 @@ extension RetentionService {
   package func setLabel(
     _ label: String?, on target: LabelTarget, justification: String, actor: String
   ) async throws -> LabelView {
-    let (tenant, now, audit, vault) = (tenant, now(), audit, vault)
+    let (tenant, now, audit) = (tenant, now(), audit)
     let new = try await newLabel(label, on: target, justification, at: now)
     let row = try await database.transaction { tx in
       try Tenants.lockGovernance(tenant, exclusive: true, in: tx)
-      let place = try LabelPlace(new.item, tenant: tenant, vault: vault, in: tx)
+      let place = try LabelPlace(new.item, tenant: tenant, in: tx)
       if place.own?.label == label { return place.own ?? new }
       try place.check(label, try Self.policies(of: tenant, in: tx), at: now)
       try RetentionLabels.set(new, tenant: tenant, in: tx)
@@ -57,10 +57,10 @@ extension RetentionService {
   package func previewLabel(_ label: String?, on target: LabelTarget, justification: String) async throws
     -> StatementPreview
   {
-    let (tenant, now, vault) = (tenant, now(), vault)
+    let (tenant, now) = (tenant, now())
     let new = try await newLabel(label, on: target, justification, at: now)
     try await database.transaction { tx in
-      let place = try LabelPlace(new.item, tenant: tenant, vault: vault, in: tx)
+      let place = try LabelPlace(new.item, tenant: tenant, in: tx)
       if place.own?.label != label {
         try place.check(label, try Self.policies(of: tenant, in: tx), at: now)
       }
@@ -158,10 +158,10 @@ private struct LabelPlace {
   /// Who wrote it, if it is a message.
   let sender: SubjectID?
 
-  init(_ item: LabelledItem, tenant: TenantID, vault: KeyVault, in tx: borrowing Transaction) throws {
+  init(_ item: LabelledItem, tenant: TenantID, in tx: borrowing Transaction) throws {
     switch item {
     case .conversation(_, let id):
-      guard try vault.alive([.conversation(tenant, id)], in: tx) else {
+      guard try KeyVault.exist([.conversation(tenant, id)], in: tx) else {
         throw RetentionError(.unknownConversation, "the conversation was erased")
       }
       own = try RetentionLabels.find([item], tenant: tenant, in: tx)[item]

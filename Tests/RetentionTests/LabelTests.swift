@@ -1,6 +1,7 @@
 import Catalog
 import Dispatch
 import Governance
+import History
 import KeyVault
 import Model
 import Postgres
@@ -75,6 +76,30 @@ struct LabelTests {
       house.advance(days: 200)
       #expect(try await house.retention().apply(actor: "job").deleted == 1)
       #expect(try await house.states(["kept", "plain"]) == [.live, .expired])
+    }
+  }
+
+  @Test("A conversation whose key somebody lets go of meanwhile is not taken for an erased one")
+  func keyNotAtHand() async throws {
+    try await RetentionHouse.with { house in
+      let service = house.retention()
+      try await house.send(["a"], in: "room")
+      let card = try #require(try await house.directory.conversation("room"))
+      let owner = KeyOwner.conversation(house.tenant, card.conversation)
+      // As rotations and erasures do, of anybody.
+      let forgetting = Task {
+        while !Task.isCancelled {
+          house.vault.forget([owner])
+          await Task.yield()
+        }
+      }
+      defer { forgetting.cancel() }
+      for day in 1...20 {
+        try await label(house, day.isMultiple(of: 2) ? "record" : "junk", .conversation("room"))
+        _ = try await service.stateEvent(
+          "left", of: .conversation("room"), at: house.now.adding(seconds: Int64(day)), justification: "j",
+          actor: "law")
+      }
     }
   }
 
